@@ -1,0 +1,70 @@
+# The ways to run, try and check the service. `make help` lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+URL ?= http://127.0.0.1:$(or $(PORT),8000)
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev demo test test-unit test-server test-browser test-fuzz coverage check format openapi image pipeline clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(INSTALLED) ## Serve at http://127.0.0.1:8000 (PORT=… moves it), with the embedded PostgreSQL
+	@exec $(BIN)/gunicorn wsgi:app
+
+dev: $(INSTALLED) ## The same, restarting when the code changes
+	@RELOAD=true exec $(BIN)/gunicorn wsgi:app
+
+demo: $(INSTALLED) ## Run the four examples against the running service
+	@for example in goal_planner scheduler observer conversation; do \
+		FLUX_URL=$(URL) $(BIN)/python examples/$$example.py || exit 1; done
+
+test: $(INSTALLED) ## Run the tests (unit and database; the embedded PostgreSQL is started for them)
+	$(BIN)/pytest -m "not server and not browser and not fuzz"
+
+test-unit: $(INSTALLED) ## Run the tests that need no database
+	$(BIN)/pytest tests/unit
+
+test-server: $(INSTALLED) ## Run the tests against the real server under gunicorn
+	$(BIN)/pytest -m server
+
+test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, or CHROMIUM=…)
+	$(BIN)/pytest -m browser
+
+test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
+	$(BIN)/pytest -m fuzz
+
+coverage: $(INSTALLED) ## Run the tests and tell what they do not reach (95 % of branches at least)
+	$(BIN)/pytest -m "not browser and not fuzz and not server" --cov --cov-report=term-missing
+
+check: $(INSTALLED) ## Lint, formatting, types, Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+format: $(INSTALLED) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: $(INSTALLED) ## Write openapi.json anew
+	$(BIN)/flask openapi write openapi.json
+
+image: ## Build the container image
+	docker build -t flux-dao-service .
+
+pipeline: check coverage test-server test-browser test-fuzz ## All of it in a row; the image too where an engine is there
+	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
+	else echo "No container engine is running: the image is not built."; fi
+
+clean: ## Remove what was installed and produced; the data stays
+	rm -rf .venv artifacts .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,0 +1,41 @@
+"""HTTP: one blueprint an entity, the errors, the keys and the docs page, put together for the app."""
+
+from flask import Flask
+
+from app.api import (
+    auth,
+    conversations,
+    documentation,
+    goals,
+    messages,
+    notification_log,
+    operations,
+    patterns,
+    problems,
+    tasks,
+    users,
+)
+from app.config import Settings
+
+PREFIX = auth.PROTECTED
+BLUEPRINTS = (
+    users.blueprint,
+    goals.blueprint,
+    tasks.blueprint,
+    conversations.blueprint,
+    messages.blueprint,
+    patterns.blueprint,
+    notification_log.blueprint,
+    operations.blueprint,
+)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Give the app everything that answers requests."""
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    # Paths answer with and without a slash at the end, and are never redirected.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    problems.init_app(app)
+    auth.init_app(app, settings)
+    documentation.init_app(app, BLUEPRINTS, PREFIX)

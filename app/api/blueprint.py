@@ -1,0 +1,129 @@
+"""flask-smorest's Blueprint, made strict: bodies and queries go straight to our schemas, what is unknown is refused."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+import flask_smorest
+from flask import request
+from werkzeug.routing import BaseConverter, Map
+from werkzeug.routing import ValidationError as NoMatch
+
+from app.api.problems import InvalidPath, UnsupportedMediaType
+from app.schemas.base import BaseSchema, load, load_query, parse_json
+from app.schemas.fields import UUID_FORM
+
+View = Callable[..., Any]
+JSON = "application/json"
+
+
+class RequestParser:
+    """What flask-smorest's `arguments` decorator loads with, in webargs' place."""
+
+    DEFAULT_VALIDATION_STATUS = 422
+
+    def use_args(self, schema: type[BaseSchema], location: str, as_kwargs: bool = False) -> Callable[[View], View]:
+        """Hand the view the checked values of the body or of the query: as its first argument, or each by name."""
+        read = _read_query if location == "query" else _read_body
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def with_values(*args: Any, **kwargs: Any) -> Any:
+                values = read(schema)
+                return view(*args, **kwargs, **values) if as_kwargs else view(*args, values, **kwargs)
+
+            return with_values
+
+        return decorator
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A group of operations. `needs_key` is False for those that anybody may call."""
+
+    ARGUMENTS_PARSER = RequestParser()
+
+    def __init__(self, name: str, description: str, url_prefix: str | None = None, needs_key: bool = True) -> None:
+        super().__init__(name, __name__, url_prefix=url_prefix, description=description)
+        self.needs_key = needs_key
+        self._prepare_doc_cbks.append(self._prepare_problems_doc)
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
+        """As flask-smorest's; a view that declares no query parameters refuses them all."""
+        documentation = view_func._apidoc
+        documentation.setdefault("manual_doc", {}).setdefault("operationId", view_func.__name__)
+        documentation["problems"] = self._problem_statuses(rule, options["methods"], documentation)
+        if "query" not in _locations(documentation):
+            view_func = _without_query(view_func)
+        super().add_url_rule(rule, endpoint, view_func, **options)
+
+    def _problem_statuses(self, rule: str, methods: Sequence[str], documentation: Mapping[str, Any]) -> list[int]:
+        """The statuses with which an operation of this form can fail."""
+        statuses = [422, 500]
+        if self.needs_key:
+            statuses += [401, 503]
+        if "json" in _locations(documentation):
+            statuses += [400, 413, 415]
+        if "PATCH" in methods or 201 in documentation["success_status_codes"]:
+            statuses.append(409)
+        if "<" in rule:
+            statuses.append(404)
+        return sorted(statuses)
+
+    def _prepare_problems_doc(self, doc: Any, doc_info: Mapping[str, Any], **_: Any) -> Any:
+        for status in doc_info["problems"]:
+            doc["responses"].setdefault(status, problem_response_name(status))
+        # flask-smorest names this one after the standard library, whose names change between versions of Python.
+        doc["responses"][422] = problem_response_name(422)
+        if not self.needs_key:
+            doc["security"] = []
+        return doc
+
+
+class RowId(BaseConverter):
+    """A row's id in a path. What is not a UUID is 422, unless it is the name of a path of its own: that is 405."""
+
+    regex = "[^/]+"
+    part_isolating = True
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map)
+
+    def to_python(self, value: str) -> str:
+        """The id in lower case."""
+        if UUID_FORM.fullmatch(value):
+            return value.lower()
+        if any(rule.rule.endswith(f"/{value}") for rule in self.map.iter_rules()):
+            raise NoMatch
+        raise InvalidPath(f"The id {value} in the path must be a UUID, such as 0198f3c2-7a51-7c3e-9d2b-3f6a1e5b8c4d.")
+
+
+def problem_response_name(status: int) -> str:
+    """The name under which the OpenAPI document describes the problems of a status."""
+    return f"Problem{status}"
+
+
+def _locations(documentation: Mapping[str, Any]) -> list[str]:
+    parameters = documentation.get("arguments", {}).get("parameters", ())
+    return [parameter["in"] for parameter in parameters]
+
+
+def _read_query(schema: type[BaseSchema]) -> dict[str, Any]:
+    return load_query(schema, list(request.args.items(multi=True)))
+
+
+def _read_body(schema: type[BaseSchema]) -> dict[str, Any]:
+    body = request.get_data()
+    if request.mimetype != JSON and (body or request.mimetype):
+        given = f"not {request.mimetype}" if request.mimetype else "and the request names no type"
+        raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {given}.")
+    return load(schema, parse_json(body))
+
+
+def _without_query(view: View) -> View:
+    @wraps(view)
+    def refusing(*args: Any, **kwargs: Any) -> Any:
+        if request.query_string:
+            load_query(BaseSchema, list(request.args.items(multi=True)))
+        return view(*args, **kwargs)
+
+    return refusing

@@ -1,0 +1,30 @@
+"""Conversations over HTTP: the shared operations, and the end of a voice session."""
+
+from typing import Any
+
+from flask import Response
+
+from app.api import crud
+from app.api.blueprint import Blueprint
+from app.api.responses import ETAG, row_response
+from app.database import atomic
+from app.repositories import conversations
+from app.schemas.conversations import (
+    ConversationPatchSchema,
+    ConversationSchema,
+    ConversationVoicePatchSchema,
+    NewConversationSchema,
+)
+
+blueprint = Blueprint("conversations", "Chats and voice sessions with a person.", "/conversations")
+crud.collection(blueprint, conversations, NewConversationSchema, ConversationSchema)
+crud.item(blueprint, conversations, ConversationPatchSchema, ConversationSchema)
+
+
+@blueprint.route(f"{crud.ROW}/voice", methods=["PATCH"])
+@blueprint.arguments(ConversationVoicePatchSchema, example=ConversationVoicePatchSchema.example)
+@blueprint.response(200, ConversationSchema, example=ConversationSchema.example, headers=ETAG)
+@atomic()
+def update_conversation_voice(values: dict[str, Any], id: str) -> Response:
+    """Record how a voice session ended and what came of it."""
+    return row_response(conversations.update(id, values))

@@ -1,0 +1,106 @@
+"""The OpenAPI document at /openapi.json, and Swagger UI at /docs from files that a package brings."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import flask_smorest
+import orjson
+from flask import Flask, Response
+from flask_swagger_ui import get_swaggerui_blueprint
+
+from app.api import problems
+from app.api.blueprint import Blueprint, RowId, problem_response_name
+from app.api.responses import JSON
+from app.schemas.operations import ProblemSchema
+
+TITLE = "Flux DAO Service"
+VERSION = "1"
+OPENAPI_VERSION = "3.1.0"
+DOCUMENT_PATH = "/openapi.json"
+PAGE_PATH = "/docs"
+
+INTRODUCTION = """\
+The data layer of the Flux AI planner. It stores and retrieves, checks formats and references; it has no business logic.
+
+- Times are RFC 3339 with an offset and answered in UTC. In a query, write `+` as `%2B`.
+- A row is answered with `ETag: "<version>"`; its version grows by one with every change.
+- Lists take `skip` and `limit`; arrays that are answered plain are always whole.
+- Unknown fields and parameters are refused, and the answer names the ones that are known.
+
+## Problems
+
+Every error is `application/problem+json` (RFC 9457). `type` tells the kind:
+
+| type | status | meaning |
+|---|---|---|
+"""
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc]
+    """flask-smorest's Api with our problems for its errors."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to problems.py."""
+
+    def _register_responses(self) -> None:
+        """Describe the problems of each status once, for the operations to refer to."""
+        for status in sorted({kind.status for kind in problems.KINDS if kind.status}):
+            kinds = [kind for kind in problems.KINDS if kind.status == status]
+            example = ProblemSchema.example | {
+                "type": kinds[0].uri,
+                "title": kinds[0].title,
+                "status": status,
+                "detail": kinds[0].meaning,
+            }
+            if status != 422:
+                del example["errors"]
+            content = {problems.CONTENT_TYPE: {"schema": ProblemSchema, "example": example}}
+            description = " ".join(f"{kind.title}: {kind.meaning}" for kind in kinds)
+            self.spec.components.response(
+                problem_response_name(status), {"description": description, "content": content}, lazy=True
+            )
+
+
+def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
+    """Register the blueprints, and serve their document and its page."""
+    app.config.update(
+        API_TITLE=TITLE, API_VERSION=VERSION, OPENAPI_VERSION=OPENAPI_VERSION, API_SPEC_OPTIONS=_spec_options()
+    )
+    app.url_map.converters["row_id"] = RowId
+    api = Api(app)
+    api.register_converter(RowId, lambda _: {"type": "string", "format": "uuid"})
+    for blueprint in blueprints:
+        url_prefix = f"{prefix}{blueprint.url_prefix}" if blueprint.needs_key else blueprint.url_prefix
+        api.register_blueprint(blueprint, url_prefix=url_prefix)
+    document = orjson.dumps(api.spec.to_dict())
+    app.add_url_rule(DOCUMENT_PATH, "openapi", partial(Response, document, content_type=JSON))
+    app.add_url_rule("/", "root", partial(Response, status=302, headers={"Location": PAGE_PATH}))
+    app.register_blueprint(get_swaggerui_blueprint(PAGE_PATH, DOCUMENT_PATH, config=_page_options()))
+
+
+def _spec_options() -> dict[str, object]:
+    rows = [f"| `{kind.uri}` | {kind.status or 'any'} | {kind.title}. {kind.meaning} |" for kind in problems.KINDS]
+    return {
+        "info": {"description": INTRODUCTION + "\n".join(rows), "license": {"name": "MIT", "identifier": "MIT"}},
+        "servers": [{"url": "/"}],
+        "security": [{"ServiceKey": []}, {"BearerKey": []}],
+        "components": {
+            "securitySchemes": {
+                "ServiceKey": {"type": "apiKey", "in": "header", "name": "X-Flux-Service-Key"},
+                "BearerKey": {"type": "http", "scheme": "bearer"},
+            }
+        },
+    }
+
+
+def _page_options() -> dict[str, object]:
+    return {
+        "app_name": TITLE,
+        "persistAuthorization": True,
+        "displayRequestDuration": True,
+        "docExpansion": "none",
+        # Its default asks a server on the internet whether the document is valid.
+        "validatorUrl": None,
+    }

@@ -1,0 +1,244 @@
+"""Every setting once: its name, its default, how it is read, and one line of help."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg2
+from dotenv import dotenv_values
+from psycopg2.extensions import parse_dsn
+
+PROJECT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MASK = "********"
+
+
+class SettingError(Exception):
+    """A setting that cannot be used. The message is a sentence that names it and says what to do."""
+
+
+def read_text(text: str) -> str:
+    """The text as it is."""
+    return text
+
+
+def read_flag(text: str) -> bool:
+    """True or false, as people write them."""
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("it must be true or false")
+
+
+def read_positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("it must be a whole number from 1")
+    return int(text)
+
+
+def read_port(text: str) -> int:
+    """A TCP port."""
+    port = read_positive(text)
+    if port > 65535:
+        raise ValueError("it must be a port from 1 to 65535")
+    return port
+
+
+def read_log_level(text: str) -> str:
+    """The name of a level of Python's logging."""
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("it must be debug, info, warning or error")
+    return text.lower()
+
+
+def read_path(text: str) -> Path:
+    """A path; a relative one starts at the project's folder."""
+    return (PROJECT / Path(text).expanduser()).resolve()
+
+
+def read_database_url(text: str) -> str:
+    """A PostgreSQL URL as libpq reads it, less `pgbouncer=…`, which other clients put there for themselves."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ValueError("it must start with postgresql:// or postgres://")
+    options = [option for option in parts.query.split("&") if not option.startswith("pgbouncer=")]
+    url = urlunsplit(parts._replace(query="&".join(options)))
+    try:
+        parse_dsn(url)
+    except psycopg2.ProgrammingError as error:
+        raise ValueError(str(error).strip().replace(url, "the URL")) from None
+    return url
+
+
+def read_keys(text: str) -> dict[str, str]:
+    """Accepted keys by the name of who holds them; in a plain list they are called key-1, key-2, …"""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        raise ValueError(
+            'it must be a JSON list of keys or a JSON object of name to key, such as {"planner": "…"}'
+        ) from None
+    if isinstance(given, list):
+        given = {f"key-{number}": key for number, key in enumerate(given, start=1)}
+    if not isinstance(given, dict) or not all(isinstance(key, str) and key.strip() for key in given.values()):
+        raise ValueError("it must be a JSON list or object whose keys are texts that are not empty")
+    if not all(key.isascii() for key in given.values()):
+        raise ValueError("a key may hold only ASCII characters, since it travels in a header")
+    return given
+
+
+def show_plain(value: Any) -> str:
+    """A value as `flask settings` shows it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def show_database_url(url: str) -> str:
+    """The URL with its password masked, wherever in it that stands."""
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if parts.password is not None:
+        account, _, server = netloc.rpartition("@")
+        netloc = f"{account.partition(':')[0]}:{MASK}@{server}"
+    options = [(name, MASK if "password" in name else value) for name, value in parse_qsl(parts.query)]
+    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(options, safe="*/")))
+
+
+def show_keys(keys: Mapping[str, str]) -> str:
+    """Who holds a key, never the key."""
+    return ", ".join(f"{name}={MASK}" for name in keys)
+
+
+def setting(default: Any, read: Callable[[str], Any], help: str, show: Callable[[Any], str] = show_plain) -> Any:
+    """A dataclass field that knows how it is read from text, how it is shown, and what it is for."""
+    metadata = {"read": read, "help": help, "show": show}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. Each is read from the environment variable of its name in capitals, or from `.env`."""
+
+    database_url: str = setting(
+        "", read_database_url, "The PostgreSQL to use; empty: the embedded one.", show_database_url
+    )
+    service_api_keys: Mapping[str, str] = setting(
+        dict, read_keys, "Accepted keys: a JSON list, or a JSON object of name to key.", show_keys
+    )
+    auth_disabled: bool = setting(
+        False, read_flag, "Serve without keys although DATABASE_URL or HOST opens the service."
+    )
+    host: str = setting("127.0.0.1", read_text, "The address to listen on.")
+    port: int = setting(8000, read_port, "The port to listen on.")
+    web_concurrency: int = setting(
+        lambda: min(os.cpu_count() or 1, 4), read_positive, "Worker processes; by default one per core, at most 4."
+    )
+    web_threads: int = setting(8, read_positive, "Threads, and so requests at the same time, in each worker.")
+    log_level: str = setting("info", read_log_level, "How much to log: debug, info, warning or error.")
+    reload: bool = setting(False, read_flag, "Restart the workers when the code changes; for development.")
+    max_body_bytes: int = setting(
+        1024 * 1024, read_positive, "The largest request body, in bytes; a larger one is 413."
+    )
+    database_pool_size: int = setting(10, read_positive, "The most connections that one worker opens.")
+    database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection before it gets 503.")
+    database_connect_timeout: int = setting(
+        3, read_positive, "Seconds to wait for the database to accept a connection."
+    )
+    embedded_data_dir: Path = setting(
+        PROJECT / ".data" / "postgres", read_path, "Where the embedded database keeps its data."
+    )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is the one this project starts itself."""
+        return not self.database_url
+
+    @property
+    def open(self) -> bool:
+        """Whether requests need no key."""
+        return self.auth_disabled or (self.embedded and not self.service_api_keys)
+
+    @property
+    def binds_to_loopback(self) -> bool:
+        """Whether only programs on this machine can reach the service."""
+        return self.host in LOOPBACK
+
+    def refuse_to_be_open_by_accident(self) -> None:
+        """Raise SettingError when starting would serve without keys to whom nobody meant to."""
+        if self.service_api_keys or self.auth_disabled:
+            return
+        if not self.embedded:
+            raise SettingError(
+                "DATABASE_URL is set but SERVICE_API_KEYS is not, so the service would need a key and have none. "
+                'Set SERVICE_API_KEYS to a JSON object such as {"planner": "<a long random text>"}, '
+                "or AUTH_DISABLED=true to serve without keys."
+            )
+        if not self.binds_to_loopback:
+            raise SettingError(
+                f"HOST={self.host} would open the service to other machines without keys. "
+                "Set SERVICE_API_KEYS, or AUTH_DISABLED=true, or leave HOST at 127.0.0.1."
+            )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A setting as `flask settings` prints it: no secret in it."""
+
+    name: str
+    value: str
+    source: str
+    help: str
+
+
+def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env") -> Settings:
+    """The settings in force: the environment first, then `.env`, then the defaults; an empty text counts as not given.
+
+    Raises SettingError, with a sentence that names the setting, for a text that cannot be read.
+    """
+    given = _given(environment, dotenv)
+    return Settings(**{each.name: _read(each, given[each.name][0]) for each in fields(Settings) if each.name in given})
+
+
+def show_settings(environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env") -> list[Shown]:
+    """Every setting, its value with secrets masked, and where it came from: environment, .env or default."""
+    settings = load_settings(environment, dotenv)
+    given = _given(environment, dotenv)
+    return [
+        Shown(
+            name=each.name.upper(),
+            value=each.metadata["show"](getattr(settings, each.name)),
+            source=given[each.name][1] if each.name in given else "default",
+            help=each.metadata["help"],
+        )
+        for each in fields(Settings)
+    ]
+
+
+def _given(environment: Mapping[str, str] | None, dotenv: Path) -> dict[str, tuple[str, str]]:
+    """The texts that were given and their sources, by the setting's name in Settings."""
+    in_file = dotenv_values(dotenv) if dotenv.is_file() else {}
+    in_environment = os.environ if environment is None else environment
+    given = {}
+    for each in fields(Settings):
+        name = each.name.upper()
+        from_file, from_environment = in_file.get(name), in_environment.get(name)
+        # The flask command copies .env into the environment before we look; the same text there is still the file's.
+        if from_environment and from_environment != from_file:
+            given[each.name] = (from_environment, "environment")
+        elif from_file:
+            given[each.name] = (from_file, ".env")
+    return given
+
+
+def _read(each: Field[Any], text: str) -> Any:
+    try:
+        return each.metadata["read"](text.strip())
+    except ValueError as error:
+        raise SettingError(f"{each.name.upper()} cannot be used: {error}.") from None

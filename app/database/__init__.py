@@ -1,0 +1,19 @@
+"""The database: one bounded pool, transactions, what its errors mean, and the embedded server."""
+
+from flask import Flask
+
+from app.config import Settings
+from app.database.connection import database
+from app.database.session import configure, embedded_server, open_database
+from app.database.transactions import atomic
+
+__all__ = ["atomic", "database", "embedded_server", "init_app", "open_database"]
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Use the settings' database, and give each request's connection back at its end."""
+    configure(settings)
+
+    @app.teardown_request
+    def release_connection(_: BaseException | None) -> None:
+        database.release()

@@ -1,0 +1,164 @@
+"""The connection pool: bounded, lazy, one connection per thread while it is in use, none opened before a fork."""
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from typing import Any
+from uuid import UUID
+
+import orjson
+import peewee
+import psycopg2
+from psycopg2 import extensions
+from psycopg2.extras import Json, UUID_adapter
+
+from app.config import Settings
+from app.database.failures import connection_is_lost, failing_in_our_words
+from app.errors import Busy, Unavailable
+
+# libpq sends it when it connects, as poolers in transaction mode allow; a SET afterwards they would not keep.
+os.environ["PGTZ"] = "UTC"
+
+JSON_OID = 114
+PROBE_AFTER_IDLE_SECONDS = 30
+
+
+def _as_json(value: Any) -> Json:
+    return Json(value, dumps=lambda document: orjson.dumps(document).decode())
+
+
+extensions.register_adapter(dict, _as_json)
+extensions.register_adapter(UUID, UUID_adapter)
+
+
+class Database(peewee.PostgresqlDatabase):
+    """PostgreSQL behind a pool. A thread takes a connection with its first statement and gives it back with `close`."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        # Peewee holds this lock while it connects, so that one slow connect would stop every thread;
+        # what it guards is per thread already.
+        self._lock = contextlib.nullcontext()
+        self.url = ""
+
+    def configure(self, settings: Settings, url: str) -> None:
+        """Use the database at `url`, with the pool that the settings ask for. Opens nothing yet."""
+        self.url = url
+        self._connect_timeout = settings.database_connect_timeout
+        self._pool_wait = settings.database_pool_wait
+        self._slots = threading.BoundedSemaphore(settings.database_pool_size)
+        self._idle: deque[tuple[float, extensions.connection]] = deque()
+        self.init(url)
+
+    def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
+        with failing_in_our_words():
+            try:
+                return self.execute_sql(sql, parameters).fetchall()
+            except peewee.PeeweeException as error:
+                if not self._reconnect_after(error):
+                    raise
+                return self.execute_sql(sql, parameters).fetchall()
+
+    def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The rows that one INSERT, UPDATE or DELETE … RETURNING gives; never repeated."""
+        with failing_in_our_words():
+            return self.execute_sql(sql, parameters).fetchall()
+
+    def change(self, sql: str, parameters: tuple[Any, ...] = ()) -> int:
+        """How many rows one INSERT, UPDATE or DELETE changed; never repeated."""
+        with failing_in_our_words():
+            return self.execute_sql(sql, parameters).rowcount
+
+    def begin(self, isolation_level: str | int | None = None) -> None:
+        """BEGIN; on a connection that turns out to be dead, on a new one."""
+        try:
+            super().begin(isolation_level)
+        except peewee.PeeweeException as error:
+            if not self._reconnect_after(error):
+                raise
+            super().begin(isolation_level)
+
+    def release(self) -> None:
+        """Give this thread's connection back, unless a transaction is open that began outside the request."""
+        if not self.is_closed() and not self.in_transaction():
+            self.close()
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def _reconnect_after(self, error: Exception) -> bool:
+        """Whether the error means a dead connection outside a transaction, which has now been replaced."""
+        if self.in_transaction() or not connection_is_lost(error):
+            return False
+        self.close()
+        # What ended this connection, a restart for one, has most likely ended the others too.
+        self.close_idle()
+        self.connect()
+        return True
+
+    def _connect(self) -> extensions.connection:
+        if not self._slots.acquire(timeout=self._pool_wait):
+            raise Busy(
+                f"All database connections of this worker stayed in use for {self._pool_wait} s. "
+                "Try again, or raise DATABASE_POOL_SIZE."
+            )
+        try:
+            return self._take_idle() or self._open()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def _close(self, connection: extensions.connection) -> None:
+        usable = not connection.closed and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+        if usable:
+            self._idle.append((time.monotonic(), connection))
+        else:
+            connection.close()
+        self._slots.release()
+
+    def _take_idle(self) -> extensions.connection | None:
+        """The connection that was used last, if one is idle and alive; asked whether it is only after a pause."""
+        while self._idle:
+            try:
+                since, connection = self._idle.pop()
+            except IndexError:
+                return None
+            if time.monotonic() - since < PROBE_AFTER_IDLE_SECONDS or _answers(connection):
+                return connection
+            connection.close()
+        return None
+
+    def _open(self) -> extensions.connection:
+        connection = psycopg2.connect(
+            self.url,
+            connect_timeout=self._connect_timeout,
+            client_encoding="UTF8",
+            fallback_application_name="flux-dao",
+        )
+        connection.autocommit = True
+        if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
+            connection.close()
+            raise Unavailable(
+                "The database's sessions are not in UTC, and the pooler before it does not pass the setting on. "
+                "Run ALTER ROLE … SET timezone = 'UTC' for the service's role."
+            )
+        # Rows leave the database as JSON documents and travel on as the bytes they are.
+        connection.string_types[JSON_OID] = extensions.BYTES
+        return connection
+
+
+def _answers(connection: extensions.connection) -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.Error:
+        return False
+    return True
+
+
+database = Database()

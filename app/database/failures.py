@@ -1,0 +1,112 @@
+"""What PostgreSQL's errors mean: SQLSTATE to the service's own errors, here and nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import peewee
+import psycopg2
+
+from app.errors import Busy, Conflict, Contended, Fault, Invalid, MissingReference, ServiceError, Unavailable
+
+UNIQUE_VIOLATION = "23505"
+FOREIGN_KEY_VIOLATION = "23503"
+NOT_NULL_VIOLATION = "23502"
+CHECK_VIOLATION = "23514"
+CONTENDED = ("40P01", "40001")
+GAVE_UP = ("57014", "55P03", "25P03")
+# Class 08: the connection failed. 53: disk, memory or connections ran out. 57P: an operator stopped the server.
+# 25006: the server only reads, as a standby does.
+CANNOT_SERVE = ("08", "53", "57P", "25006")
+DATA_EXCEPTION = "22"
+LIMIT_EXCEEDED = "54"
+
+
+@contextmanager
+def failing_in_our_words() -> Iterator[None]:
+    """Turn what the driver raises inside into a ServiceError; what is not known goes on as it is."""
+    try:
+        yield
+    except (peewee.PeeweeException, psycopg2.Error, ValueError) as error:
+        meaning = in_our_words(error)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def in_our_words(error: BaseException) -> ServiceError | None:
+    """The ServiceError that an error of Peewee or psycopg2 means, or None for one that nobody foresaw."""
+    cause = driver_error(error)
+    if cause is None:
+        return _unstorable_text() if isinstance(error, ValueError) else None
+    if connection_is_lost(cause):
+        return Unavailable("The database cannot be reached at the moment. Try again in a few seconds.")
+    return _meaning(cause.pgcode or "", cause)
+
+
+def driver_error(error: BaseException | None) -> psycopg2.Error | None:
+    """psycopg2's error itself, or the one inside Peewee's."""
+    while error is not None and not isinstance(error, psycopg2.Error):
+        error = getattr(error, "orig", None) or error.__cause__
+    return error
+
+
+def connection_is_lost(error: BaseException) -> bool:
+    """Whether the error says that there is no connection any more, or never was one."""
+    cause = driver_error(error)
+    if isinstance(cause, psycopg2.InterfaceError):
+        return True
+    return isinstance(cause, psycopg2.OperationalError) and (
+        cause.pgcode is None or cause.pgcode.startswith(("08", "57P"))
+    )
+
+
+def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:
+    if sqlstate == UNIQUE_VIOLATION:
+        return _taken(_columns(cause, "_key") or ("id",))
+    if sqlstate == FOREIGN_KEY_VIOLATION:
+        return _missing_reference(_columns(cause, "_fkey"))
+    if sqlstate == CHECK_VIOLATION:
+        return _refused(_columns(cause, "_check"))
+    if sqlstate == NOT_NULL_VIOLATION:
+        return _refused((cause.diag.column_name or "",), "cannot be null")
+    if sqlstate in CONTENDED:
+        return Contended("The request met others that change the same rows, again and again. Try again.")
+    if sqlstate in GAVE_UP:
+        return Busy("The database could not do this in time. Try again, or ask for less.")
+    if sqlstate.startswith(CANNOT_SERVE):
+        return Unavailable("The database cannot serve this at the moment. Try again in a few seconds.")
+    if sqlstate.startswith(DATA_EXCEPTION):
+        return Invalid("A value is of a form or size that the database cannot store.")
+    if sqlstate.startswith(LIMIT_EXCEEDED):
+        return Invalid("A value is too long: a text that must be unique may have about 2,700 bytes.")
+    return None
+
+
+def _columns(cause: psycopg2.Error, kind: str) -> tuple[str, ...]:
+    """The columns of a violated constraint. Its name tells them: <table>_<column>__<column><kind>."""
+    table, constraint = cause.diag.table_name or "", cause.diag.constraint_name or ""
+    if not constraint.endswith(kind):
+        return ()
+    return tuple(constraint.removeprefix(f"{table}_").removesuffix(kind).split("__"))
+
+
+def _taken(columns: tuple[str, ...]) -> Conflict:
+    if len(columns) == 1:
+        sentence = f"The value of {columns[0]} is taken by another row; it must be unique."
+    else:
+        sentence = f"Another row has the same {' and '.join(columns)}; together they must be unique."
+    return Conflict(sentence, faults=[Fault(f"#/{column}", sentence) for column in columns])
+
+
+def _missing_reference(columns: tuple[str, ...]) -> MissingReference:
+    column = columns[0] if columns else "A reference"
+    sentence = f"{column} refers to a row that does not exist. Create that row first, or correct the id."
+    return MissingReference(sentence, faults=[Fault(f"#/{column}", sentence)])
+
+
+def _refused(columns: tuple[str, ...], fault: str = "is outside what the column allows") -> Invalid:
+    return Invalid.from_faults([Fault(f"#/{column}", f"{column} {fault}.") for column in columns])
+
+
+def _unstorable_text() -> Invalid:
+    return Invalid("A text holds a character that the database cannot store: a NUL or half of a surrogate pair.")

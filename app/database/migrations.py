@@ -1,0 +1,88 @@
+"""The schema's history: Peewee's own runner, one process at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import peewee
+from playhouse.migrations import Runner
+
+from app.config import PROJECT
+from app.database.connection import database
+from app.database.failures import failing_in_our_words
+from app.errors import NotFound
+
+FOLDER = PROJECT / "migrations"
+TABLE = "schema_migration"
+# Any number will do, if it is always the same: who migrates holds the advisory lock of this number.
+LOCK = 4_631_207
+
+
+@dataclass(frozen=True)
+class Step:
+    """One migration; `applied` is None while it is pending."""
+
+    name: str
+    applied: datetime | None
+
+
+def upgrade(target: str | None = None) -> list[str]:
+    """Apply what is pending, up to and including `target`; the names that were applied."""
+    with _alone() as runner:
+        return runner.up(_known(target))
+
+
+def downgrade(target: str | None = None) -> list[str]:
+    """Revert the newest migration, or all from the newest back to and including `target`; the names."""
+    with _alone() as runner:
+        return runner.down(_known(target))
+
+
+def status() -> list[Step]:
+    """Every migration in order, applied or pending."""
+    with failing_in_our_words():
+        return [Step(each.name, each.applied) for each in _runner().status()]
+
+
+def revision(name: str) -> Path:
+    """A new, empty migration file with the next number."""
+    return Path(_runner().create(name))
+
+
+def pending() -> list[str]:
+    """The names of the migrations that this code brings and the database has not seen. One statement."""
+    try:
+        applied = {name for (name,) in database.read(f"SELECT name FROM {TABLE}")}
+    except peewee.ProgrammingError:
+        applied = set()
+    return [name for name in names() if name not in applied]
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The migrations that this code brings, in order."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("[0-9]*.py")))
+
+
+def _runner() -> Runner:
+    return Runner(database, str(FOLDER), TABLE)
+
+
+def _known(target: str | None) -> str | None:
+    if target is not None and target not in names():
+        raise NotFound(f"There is no migration {target}. There are: {', '.join(names())}.")
+    return target
+
+
+@contextmanager
+def _alone() -> Iterator[Runner]:
+    """The runner, while no other process migrates: Peewee's takes no lock of its own."""
+    with failing_in_our_words():
+        database.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
+        try:
+            yield _runner()
+        finally:
+            database.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))

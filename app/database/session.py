@@ -1,0 +1,36 @@
+"""The database for a program in the same process: configured, running, and closed again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.config import Settings, load_settings
+from app.database.connection import database
+from app.database.embedded import EmbeddedServer
+
+
+def embedded_server(settings: Settings) -> EmbeddedServer | None:
+    """The server that this project runs itself, when the settings name no other."""
+    return EmbeddedServer(settings.embedded_data_dir) if settings.embedded else None
+
+
+def configure(settings: Settings) -> None:
+    """Point the pool at the settings' database, without connecting or starting anything."""
+    server = embedded_server(settings)
+    database.configure(settings, server.url if server else settings.database_url)
+
+
+@contextmanager
+def open_database(settings: Settings | None = None) -> Iterator[None]:
+    """Use the repositories inside the block, without HTTP; the settings are read from the environment by default."""
+    settings = settings or load_settings()
+    server = embedded_server(settings)
+    configure(settings)
+    if server:
+        server.start()
+    try:
+        yield
+    finally:
+        database.release()
+        database.close_idle()
+        if server:
+            server.stop()

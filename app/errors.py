@@ -1,0 +1,64 @@
+"""What can go wrong, in the service's own words: raised below HTTP, turned into HTTP in api/problems.py alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong value: `pointer` is `#/field` in a body or `?name` in a query; `detail` a full sentence."""
+
+    pointer: str
+    detail: str
+
+
+class ServiceError(Exception):
+    """The base of all that the service raises on purpose. `detail` is a sentence that a caller can act on."""
+
+    def __init__(self, detail: str, *, faults: Sequence[Fault] = (), hint: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.hint = hint
+
+
+class NotJson(ServiceError):
+    """A text that should be JSON is not."""
+
+
+class Invalid(ServiceError):
+    """One or more values are wrong; `faults` names each."""
+
+    @classmethod
+    def from_faults(cls, faults: Sequence[Fault], hint: str | None = None) -> "Invalid":
+        """The error for these faults; its sentence repeats them, since many callers read nothing else."""
+        detail = " ".join(fault.detail for fault in faults)
+        return cls(detail, faults=faults, hint=hint)
+
+
+class NotFound(ServiceError):
+    """The row that was asked for does not exist."""
+
+
+class Conflict(ServiceError):
+    """A unique value is taken; `faults` names the fields that share it."""
+
+
+class MissingReference(ServiceError):
+    """The row that a field refers to does not exist; `faults` names the field."""
+
+
+class Unavailable(ServiceError):
+    """The database cannot be reached, or cannot serve now. Trying again after `retry_after` seconds may help."""
+
+    retry_after = 5
+
+
+class Busy(Unavailable):
+    """The database answers, but had to give up on this request: too many at once, or they stood in each other's way."""
+
+    retry_after = 1
+
+
+class Contended(Busy):
+    """A deadlock or a serialization failure: the whole transaction may be repeated at once."""

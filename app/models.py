@@ -1,0 +1,269 @@
+"""The tables, side by side: columns, keys, indexes and checks. The migrations make them; a test holds both equal."""
+
+from typing import Any
+
+from peewee import (
+    SQL,
+    BooleanField,
+    Check,
+    DeferredForeignKey,
+    DoubleField,
+    ForeignKeyField,
+    Index,
+    IntegerField,
+    JSONField,
+    Model,
+    TextField,
+    UUIDField,
+)
+from playhouse.postgres_ext import ArrayField, DateTimeTZField
+
+from app.database.connection import database
+
+
+def default(value: str) -> SQL:
+    """What PostgreSQL fills in when an INSERT leaves the column out."""
+    return SQL(f"DEFAULT {value}")
+
+
+def one_of(column: str, *choices: str) -> Check:
+    """The column holds one of these texts."""
+    listed = ", ".join(f"'{choice}'" for choice in choices)
+    return Check(f"{column} IN ({listed})")
+
+
+def length(column: str, shortest: int, longest: int | None = None) -> Check:
+    """The text has so many characters."""
+    if longest is None:
+        return Check(f"char_length({column}) >= {shortest}")
+    return Check(f"char_length({column}) BETWEEN {shortest} AND {longest}")
+
+
+def at_least(column: str, least: int) -> Check:
+    """The number is this one or larger."""
+    return Check(f"{column} >= {least}")
+
+
+def object_column(column: str, **options: Any) -> JSONField:
+    """A JSON object, never another JSON value."""
+    constraints = [Check(f"jsonb_typeof({column}) = 'object'"), *options.pop("constraints", ())]
+    return JSONField(constraints=constraints, **options)
+
+
+def index(table: str, name: str, columns: str, *, unique: bool = False, where: str | None = None) -> Index:
+    """The index <table>_<name> on columns as SQL writes them.
+
+    A unique one is named <column>__<column>_key: database/failures.py tells a caller the columns from that.
+    """
+    made = Index(f"{table}_{name}", table, [SQL(columns)], unique=unique)
+    return made.where(SQL(where)) if where else made
+
+
+class Row(Model):
+    """What every table has. The database sets all of it but `id`, at the INSERT and in a trigger at each UPDATE."""
+
+    id = UUIDField(primary_key=True)
+    created_at = DateTimeTZField(constraints=[default("now()")])
+    updated_at = DateTimeTZField(constraints=[default("now()")])
+    version = IntegerField(constraints=[default("1")])
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class User(Row):
+    """A person."""
+
+    email = TextField(constraints=[length("email", 1, 255)])
+    onboarded = BooleanField(constraints=[default("false")])
+    profile = object_column("profile", null=True)
+    notification_preferences = object_column("notification_preferences", null=True)
+    timezone = TextField(constraints=[default("'UTC'")])
+    phone_verified = BooleanField(constraints=[default("false")])
+    whatsapp_opt_in_at = DateTimeTZField(null=True)
+    push_subscription = object_column("push_subscription", null=True)
+    monthly_token_usage = object_column("monthly_token_usage", null=True)
+
+    class Meta:
+        table_name = "users"
+        indexes = (
+            index("users", "email_key", "email", unique=True),
+            index("users", "newest", "created_at, id"),
+        )
+
+
+class Goal(Row):
+    """What a person wants to reach; one of a pipeline when it has an order."""
+
+    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    title = TextField(constraints=[length("title", 1, 500)])
+    description = TextField(null=True)
+    class_tags = ArrayField(TextField, null=True, index=False)
+    status = TextField(
+        constraints=[default("'active'"), one_of("status", "active", "completed", "abandoned", "pipeline")]
+    )
+    parent_goal = ForeignKeyField("self", null=True, on_delete="SET NULL", index=False)
+    pipeline_order = IntegerField(null=True)
+    activated_at = DateTimeTZField(null=True)
+    completed_at = DateTimeTZField(null=True)
+    target_weeks = IntegerField(constraints=[default("6"), at_least("target_weeks", 1)])
+    plan_json = object_column("plan_json", null=True)
+
+    class Meta:
+        table_name = "goals"
+        indexes = (
+            index(
+                "goals",
+                "user_id__pipeline_order_key",
+                "user_id, pipeline_order",
+                unique=True,
+                where="status IN ('pipeline', 'active')",
+            ),
+            index("goals", "newest", "created_at, id"),
+            index("goals", "by_user", "user_id"),
+            index("goals", "by_parent", "parent_goal_id"),
+        )
+
+
+class Conversation(Row):
+    """A chat or a voice session with a person."""
+
+    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    langgraph_thread_id = TextField(constraints=[length("langgraph_thread_id", 1)])
+    context_type = TextField(
+        constraints=[one_of("context_type", "onboarding", "goal", "task", "reschedule", "voice", "general")]
+    )
+    title = TextField(null=True)
+    last_message_at = DateTimeTZField(null=True)
+    voice_session_id = TextField(null=True)
+    extracted_intent = TextField(null=True)
+    intent_payload = object_column("intent_payload", null=True)
+    linked_goal = ForeignKeyField(Goal, null=True, on_delete="SET NULL", index=False)
+    linked_task = DeferredForeignKey(
+        "Task",
+        null=True,
+        on_delete="SET NULL",
+        index=False,
+        object_id_name="linked_task_id",
+        constraint_name="conversations_linked_task_id_fkey",
+    )
+    ended_at = DateTimeTZField(null=True)
+    duration_seconds = IntegerField(null=True, constraints=[at_least("duration_seconds", 0)])
+
+    class Meta:
+        table_name = "conversations"
+        indexes = (
+            index("conversations", "langgraph_thread_id_key", "langgraph_thread_id", unique=True),
+            index("conversations", "newest", "created_at, id"),
+            index("conversations", "by_user", "user_id"),
+            index("conversations", "by_linked_goal", "linked_goal_id"),
+            index("conversations", "by_linked_task", "linked_task_id"),
+        )
+
+
+class Task(Row):
+    """Something a person is to do, and when."""
+
+    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    goal = ForeignKeyField(Goal, null=True, on_delete="SET NULL", index=False)
+    conversation = ForeignKeyField(Conversation, null=True, on_delete="SET NULL", index=False)
+    title = TextField(constraints=[length("title", 1, 500)])
+    description = TextField(null=True)
+    status = TextField(
+        constraints=[default("'pending'"), one_of("status", "pending", "done", "missed", "rescheduled", "cancelled")]
+    )
+    scheduled_at = DateTimeTZField(null=True)
+    duration_minutes = IntegerField(null=True, constraints=[at_least("duration_minutes", 1)])
+    trigger_type = TextField(constraints=[default("'time'"), one_of("trigger_type", "time", "location")])
+    location_trigger = TextField(null=True)
+    recurrence_rule = TextField(null=True)
+    canonical_scheduled_at = DateTimeTZField(null=True)
+    class_tags = ArrayField(TextField, null=True, index=False)
+    shared_with_goal_ids = ArrayField(UUIDField, null=True, index=False)
+    escalation_policy = TextField(
+        constraints=[default("'standard'"), one_of("escalation_policy", "silent", "standard", "aggressive")]
+    )
+    reminder_sent_at = DateTimeTZField(null=True)
+    whatsapp_sent_at = DateTimeTZField(null=True)
+    call_sent_at = DateTimeTZField(null=True)
+    completed_at = DateTimeTZField(null=True)
+
+    class Meta:
+        table_name = "tasks"
+        indexes = (
+            index("tasks", "newest", "created_at, id"),
+            index("tasks", "by_user_and_time", "user_id, scheduled_at, id"),
+            index("tasks", "by_user_and_creation", "user_id, created_at"),
+            index("tasks", "by_goal", "goal_id"),
+            index("tasks", "by_conversation", "conversation_id"),
+        )
+
+
+class Message(Row):
+    """One turn of a conversation."""
+
+    conversation = ForeignKeyField(Conversation, on_delete="CASCADE", index=False)
+    role = TextField(constraints=[one_of("role", "user", "assistant", "system", "function", "summary")])
+    content = TextField(constraints=[length("content", 1)])
+    input_modality = TextField(constraints=[default("'text'"), one_of("input_modality", "voice", "text")])
+    metadata = object_column("metadata", constraints=[default("'{}'")])
+    agent_node = TextField(null=True)
+    tokens_used = IntegerField(null=True, constraints=[at_least("tokens_used", 0)])
+    provider = TextField(null=True)
+
+    class Meta:
+        table_name = "messages"
+        indexes = (index("messages", "transcript", "conversation_id, created_at, id"),)
+
+
+class Pattern(Row):
+    """A habit that the Observer has seen in what a person does."""
+
+    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    pattern_type = TextField(null=True)
+    pattern_key = TextField(null=True)
+    description = TextField(null=True)
+    data = object_column("data", null=True)
+    confidence = DoubleField(null=True, constraints=[Check("confidence BETWEEN 0 AND 1")])
+
+    class Meta:
+        table_name = "patterns"
+        indexes = (
+            index(
+                "patterns",
+                "user_id__pattern_type__pattern_key_key",
+                "user_id, pattern_type, pattern_key",
+                unique=True,
+                where="pattern_key IS NOT NULL",
+            ),
+            # In a unique index null differs from null, and a pattern may have a key without a type.
+            index(
+                "patterns",
+                "user_id__pattern_key_key",
+                "user_id, pattern_key",
+                unique=True,
+                where="pattern_key IS NOT NULL AND pattern_type IS NULL",
+            ),
+            index("patterns", "newest", "updated_at, id"),
+            index("patterns", "by_user", "user_id"),
+        )
+
+
+class NotificationLogEntry(Row):
+    """One notification that went out for a task, and what came back."""
+
+    task = ForeignKeyField(Task, on_delete="CASCADE", index=False)
+    channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call")])
+    external_id = TextField(null=True)
+    sent_at = DateTimeTZField(null=True)
+    response = TextField(null=True)
+    responded_at = DateTimeTZField(null=True)
+
+    class Meta:
+        table_name = "notification_log"
+        indexes = (
+            index("notification_log", "external_id_key", "external_id", unique=True),
+            index("notification_log", "newest", "sent_at DESC NULLS LAST, id DESC"),
+            index("notification_log", "by_task", "task_id"),
+        )

@@ -1,0 +1,21 @@
+"""The repositories: how rows are found and changed. They take plain values and give rows, and know nothing of HTTP."""
+
+from app import models
+from app.repositories.base import Repository
+from app.repositories.messages import MessageRepository
+from app.repositories.tasks import TaskRepository
+
+users = Repository(models.User, "user", "users")
+goals = Repository(models.Goal, "goal", "goals")
+tasks = TaskRepository(models.Task, "task", "tasks")
+conversations = Repository(models.Conversation, "conversation", "conversations")
+messages = MessageRepository(models.Message, "message", "messages")
+patterns = Repository(models.Pattern, "pattern", "patterns", newest_by=models.Pattern.updated_at)
+notification_log = Repository(
+    models.NotificationLogEntry,
+    "notification log entry",
+    "entries of the notification log",
+    newest_by=models.NotificationLogEntry.sent_at,
+)
+
+__all__ = ["conversations", "goals", "messages", "notification_log", "patterns", "tasks", "users"]

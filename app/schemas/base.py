@@ -1,0 +1,155 @@
+"""Schemas: what is written for each entity, what is derived from that, and how JSON becomes checked plain values."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+import orjson
+from marshmallow import RAISE, Schema, ValidationError
+from marshmallow.fields import Field
+
+from app.errors import Fault, Invalid, NotJson
+from app.schemas.fields import DEEPEST_NESTING, Integer, Time, Uuid
+
+READ_ONLY = ("id", "created_at", "updated_at", "version")
+UNKNOWN = "is unknown."
+EXAMPLE_ID = "0198f3c2-7a51-7c3e-9d2b-3f6a1e5b8c4d"
+EXAMPLE_TIME = "2026-03-01T09:00:00+00:00"
+
+
+class BaseSchema(Schema):
+    """A JSON object with known fields only. `example` is a valid one, shown in the docs."""
+
+    example: Mapping[str, Any] = {}
+    error_messages = {"unknown": UNKNOWN}
+
+    class Meta:
+        unknown = RAISE
+
+
+def patch_schema(new: type[BaseSchema], only: Sequence[str] = (), part: str = "") -> type[BaseSchema]:
+    """The schema of a change: the same fields, or `only` some of them, none of them required."""
+    changeable = {name: _copy(field, required=False) for name, field in _fields_of(new) if not only or name in only}
+    patchable_example = {name: value for name, value in new.example.items() if name in changeable}
+    # One field is enough to show how a change reads.
+    name, value = next(reversed(patchable_example.items()))
+    return _derived(f"{_entity(new)}{part}PatchSchema", changeable, {name: value})
+
+
+def row_schema(new: type[BaseSchema]) -> type[BaseSchema]:
+    """The schema of a row as it is answered: every field is there. It documents rows; they are not run through it."""
+    fields = {"id": Uuid(required=True)}
+    fields |= {name: _copy(field, required=True) for name, field in _fields_of(new)}
+    fields |= {
+        "created_at": Time(required=True),
+        "updated_at": Time(required=True),
+        "version": Integer(1, required=True),
+    }
+    absent = {name: field.metadata.get("default") for name, field in fields.items()}
+    kept = {"id": EXAMPLE_ID, "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "version": 1}
+    return _derived(f"{_entity(new)}Schema", fields, absent | dict(new.example) | kept)
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a JSON text. Raises NotJson, or Invalid for JSON that no part of the service could store."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parse_leniently(body)
+
+
+def load(schema: type[BaseSchema], data: Any) -> dict[str, Any]:
+    """The values of a decoded JSON object, checked and typed by the schema; raises Invalid, naming each fault."""
+    return _load(schema, data, "#/")
+
+
+def load_query(schema: type[BaseSchema], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The values of a query's parameters, checked and typed by the schema; raises Invalid, naming each fault."""
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise Invalid.from_faults([Fault(f"?{name}", f"{name} is given more than once.") for name in twice])
+    return _load(schema, given, "?")
+
+
+@cache
+def _instance(schema: type[BaseSchema]) -> BaseSchema:
+    return schema()
+
+
+def _load(schema: type[BaseSchema], data: Any, root: str) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise Invalid("The body must be a JSON object.", faults=[Fault("#", "The body must be a JSON object.")])
+    try:
+        return _instance(schema).load(data)
+    except ValidationError as error:
+        allowed = list(_instance(schema).load_fields)
+        raise Invalid.from_faults(list(_faults(error.normalized_messages(), root, allowed))) from None
+
+
+def _faults(messages: Mapping[str, Any], root: str, allowed: Sequence[str]) -> Iterator[Fault]:
+    for name, found in messages.items():
+        for path, message in _flat(found, name):
+            if message == UNKNOWN:
+                message = _unknown(name, root, allowed)
+            pointer = path.replace("~", "~0") if root == "#/" else path
+            yield Fault(f"{root}{pointer}", f"{path.replace('/', '.')} {message}")
+
+
+def _flat(found: Any, path: str) -> Iterator[tuple[str, str]]:
+    """The messages of one field, each with the path to the value that is wrong: a list's has its position."""
+    if isinstance(found, Mapping):
+        for part, inner in found.items():
+            yield from _flat(inner, f"{path}/{part}")
+    else:
+        for message in found:
+            yield path, message
+
+
+def _unknown(name: str, root: str, allowed: Sequence[str]) -> str:
+    if root == "#/" and name in READ_ONLY:
+        return "is set by the service and cannot be written."
+    kind = "a field of this request" if root == "#/" else "a parameter of this operation"
+    close = get_close_matches(name, allowed, n=1)
+    guess = f" Did you mean {close[0]}?" if close else ""
+    known = f" Allowed: {', '.join(allowed)}." if allowed else " It takes none."
+    return f"is not {kind}.{guess}{known}"
+
+
+def _parse_leniently(body: bytes) -> Any:
+    """What orjson refuses may still be JSON with a value that a field refuses with a better message."""
+    if not body.strip():
+        raise NotJson("The request has no body. Send a JSON object.")
+    try:
+        return json.loads(body.decode())
+    except RecursionError:
+        raise Invalid(f"The body is nested deeper than {DEEPEST_NESTING} levels.") from None
+    except UnicodeDecodeError:
+        raise NotJson("The body is not UTF-8 text, so it is not JSON.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise NotJson(f"The body is not JSON: {error.msg} at {where}.") from None
+    except ValueError:
+        raise Invalid("The body holds an integer of more digits than any column could store.") from None
+
+
+def _fields_of(schema: type[BaseSchema]) -> list[tuple[str, Field[Any]]]:
+    return list(schema._declared_fields.items())
+
+
+def _copy(field: Field[Any], required: bool) -> Field[Any]:
+    made = deepcopy(field)
+    made.required = required
+    return made
+
+
+def _entity(new: type[BaseSchema]) -> str:
+    return new.__name__.removeprefix("New").removesuffix("Schema")
+
+
+def _derived(name: str, fields: Mapping[str, Field[Any]], example: Mapping[str, Any]) -> type[BaseSchema]:
+    return type(name, (BaseSchema,), {**fields, "example": example, "__doc__": None})

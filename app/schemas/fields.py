@@ -1,0 +1,274 @@
+"""The contract's types as marshmallow fields: strict, and never a value that PostgreSQL could not store.
+
+Messages are the second half of a sentence: the loader puts the field's name before them.
+"""
+
+import math
+import re
+import zoneinfo
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from marshmallow import ValidationError, fields, validate
+
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
+LARGEST_JSON_INTEGER = 2**63 - 1
+DEEPEST_NESTING = 100
+UUID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+# RFC 3339, section 5.6; the offset is looked at apart, since leaving it out is the most frequent mistake.
+TIME_FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+SPACE_FOR_PLUS = re.compile(r".*\d \d\d:\d\d", re.ASCII)
+DATE_FORM = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+MESSAGES = {"required": "is required.", "null": "cannot be null.", "validator_failed": "is not allowed."}
+
+
+def text_fault(text: str) -> str | None:
+    """Why PostgreSQL could not store this text, or None."""
+    if "\x00" in text:
+        return "holds a NUL character (U+0000), which cannot be stored. Remove it."
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "holds half of a surrogate pair (U+D800 to U+DFFF), which is no character. Remove it."
+    return None
+
+
+def check_storable(document: Any) -> None:
+    """Raise ValidationError when a decoded JSON value holds anything that PostgreSQL's jsonb does not take."""
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST_NESTING:
+            raise ValidationError(f"is nested deeper than {DEEPEST_NESTING} levels.")
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                _refuse(text_fault(value))
+            elif isinstance(value, Mapping):
+                for key in value:
+                    _refuse(text_fault(key) if isinstance(key, str) else "has a key that is not a text.")
+                below.extend(value.values())
+            elif isinstance(value, list | tuple):
+                below.extend(value)
+            else:
+                _refuse(_scalar_fault(value))
+        level = below
+
+
+def _refuse(fault: str | None) -> None:
+    if fault:
+        raise ValidationError(fault)
+
+
+def _scalar_fault(value: Any) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "holds NaN or an infinity, which JSON does not have."
+    if isinstance(value, int):
+        return None if abs(value) <= LARGEST_JSON_INTEGER else "holds an integer of more than 64 bits."
+    return f"holds a {type(value).__name__}, which is not a JSON value."
+
+
+class Text(fields.String):
+    """A text of a length in characters."""
+
+    default_error_messages = MESSAGES | {"invalid": "must be a text."}
+
+    def __init__(self, shortest: int = 0, longest: int | None = None, **options: Any) -> None:
+        if shortest or longest:
+            size = f"{shortest} to {longest} characters" if longest else f"at least {shortest} character"
+            options["validate"] = validate.Length(shortest, longest, error=f"must have {size}.")
+        super().__init__(**options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        _refuse(text_fault(value))
+        return value
+
+
+class EmailAddress(Text):
+    """A valid e-mail address."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(1, 255, **options)
+        self.validators.append(validate.Email(error="must be a valid e-mail address, such as ada@example.com."))
+        self.metadata.setdefault("format", "email")
+
+
+class TimeZoneName(Text):
+    """A name of the IANA time zone database."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs)
+        if name not in TIME_ZONES:
+            raise ValidationError("must be a name of the IANA time zone database, such as UTC or Asia/Dubai.")
+        return name
+
+
+TIME_ZONES = zoneinfo.available_timezones()
+
+
+class Choice(Text):
+    """One of a few texts."""
+
+    def __init__(self, *choices: str, default: str | None = None, **options: Any) -> None:
+        options.update(documented_default(default))
+        super().__init__(**options)
+        self.validators.append(validate.OneOf(choices, error=f"must be one of {', '.join(choices)}."))
+
+
+class Uuid(fields.UUID):
+    """A UUID in its usual form of 36 characters; loaded as that text in lower case."""
+
+    default_error_messages = MESSAGES | {
+        "invalid_uuid": "must be a UUID, such as 0198f3c2-7a51-7c3e-9d2b-3f6a1e5b8c4d."
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, UUID):
+            return str(value)
+        if not isinstance(value, str) or not UUID_FORM.fullmatch(value):
+            raise self.make_error("invalid_uuid")
+        return value.lower()
+
+
+class Integer(fields.Integer):
+    """A whole number of 32 bits."""
+
+    default_error_messages = MESSAGES | {"invalid": "must be a whole number."}
+
+    def __init__(self, least: int = SMALLEST_INTEGER, most: int = LARGEST_INTEGER, **options: Any) -> None:
+        error = f"must be a whole number from {least} to {most}."
+        super().__init__(validate=validate.Range(least, most, error=error), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class QueryInteger(Integer):
+    """A whole number written in a query."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not INTEGER_FORM.fullmatch(value):
+            raise self.make_error("invalid")
+        return int(value)
+
+
+class Number(fields.Float):
+    """A number in a range."""
+
+    default_error_messages = MESSAGES | {"invalid": "must be a number."}
+
+    def __init__(self, least: float, most: float, **options: Any) -> None:
+        super().__init__(
+            validate=validate.Range(least, most, error=f"must be a number from {least} to {most}."), **options
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
+            raise self.make_error("invalid")
+        return value
+
+
+class Flag(fields.Boolean):
+    """True or false, as JSON has them."""
+
+    default_error_messages = MESSAGES | {"invalid": "must be true or false."}
+
+    def __init__(self, default: bool | None = None, **options: Any) -> None:
+        super().__init__(**options | documented_default(default))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class Time(fields.AwareDateTime):
+    """An RFC 3339 time with an offset; loaded in UTC."""
+
+    default_error_messages = MESSAGES | {
+        "invalid": "must be an RFC 3339 time with an offset, such as 2026-03-01T09:00:00Z.",
+        "naive": "has no offset from UTC. Add Z or one such as +04:00, as in 2026-03-01T09:00:00+04:00.",
+        "space": "has a space where its offset starts. In a query a + must be written as %2B.",
+        "impossible": "is not a time that exists, or lies outside the years 1 to 9999 in UTC.",
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        if isinstance(value, datetime):
+            return self._in_utc(value)
+        found = TIME_FORM.fullmatch(value) if isinstance(value, str) else None
+        if not found:
+            raise self.make_error("space" if isinstance(value, str) and SPACE_FOR_PLUS.fullmatch(value) else "invalid")
+        day, minute, second, fraction, offset = found.groups(default="")
+        if not offset:
+            raise self.make_error("naive")
+        # A leap second (RFC 3339, section 5.7) is the first second of the next minute, as PostgreSQL has it too.
+        leap = timedelta(seconds=1 if second == "60" else 0)
+        try:
+            time = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}{fraction[:7]}{offset.upper()}")
+            return self._in_utc(time + leap)
+        except (ValueError, OverflowError):
+            raise self.make_error("impossible") from None
+
+    def _in_utc(self, time: datetime) -> datetime:
+        if time.tzinfo is None:
+            raise self.make_error("naive")
+        return time.astimezone(UTC)
+
+
+class TimeOrDate(Time):
+    """A time, or a date, which stands for the first or the last moment of that day in UTC."""
+
+    default_error_messages = {
+        "invalid": "must be a date, such as 2026-03-01, or an RFC 3339 time with an offset.",
+    }
+
+    def __init__(self, last_moment: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._moment = "23:59:59.999999Z" if last_moment else "00:00:00Z"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        if isinstance(value, str) and DATE_FORM.fullmatch(value):
+            value = f"{value}T{self._moment}"
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Object(fields.Dict):
+    """A JSON object."""
+
+    default_error_messages = MESSAGES | {"invalid": "must be a JSON object."}
+
+    def __init__(self, default: Mapping[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(**options | documented_default(default))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self.make_error("invalid")
+        check_storable(value)
+        return value
+
+
+class ListOf(fields.List):
+    """A list of values of one type."""
+
+    default_error_messages = MESSAGES | {"invalid": "must be a list."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        # marshmallow would take any iterable.
+        if not isinstance(value, list | tuple):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def documented_default(value: Any) -> dict[str, Any]:
+    """Field options that tell readers what the database fills in; loading leaves an absent field absent."""
+    return {} if value is None else {"metadata": {"default": value}}

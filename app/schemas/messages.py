@@ -1,0 +1,33 @@
+"""What travels over the wire about messages."""
+
+from app.schemas.base import EXAMPLE_ID, BaseSchema, row_schema
+from app.schemas.fields import Choice, Integer, Object, Text, Uuid
+
+
+class NewMessageSchema(BaseSchema):
+    """One turn of a conversation, as a caller writes it down."""
+
+    example = {
+        "conversation_id": EXAMPLE_ID,
+        "role": "user",
+        "content": "I would like to run 10 km by summer.",
+        "input_modality": "voice",
+    }
+
+    conversation_id = Uuid(required=True)
+    role = Choice("user", "assistant", "system", "function", "summary", required=True)
+    content = Text(1, required=True)
+    input_modality = Choice("voice", "text", default="text")
+    metadata = Object(default={})
+    agent_node = Text(allow_none=True)
+    tokens_used = Integer(0, allow_none=True)
+    provider = Text(allow_none=True)
+
+
+MessageSchema = row_schema(NewMessageSchema)
+
+
+class TranscriptQuerySchema(BaseSchema):
+    """Whose transcript."""
+
+    conversation_id = Uuid(required=True, metadata={"description": "The conversation."})

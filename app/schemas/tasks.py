@@ -1,0 +1,103 @@
+"""What travels over the wire about tasks."""
+
+from marshmallow import validate
+
+from app.schemas.base import EXAMPLE_ID, BaseSchema, patch_schema, row_schema
+from app.schemas.fields import Choice, Integer, ListOf, Number, Object, Text, Time, TimeOrDate, Uuid
+
+TASK_STATUSES = ("pending", "done", "missed", "rescheduled", "cancelled")
+MOST_IDS = 1000
+
+
+class NewTaskSchema(BaseSchema):
+    """A task, as a caller creates one."""
+
+    example = {
+        "user_id": EXAMPLE_ID,
+        "title": "Run 3 km in the park",
+        "scheduled_at": "2026-03-02T06:30:00+04:00",
+        "duration_minutes": 25,
+        "recurrence_rule": "FREQ=WEEKLY;BYDAY=MO,WE,FR",
+        "class_tags": ["Health"],
+    }
+
+    user_id = Uuid(required=True)
+    goal_id = Uuid(allow_none=True)
+    conversation_id = Uuid(allow_none=True)
+    title = Text(1, 500, required=True)
+    description = Text(allow_none=True)
+    status = Choice(*TASK_STATUSES, default="pending")
+    scheduled_at = Time(allow_none=True)
+    duration_minutes = Integer(1, allow_none=True)
+    trigger_type = Choice("time", "location", default="time")
+    location_trigger = Text(allow_none=True)
+    recurrence_rule = Text(allow_none=True)
+    canonical_scheduled_at = Time(allow_none=True)
+    class_tags = ListOf(Text(), allow_none=True)
+    shared_with_goal_ids = ListOf(Uuid(), allow_none=True)
+    escalation_policy = Choice("silent", "standard", "aggressive", default="standard")
+    reminder_sent_at = Time(allow_none=True)
+    whatsapp_sent_at = Time(allow_none=True)
+    call_sent_at = Time(allow_none=True)
+    completed_at = Time(allow_none=True)
+
+
+TaskSchema = row_schema(NewTaskSchema)
+TaskPatchSchema = patch_schema(NewTaskSchema)
+
+
+class TimeRangeQuerySchema(BaseSchema):
+    """Whose tasks, and from when to when."""
+
+    user_id = Uuid(required=True, metadata={"description": "Whose tasks."})
+    start_at = Time(required=True, metadata={"description": "The earliest `scheduled_at`, included."})
+    end_at = Time(required=True, metadata={"description": "The latest `scheduled_at`, included."})
+
+
+class StatisticsQuerySchema(BaseSchema):
+    """Whose tasks, and created from when to when."""
+
+    user_id = Uuid(required=True, metadata={"description": "Whose tasks."})
+    start_date = TimeOrDate(
+        required=True, metadata={"description": "The earliest `created_at`, included; a date means its start in UTC."}
+    )
+    end_date = TimeOrDate(
+        required=True,
+        last_moment=True,
+        metadata={"description": "The latest `created_at`, included; a date means its end in UTC."},
+    )
+
+
+class StatisticsSchema(BaseSchema):
+    """How a person's tasks turned out."""
+
+    example = {
+        "user_id": EXAMPLE_ID,
+        "total_tasks": 8,
+        "by_status": {"done": 5, "missed": 1, "pending": 2},
+        "completion_rate": 0.625,
+    }
+
+    user_id = Uuid(required=True)
+    total_tasks = Integer(0, required=True)
+    by_status = Object(required=True, metadata={"description": "Only statuses that occur."})
+    completion_rate = Number(0, 1, required=True, metadata={"description": "done / total, 4 decimals; 0.0 for none."})
+
+
+class BulkUpdateStateSchema(BaseSchema):
+    """Many tasks, and the one status they are to have."""
+
+    example = {"task_ids": [EXAMPLE_ID], "new_status": "missed"}
+
+    task_ids = ListOf(
+        Uuid(), required=True, validate=validate.Length(1, MOST_IDS, error=f"must name 1 to {MOST_IDS} tasks.")
+    )
+    new_status = Choice(*TASK_STATUSES, required=True)
+
+
+class UpdatedCountSchema(BaseSchema):
+    """How many rows were changed."""
+
+    example = {"updated_count": 1}
+
+    updated_count = Integer(0, required=True)

@@ -1,0 +1,62 @@
+"""How gunicorn serves the app: workers, threads, and what must happen once, before the fork."""
+
+import os
+import sys
+
+from app.config import SettingError, load_settings
+from app.database import embedded_server, migrations, open_database
+
+try:
+    settings = load_settings()
+    settings.refuse_to_be_open_by_accident()
+except SettingError as error:
+    sys.exit(f"flux-dao: {error}")
+
+bind = f"{settings.host}:{settings.port}"
+workers = settings.web_concurrency
+threads = settings.web_threads
+worker_class = "app.server.Worker"
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+# Between a TERM and the end, requests that were accepted are answered.
+graceful_timeout = 30
+keepalive = 75
+loglevel = settings.log_level
+reload = settings.reload
+preload_app = not reload
+accesslog = "-"
+access_log_format = "%(t)s %(m)s %(U)s %(s)s %(b)s bytes %(M)s ms caller=%({flux.caller}e)s"
+control_socket_disable = True
+
+server = embedded_server(settings)
+
+WELCOME = f"""
+  API   http://{settings.host}:{settings.port}/api/v1
+  Docs  http://{settings.host}:{settings.port}/docs
+  Data  {settings.embedded_data_dir}
+
+  A first request:
+    curl -i http://{settings.host}:{settings.port}/api/v1/users \\
+      -H 'Content-Type: application/json' -d '{{"email": "ada@example.com", "timezone": "Asia/Dubai"}}'
+
+  Ctrl-C stops it.
+"""
+
+
+def on_starting(arbiter):
+    """Before the first worker: the embedded database runs and has the newest schema."""
+    if server:
+        server.start()
+        with open_database(settings):
+            migrations.upgrade()
+
+
+def when_ready(arbiter):
+    """Tell where things are, when requests can be served."""
+    if server:
+        print(WELCOME, flush=True)
+
+
+def on_exit(arbiter):
+    """After the last worker: nothing that was started here goes on."""
+    if server:
+        server.stop()

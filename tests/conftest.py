@@ -1,0 +1,84 @@
+"""What tests share: a PostgreSQL of their own, the app on it, and a transaction around each test that is undone."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import PROJECT, Settings
+from app.database import database, migrations
+from app.database.embedded import EmbeddedServer
+
+TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
+# Nothing of a test's data needs to survive a crash of the machine.
+FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedServer]:
+    """A running server that is for tests alone."""
+    server = EmbeddedServer(TEST_DATA, FAST)
+    server.start()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def temporary_database(server: EmbeddedServer, name: str) -> Iterator[str]:
+    """The URL of a new, empty database, which is dropped afterwards."""
+    name = f"{name}_{os.getpid()}"
+    run_alone(server.url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+    try:
+        yield server.database_url(name)
+    finally:
+        run_alone(server.url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def run_alone(url: str, *statements: str) -> list[tuple]:
+    """Run statements on a connection of their own; the rows of the last one, if it gives any."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def settings(postgres: EmbeddedServer) -> Iterator[Settings]:
+    """The settings of the app under test: a database that is current and empty, no keys."""
+    with temporary_database(postgres, "suite") as url:
+        yield Settings(database_url=url, auth_disabled=True)
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Flask]:
+    made = create_app(settings)
+    migrations.upgrade()
+    yield made
+    database.release()
+    database.close_idle()
+
+
+@pytest.fixture
+def client(app: Flask) -> Iterator[FlaskClient]:
+    """A client whose requests all run in one transaction, which is undone when the test ends."""
+    with database.atomic() as transaction:
+        yield app.test_client()
+        transaction.rollback(False)
+
+
+@pytest.fixture
+def committing_client(app: Flask) -> Iterator[FlaskClient]:
+    """A client whose requests commit, for tests that race or break things; all rows are removed afterwards."""
+    yield app.test_client()
+    database.execute_sql("TRUNCATE users CASCADE")
+    database.release()
