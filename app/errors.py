@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_FAULTS_TOLD = 20
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -32,7 +34,9 @@ class Invalid(ServiceError):
     @classmethod
     def from_faults(cls, faults: Sequence[Fault], hint: str | None = None) -> "Invalid":
         """The error for these faults; its sentence repeats them, since many callers read nothing else."""
-        detail = " ".join(fault.detail for fault in faults)
+        detail = " ".join(fault.detail for fault in faults[:MOST_FAULTS_TOLD])
+        if len(faults) > MOST_FAULTS_TOLD:
+            detail += f" And {len(faults) - MOST_FAULTS_TOLD} more."
         return cls(detail, faults=faults, hint=hint)
 
 

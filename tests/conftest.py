@@ -1,6 +1,9 @@
 """What tests share: a PostgreSQL of their own, the app on it, and a transaction around each test that is undone."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +11,7 @@ import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from servers import RunningServer, command_environment, running_server
 
 from app import create_app
 from app.config import PROJECT, Settings
@@ -73,7 +77,7 @@ def client(app: Flask) -> Iterator[FlaskClient]:
     """A client whose requests all run in one transaction, which is undone when the test ends."""
     with database.atomic() as transaction:
         yield app.test_client()
-        transaction.rollback(False)
+        transaction.rollback()
 
 
 @pytest.fixture
@@ -82,3 +86,43 @@ def committing_client(app: Flask) -> Iterator[FlaskClient]:
     yield app.test_client()
     database.execute_sql("TRUNCATE users CASCADE")
     database.release()
+
+
+@pytest.fixture(scope="session")
+def server_database(postgres: EmbeddedServer) -> Iterator[str]:
+    """The URL of a database for the real servers, migrated as an operator would."""
+    with temporary_database(postgres, "served") as url:
+        flask("db", "upgrade", DATABASE_URL=url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def keyed_server(server_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The real server, which needs `key`."""
+    key = "a-key-for-tests"
+    keys = json.dumps({"tester": key})
+    folder = tmp_path_factory.mktemp("keyed")
+    with running_server(folder, DATABASE_URL=server_database, SERVICE_API_KEYS=keys) as server:
+        server.key = key
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server_url(server_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the real server, which needs no key."""
+    folder = tmp_path_factory.mktemp("open")
+    with running_server(folder, DATABASE_URL=server_database, AUTH_DISABLED="true") as server:
+        yield server.url
+
+
+def flask(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the flask command with these settings and no others; it must succeed unless `check` is what is tested."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=PROJECT,
+        env=command_environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

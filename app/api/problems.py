@@ -19,7 +19,6 @@ from app.database.failures import in_our_words
 
 CONTENT_TYPE = "application/problem+json"
 HARMLESS_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-MOST_FAULTS_TOLD = 20
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +147,9 @@ def document(
         "request_id": request_id,
     }
     if faults:
-        problem["errors"] = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults[:MOST_FAULTS_TOLD]]
+        problem["errors"] = [
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in faults[: errors.MOST_FAULTS_TOLD]
+        ]
     if hint:
         problem["hint"] = hint
     return orjson.dumps(problem, default=str)

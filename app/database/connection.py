@@ -6,16 +6,14 @@ import threading
 import time
 from collections import deque
 from typing import Any
-from uuid import UUID
 
-import orjson
 import peewee
 import psycopg2
 from psycopg2 import extensions
-from psycopg2.extras import Json, UUID_adapter
 
 from app.config import Settings
 from app.database.failures import connection_is_lost, failing_in_our_words
+from app.database.literals import register
 from app.errors import Busy, Unavailable
 
 # libpq sends it when it connects, as poolers in transaction mode allow; a SET afterwards they would not keep.
@@ -25,12 +23,7 @@ JSON_OID = 114
 PROBE_AFTER_IDLE_SECONDS = 30
 
 
-def _as_json(value: Any) -> Json:
-    return Json(value, dumps=lambda document: orjson.dumps(document).decode())
-
-
-extensions.register_adapter(dict, _as_json)
-extensions.register_adapter(UUID, UUID_adapter)
+register()
 
 
 class Database(peewee.PostgresqlDatabase):

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from app.database.connection import Database
 from app.database.failures import failing_in_our_words
+from app.database.literals import array_literal, json_literal
 
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -31,7 +30,7 @@ def _written(value: Any) -> str:
     if value is None:
         return "\\N"
     if isinstance(value, dict):
-        value = orjson.dumps(value).decode()
+        value = json_literal(value)
     elif isinstance(value, list):
-        value = "{" + ",".join(f'"{item}"' for item in value) + "}"
+        value = array_literal(value)
     return str(value).translate(ESCAPES)

@@ -16,6 +16,7 @@ from app.schemas.fields import DEEPEST_NESTING, Integer, Time, Uuid
 
 READ_ONLY = ("id", "created_at", "updated_at", "version")
 UNKNOWN = "is unknown."
+PLUS_IN_QUERY = "In a query a + stands for a space. Write the offset's + as %2B, as in 2026-03-01T09:00:00%2B04:00."
 EXAMPLE_ID = "0198f3c2-7a51-7c3e-9d2b-3f6a1e5b8c4d"
 EXAMPLE_TIME = "2026-03-01T09:00:00+00:00"
 
@@ -88,7 +89,13 @@ def _load(schema: type[BaseSchema], data: Any, root: str) -> dict[str, Any]:
         return _instance(schema).load(data)
     except ValidationError as error:
         allowed = list(_instance(schema).load_fields)
-        raise Invalid.from_faults(list(_faults(error.normalized_messages(), root, allowed))) from None
+        raise Invalid.from_faults(list(_faults(error.normalized_messages(), root, allowed)), _hint(error)) from None
+
+
+def _hint(error: ValidationError) -> str | None:
+    """The one mistake that a caller cannot see in what was sent, since the URL's own rules made it."""
+    space = Time.default_error_messages["space"]
+    return PLUS_IN_QUERY if any(space in found for found in error.normalized_messages().values()) else None
 
 
 def _faults(messages: Mapping[str, Any], root: str, allowed: Sequence[str]) -> Iterator[Fault]:

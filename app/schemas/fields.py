@@ -198,7 +198,7 @@ class Time(fields.AwareDateTime):
     default_error_messages = MESSAGES | {
         "invalid": "must be an RFC 3339 time with an offset, such as 2026-03-01T09:00:00Z.",
         "naive": "has no offset from UTC. Add Z or one such as +04:00, as in 2026-03-01T09:00:00+04:00.",
-        "space": "has a space where its offset starts. In a query a + must be written as %2B.",
+        "space": "has a space where the + of its offset should be.",
         "impossible": "is not a time that exists, or lies outside the years 1 to 9999 in UTC.",
     }
 

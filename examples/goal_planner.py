@@ -1,0 +1,76 @@
+"""What the Goal Planner does: turn a person's wish into a goal and its tasks, and read the plan back."""
+
+from datetime import datetime, time, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import httpx
+from client import Row, run
+
+TIMEZONE = ZoneInfo("Asia/Dubai")
+WISH = "Run 10 km without a break"
+WEEKLY_STEPS = ("Run 3 km", "Run 5 km", "Run 8 km", "Run 10 km")
+TIME_OF_DAY = time(6, 30)
+
+
+def main(flux: httpx.Client) -> None:
+    """Plan the wish of a new user, then print what the service holds of it."""
+    user = flux.post("/users", json={"email": f"planner-{uuid4()}@example.com", "timezone": TIMEZONE.key}).json()
+    print(f"Created the user {user['email']}.")
+    goal = create_goal(flux, user["id"])
+    create_tasks(flux, goal)
+    print_plan(flux, goal["id"])
+
+
+def create_goal(flux: httpx.Client, user_id: str) -> Row:
+    """The wish as a goal. `plan_json` is the planner's own notebook: any JSON object."""
+    goal: Row = flux.post(
+        "/goals",
+        json={
+            "user_id": user_id,
+            "title": WISH,
+            "class_tags": ["Health"],
+            "target_weeks": len(WEEKLY_STEPS),
+            "plan_json": {"milestones": WEEKLY_STEPS},
+        },
+    ).json()
+    return goal
+
+
+def create_tasks(flux: httpx.Client, goal: Row) -> None:
+    """One task a week, from tomorrow on, at the same time of the user's day."""
+    tomorrow = datetime.now(TIMEZONE).date() + timedelta(days=1)
+    for week, step in enumerate(WEEKLY_STEPS):
+        scheduled_at = datetime.combine(tomorrow + timedelta(weeks=week), TIME_OF_DAY, TIMEZONE)
+        flux.post(
+            "/tasks",
+            json={
+                "user_id": goal["user_id"],
+                "goal_id": goal["id"],
+                "title": step,
+                # With its offset, as in 2026-03-02T06:30:00+04:00: a time without one is refused.
+                "scheduled_at": scheduled_at.isoformat(),
+                "duration_minutes": 60,
+            },
+        )
+
+
+def print_plan(flux: httpx.Client, goal_id: str) -> None:
+    """Read the goal, and those of the user's tasks in its weeks that serve it."""
+    goal = flux.get(f"/goals/{goal_id}").json()
+    start_at = datetime.fromisoformat(goal["created_at"])
+    end_at = start_at + timedelta(weeks=goal["target_weeks"])
+    tasks = flux.get(
+        "/tasks/by-timerange",
+        params={"user_id": goal["user_id"], "start_at": start_at.isoformat(), "end_at": end_at.isoformat()},
+    ).json()
+    print(f"Goal: {goal['title']} ({goal['status']}, {goal['target_weeks']} weeks).")
+    for task in tasks:
+        if task["goal_id"] == goal_id:
+            # The service answers times in UTC.
+            scheduled_at = datetime.fromisoformat(task["scheduled_at"]).astimezone(TIMEZONE)
+            print(f"  {scheduled_at:%Y-%m-%d %H:%M}  {task['title']} ({task['status']})")
+
+
+if __name__ == "__main__":
+    run(main)

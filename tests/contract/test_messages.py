@@ -1,0 +1,61 @@
+"""What only messages have: a transcript, oldest first, that is never edited."""
+
+import pytest
+from entities import NOWHERE, conversation, message
+from flask.testing import FlaskClient
+
+
+def test_a_message_gets_the_defaults_of_the_contract(client: FlaskClient):
+    expected = {"input_modality": "text", "metadata": {}, "agent_node": None, "tokens_used": None, "provider": None}
+    assert message(client).items() >= expected.items()
+
+
+def test_every_field_of_a_message_is_kept(client: FlaskClient):
+    given = {
+        "conversation_id": conversation(client)["id"],
+        "role": "assistant",
+        "content": "Line\n\ttab \\ backslash 'quote' \"double\" % %s 🎉",
+        "input_modality": "voice",
+        "metadata": {"confidence": 0.98},
+        "agent_node": "planner",
+        "tokens_used": 0,
+        "provider": "openai",
+    }
+    assert client.post("/api/v1/messages", json=given).json.items() >= given.items()
+
+
+def test_a_transcript_is_oldest_first_and_whole(client: FlaskClient):
+    talk = conversation(client)["id"]
+    said = [message(client, conversation_id=talk, content=f"turn {turn}") for turn in range(120)]
+    message(client)
+    answer = client.get(f"/api/v1/messages?conversation_id={talk}")
+    assert answer.status_code == 200
+    assert answer.json == said
+
+
+def test_a_transcript_of_no_conversation_is_empty(client: FlaskClient):
+    assert client.get(f"/api/v1/messages/?conversation_id={NOWHERE}").json == []
+
+
+def test_a_transcript_needs_its_conversation(client: FlaskClient):
+    answer = client.get("/api/v1/messages")
+    assert answer.status_code == 422
+    assert answer.json["detail"] == "conversation_id is required."
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_a_transcript_is_not_edited(client: FlaskClient, method: str):
+    answer = client.open(f"/api/v1/messages/{message(client)['id']}", method=method, json={"content": "x"})
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("role", "human"), ("content", ""), ("input_modality", "video"), ("metadata", None), ("tokens_used", -1)],
+)
+def test_a_wrong_value_names_its_field(client: FlaskClient, name: str, value: object):
+    body = {"conversation_id": conversation(client)["id"], "role": "user", "content": "Hello", name: value}
+    answer = client.post("/api/v1/messages", json=body)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == f"#/{name}"
