@@ -4,7 +4,8 @@ import os
 import sys
 
 from app.config import SettingError, load_settings
-from app.database import embedded_server, migrations, open_database
+from app.database import EmbeddedError, embedded_server, migrations, open_database
+from app.errors import ServiceError
 
 try:
     settings = load_settings()
@@ -12,7 +13,8 @@ try:
 except SettingError as error:
     sys.exit(f"flux-dao: {error}")
 
-bind = f"{settings.host}:{settings.port}"
+address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+bind = address
 workers = settings.web_concurrency
 threads = settings.web_threads
 worker_class = "app.server.Worker"
@@ -30,12 +32,12 @@ control_socket_disable = True
 server = embedded_server(settings)
 
 WELCOME = f"""
-  API   http://{settings.host}:{settings.port}/api/v1
-  Docs  http://{settings.host}:{settings.port}/docs
+  API   http://{address}/api/v1
+  Docs  http://{address}/docs
   Data  {settings.embedded_data_dir}
 
   A first request:
-    curl -i http://{settings.host}:{settings.port}/api/v1/users \\
+    curl -i http://{address}/api/v1/users \\
       -H 'Content-Type: application/json' -d '{{"email": "ada@example.com", "timezone": "Asia/Dubai"}}'
 
   Ctrl-C stops it.
@@ -44,10 +46,14 @@ WELCOME = f"""
 
 def on_starting(arbiter):
     """Before the first worker: the embedded database runs and has the newest schema."""
-    if server:
+    if not server:
+        return
+    try:
         server.start()
         with open_database(settings):
             migrations.upgrade()
+    except (EmbeddedError, ServiceError) as error:
+        sys.exit(f"flux-dao: {error}")
 
 
 def when_ready(arbiter):

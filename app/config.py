@@ -2,11 +2,11 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg2
 from dotenv import dotenv_values
@@ -64,15 +64,17 @@ def read_path(text: str) -> Path:
 
 def read_database_url(text: str) -> str:
     """A PostgreSQL URL as libpq reads it, less `pgbouncer=…`, which other clients put there for themselves."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("postgres", "postgresql"):
+    if not text.startswith(("postgres://", "postgresql://")):
         raise ValueError("it must start with postgresql:// or postgres://")
-    options = [option for option in parts.query.split("&") if not option.startswith("pgbouncer=")]
-    url = urlunsplit(parts._replace(query="&".join(options)))
+    server, _, query = text.partition("?")
+    options = [option for option in query.split("&") if option and not option.startswith("pgbouncer=")]
+    url = f"{server}?{'&'.join(options)}" if options else server
     try:
-        parse_dsn(url)
+        ports = parse_dsn(url).get("port", "").split(",")
     except psycopg2.ProgrammingError as error:
         raise ValueError(str(error).strip().replace(url, "the URL")) from None
+    if not all(port.isdigit() or not port for port in ports):
+        raise ValueError("its port must be a number")
     return url
 
 
@@ -100,13 +102,10 @@ def show_plain(value: Any) -> str:
 
 def show_database_url(url: str) -> str:
     """The URL with its password masked, wherever in it that stands."""
-    parts = urlsplit(url)
-    netloc = parts.netloc
-    if parts.password is not None:
-        account, _, server = netloc.rpartition("@")
-        netloc = f"{account.partition(':')[0]}:{MASK}@{server}"
-    options = [(name, MASK if "password" in name else value) for name, value in parse_qsl(parts.query)]
-    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(options, safe="*/")))
+    server, _, query = url.partition("?")
+    server = re.sub(r"(//[^:/@]*):.*@", rf"\1:{MASK}@", server)
+    query = re.sub(r"(\w*password)=[^&]*", rf"\1={MASK}", query)
+    return f"{server}?{query}" if query else server
 
 
 def show_keys(keys: Mapping[str, str]) -> str:

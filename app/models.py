@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import peewee
 from peewee import (
     SQL,
     BooleanField,
@@ -21,25 +22,25 @@ from playhouse.postgres_ext import ArrayField, DateTimeTZField
 from app.database.connection import database
 
 
-def default(value: str) -> SQL:
+def default(value: str) -> peewee.Node:
     """What PostgreSQL fills in when an INSERT leaves the column out."""
     return SQL(f"DEFAULT {value}")
 
 
-def one_of(column: str, *choices: str) -> Check:
+def one_of(column: str, *choices: str) -> peewee.Node:
     """The column holds one of these texts."""
     listed = ", ".join(f"'{choice}'" for choice in choices)
     return Check(f"{column} IN ({listed})")
 
 
-def length(column: str, shortest: int, longest: int | None = None) -> Check:
+def length(column: str, shortest: int, longest: int | None = None) -> peewee.Node:
     """The text has so many characters."""
     if longest is None:
         return Check(f"char_length({column}) >= {shortest}")
     return Check(f"char_length({column}) BETWEEN {shortest} AND {longest}")
 
 
-def at_least(column: str, least: int) -> Check:
+def at_least(column: str, least: int) -> peewee.Node:
     """The number is this one or larger."""
     return Check(f"{column} >= {least}")
 

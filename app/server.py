@@ -17,7 +17,7 @@ STATUS_OF_ERROR: dict[type[Exception], HTTPStatus] = {
 }
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):
     """gthread: connections are kept alive, and those that were accepted are answered before it stops."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:

@@ -33,11 +33,11 @@ def main(flux: httpx.Client) -> None:
 
 def print_statistics(flux: httpx.Client, user_id: str) -> None:
     """Count the tasks that were created in the last 30 days, by status."""
-    # A date stands for the whole of that day in UTC; a time with an offset is possible too.
+    # A date stands for the whole of that day in UTC, so today is the last of the 30; a time is possible too.
     today = datetime.now(UTC).date()
     statistics = flux.get(
         "/tasks/statistics",
-        params={"user_id": user_id, "start_date": str(today - timedelta(days=30)), "end_date": str(today)},
+        params={"user_id": user_id, "start_date": str(today - timedelta(days=29)), "end_date": str(today)},
     ).json()
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statistics["by_status"].items()))
     print(f"Last 30 days: {statistics['total_tasks']} tasks ({counts}).")

@@ -37,7 +37,7 @@ class RequestParser:
         return decorator
 
 
-class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+class Blueprint(flask_smorest.Blueprint):
     """A group of operations. `needs_key` is False for those that anybody may call."""
 
     ARGUMENTS_PARSER = RequestParser()

@@ -36,7 +36,7 @@ Every error is `application/problem+json` (RFC 9457). `type` tells the kind:
 """
 
 
-class Api(flask_smorest.Api):  # type: ignore[misc]
+class Api(flask_smorest.Api):
     """flask-smorest's Api with our problems for its errors."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None

@@ -182,7 +182,8 @@ def _of_http_error(error: HTTPException) -> Response:
         limit = current_app.config["MAX_CONTENT_LENGTH"]
         return _response(TOO_LARGE, f"The body is larger than the {limit} bytes that one request may have.")
     kind = next((kind for kind in KINDS if kind.status == error.code and kind is not NOT_JSON), OTHER)
-    response = _response(kind, error.description or kind.meaning, status=error.code or 500)
+    detail = (error.description or kind.meaning).rstrip(".") + "."
+    response = _response(kind, detail, status=error.code)
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="flux-dao"'
     return response

@@ -34,15 +34,18 @@ class Database(peewee.PostgresqlDatabase):
         # Peewee holds this lock while it connects, so that one slow connect would stop every thread;
         # what it guards is per thread already.
         self._lock = contextlib.nullcontext()
-        self.url = ""
+        self._idle: deque[tuple[float, extensions.connection]] = deque()
+        self._configuration: tuple[Any, ...] = ()
 
     def configure(self, settings: Settings, url: str) -> None:
-        """Use the database at `url`, with the pool that the settings ask for. Opens nothing yet."""
-        self.url = url
-        self._connect_timeout = settings.database_connect_timeout
-        self._pool_wait = settings.database_pool_wait
-        self._slots = threading.BoundedSemaphore(settings.database_pool_size)
-        self._idle: deque[tuple[float, extensions.connection]] = deque()
+        """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
+        pool = (settings.database_pool_size, settings.database_pool_wait, settings.database_connect_timeout)
+        if (url, pool) == self._configuration:
+            return
+        self.close_idle()
+        size, self._pool_wait, self._connect_timeout = pool
+        self._slots = threading.BoundedSemaphore(size)
+        self._configuration = (url, pool)
         self.init(url)
 
     def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -65,7 +68,7 @@ class Database(peewee.PostgresqlDatabase):
         with failing_in_our_words():
             return self.execute_sql(sql, parameters).rowcount
 
-    def begin(self, isolation_level: str | int | None = None) -> None:
+    def begin(self, isolation_level: str | None = None) -> None:
         """BEGIN; on a connection that turns out to be dead, on a new one."""
         try:
             super().begin(isolation_level)
@@ -128,7 +131,7 @@ class Database(peewee.PostgresqlDatabase):
 
     def _open(self) -> extensions.connection:
         connection = psycopg2.connect(
-            self.url,
+            self.database,
             connect_timeout=self._connect_timeout,
             client_encoding="UTF8",
             fallback_application_name="flux-dao",

@@ -49,6 +49,7 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Be a user of the server: make the cluster and start it where that has not been done yet."""
+        _programs()
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self._changing():
             self._users = self._beside("users").open("w")

@@ -26,7 +26,10 @@ def failing_in_our_words() -> Iterator[None]:
     """Turn what the driver raises inside into a ServiceError; what is not known goes on as it is."""
     try:
         yield
-    except (peewee.PeeweeException, psycopg2.Error, ValueError) as error:
+    except ValueError as error:
+        # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
+        raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
+    except (peewee.PeeweeException, psycopg2.Error) as error:
         meaning = in_our_words(error)
         if meaning is None:
             raise
@@ -37,7 +40,7 @@ def in_our_words(error: BaseException) -> ServiceError | None:
     """The ServiceError that an error of Peewee or psycopg2 means, or None for one that nobody foresaw."""
     cause = driver_error(error)
     if cause is None:
-        return _unstorable_text() if isinstance(error, ValueError) else None
+        return None
     if connection_is_lost(cause):
         return Unavailable("The database cannot be reached at the moment. Try again in a few seconds.")
     return _meaning(cause.pgcode or "", cause)
@@ -106,7 +109,3 @@ def _missing_reference(columns: tuple[str, ...]) -> MissingReference:
 
 def _refused(columns: tuple[str, ...], fault: str = "is outside what the column allows") -> Invalid:
     return Invalid.from_faults([Fault(f"#/{column}", f"{column} {fault}.") for column in columns])
-
-
-def _unstorable_text() -> Invalid:
-    return Invalid("A text holds a character that the database cannot store: a NUL or half of a surrogate pair.")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import peewee
 import uuid_utils
-from peewee import SQL, Model, fn
+from peewee import SQL, fn
 
 from app import models
 from app.database import database
@@ -28,7 +28,7 @@ def new_id() -> str:
 class Repository:
     """The rows of one table; `noun` and `plural` name them in sentences, lists are sorted by the time `newest_by`."""
 
-    def __init__(self, model: type[Model], noun: str, plural: str, newest_by: peewee.Field | None = None) -> None:
+    def __init__(self, model: type[models.Row], noun: str, plural: str, newest_by: peewee.Field | None = None) -> None:
         self.model = model
         self.noun = noun
         self.plural = plural
@@ -105,32 +105,32 @@ class Repository:
         raise NotFound(f"There is no {self.noun} with the id {id}.")
 
 
-def columns_of(model: type[Model]) -> list[peewee.Field]:
+def columns_of(model: type[models.Row]) -> list[peewee.Field]:
     """The columns of a row in the order in which it shows them: the id, what is its own, what the database keeps."""
     columns = model._meta.columns
     own = [name for name in columns if name not in ("id", *SET_BY_DATABASE)]
     return [columns[name] for name in ("id", *own, *SET_BY_DATABASE)]
 
 
-def row_of(query: peewee.Query) -> peewee.Query:
+def row_of(query: Any) -> peewee.Query:
     """For a query of a model's rows: each as the JSON that PostgreSQL writes, and its version."""
     rows = query.select(*columns_of(query.model)).alias("r")
     return peewee.Select((rows,), (fn.row_to_json(SQL("r")), SQL("version")))
 
 
-def array_of(query: peewee.Query) -> peewee.Query:
+def array_of(query: Any) -> peewee.Query:
     """For a query of a model's rows: all of them as one JSON array; null when there are none."""
     rows = query.select(*columns_of(query.model)).alias("r")
     return peewee.Select((rows,), (fn.json_agg(SQL("r")),))
 
 
-def returning_row(write: peewee.Query, model: type[Model]) -> peewee.Query:
+def returning_row(write: Any, model: type[models.Row]) -> peewee.Query:
     """A write that returns what `row_of` returns, for each row that it wrote."""
     row = peewee.Select((), columns_of(model)).alias("r")
     return write.returning(peewee.Select((row,), (fn.row_to_json(SQL("r")),)), model.version)
 
 
 @lru_cache(maxsize=1000)
-def _update(model: type[Model], names: tuple[str, ...]) -> Statement:
+def _update(model: type[models.Row], names: tuple[str, ...]) -> Statement:
     changes = {model._meta.columns[name]: parameter(name) for name in names}
     return compiled(returning_row(model.update(changes).where(model.id == parameter("row_id")), model))

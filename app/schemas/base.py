@@ -6,6 +6,7 @@ from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from marshmallow import RAISE, Schema, ValidationError
@@ -42,7 +43,7 @@ def patch_schema(new: type[BaseSchema], only: Sequence[str] = (), part: str = ""
 
 def row_schema(new: type[BaseSchema]) -> type[BaseSchema]:
     """The schema of a row as it is answered: every field is there. It documents rows; they are not run through it."""
-    fields = {"id": Uuid(required=True)}
+    fields: dict[str, Field[Any]] = {"id": Uuid(required=True)}
     fields |= {name: _copy(field, required=True) for name, field in _fields_of(new)}
     fields |= {
         "created_at": Time(required=True),
@@ -100,28 +101,32 @@ def _hint(error: ValidationError) -> str | None:
 
 def _faults(messages: Mapping[str, Any], root: str, allowed: Sequence[str]) -> Iterator[Fault]:
     for name, found in messages.items():
-        for path, message in _flat(found, name):
+        for path, message in _flat(found, (str(name),)):
             if message == UNKNOWN:
                 message = _unknown(name, root, allowed)
-            pointer = path.replace("~", "~0") if root == "#/" else path
-            yield Fault(f"{root}{pointer}", f"{path.replace('/', '.')} {message}")
+            yield Fault(root + _pointer(path), f"{'.'.join(path)} {message}")
 
 
-def _flat(found: Any, path: str) -> Iterator[tuple[str, str]]:
+def _flat(found: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """The messages of one field, each with the path to the value that is wrong: a list's has its position."""
     if isinstance(found, Mapping):
         for part, inner in found.items():
-            yield from _flat(inner, f"{path}/{part}")
+            yield from _flat(inner, (*path, str(part)))
     else:
         for message in found:
             yield path, message
+
+
+def _pointer(path: Sequence[str]) -> str:
+    """The path as RFC 6901 writes it in a URI fragment (sections 3 and 6)."""
+    return "/".join(quote(part.replace("~", "~0").replace("/", "~1"), safe="~") for part in path)
 
 
 def _unknown(name: str, root: str, allowed: Sequence[str]) -> str:
     if root == "#/" and name in READ_ONLY:
         return "is set by the service and cannot be written."
     kind = "a field of this request" if root == "#/" else "a parameter of this operation"
-    close = get_close_matches(name, allowed, n=1)
+    close = get_close_matches(name, allowed, n=1, cutoff=0.7)
     guess = f" Did you mean {close[0]}?" if close else ""
     known = f" Allowed: {', '.join(allowed)}." if allowed else " It takes none."
     return f"is not {kind}.{guess}{known}"

@@ -22,7 +22,11 @@ INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 TIME_FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 SPACE_FOR_PLUS = re.compile(r".*\d \d\d:\d\d", re.ASCII)
 DATE_FORM = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-MESSAGES = {"required": "is required.", "null": "cannot be null.", "validator_failed": "is not allowed."}
+MESSAGES: dict[str, Any] = {
+    "required": "is required.",
+    "null": "cannot be null.",
+    "validator_failed": "is not allowed.",
+}
 
 
 def text_fault(text: str) -> str | None:
@@ -98,7 +102,7 @@ class EmailAddress(Text):
     def __init__(self, **options: Any) -> None:
         super().__init__(1, 255, **options)
         self.validators.append(validate.Email(error="must be a valid e-mail address, such as ada@example.com."))
-        self.metadata.setdefault("format", "email")
+        self.metadata = {"format": "email", **self.metadata}
 
 
 class TimeZoneName(Text):
@@ -257,7 +261,7 @@ class Object(fields.Dict):
         return value
 
 
-class ListOf(fields.List):
+class ListOf(fields.List[Any]):
     """A list of values of one type."""
 
     default_error_messages = MESSAGES | {"invalid": "must be a list."}

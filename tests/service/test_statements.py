@@ -1,0 +1,157 @@
+"""How many statements each operation sends, and that each access path has its index."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from entities import LISTED, NOWHERE, Entity, conversation, message, task, user
+from flask import Flask
+from flask.testing import FlaskClient
+from psycopg2 import extensions
+
+from app.database import database
+from app.repositories import conversations, goals, messages, notification_log, patterns, tasks, users
+
+sent: list[str] = []
+
+
+class RecordingCursor(extensions.cursor):
+    """A cursor that tells what went over its connection, BEGIN and COMMIT included."""
+
+    def execute(self, query, vars=None):
+        sent.append(query.split()[0])
+        return super().execute(query, vars)
+
+
+@contextmanager
+def assert_query_count(count: int) -> Iterator[None]:
+    """Fail unless exactly so many statements are sent inside the block."""
+    database.connection().cursor_factory = RecordingCursor
+    sent.clear()
+    try:
+        yield
+    finally:
+        database.connection().cursor_factory = None
+    assert len(sent) == count, sent
+
+
+@pytest.mark.parametrize("entity", LISTED, ids=lambda entity: entity.name)
+def test_a_list_is_two_statements(client: FlaskClient, entity: Entity):
+    client.post(entity.path, json=entity.body(client))
+    with assert_query_count(2):
+        client.get(entity.path)
+
+
+@pytest.mark.parametrize("entity", LISTED, ids=lambda entity: entity.name)
+def test_a_read_is_one_statement_and_a_write_is_one_between_begin_and_commit(client: FlaskClient, entity: Entity):
+    body = entity.body(client)
+    with assert_query_count(3):
+        place = client.post(entity.path, json=body).headers["Location"]
+    with assert_query_count(1):
+        client.get(place)
+    with assert_query_count(3):
+        client.patch(place, json=entity.patch)
+    with assert_query_count(3):
+        client.delete(place)
+
+
+def test_the_other_reads_are_one_statement(client: FlaskClient):
+    talk = message(client)["conversation_id"]
+    owner = task(client)["user_id"]
+    span = f"user_id={owner}&start_{{0}}=2000-01-01T00:00:00Z&end_{{0}}=2100-01-01T00:00:00Z"
+    for path in (
+        f"/api/v1/messages?conversation_id={talk}",
+        f"/api/v1/tasks/by-timerange?{span.format('at')}",
+        f"/api/v1/tasks/statistics?{span.format('date')}",
+    ):
+        with assert_query_count(1):
+            assert client.get(path).status_code == 200
+
+
+def test_a_bulk_update_of_any_size_is_one_statement_between_begin_and_commit(client: FlaskClient):
+    with assert_query_count(3):
+        client.post("/api/v1/tasks/bulk-update-state", json={"task_ids": [NOWHERE] * 1000, "new_status": "done"})
+
+
+def test_what_is_refused_before_the_database_sends_nothing(client: FlaskClient):
+    with assert_query_count(0):
+        client.post("/api/v1/users", json={})
+        client.get("/health")
+        client.get("/nowhere")
+
+
+@pytest.fixture(scope="module")
+def filled(app: Flask) -> Iterator[dict[str, str]]:
+    """Tables that are large enough for the planner to choose an index; the ids of a user and a conversation."""
+    client = app.test_client()
+    owner = user(client)["id"]
+    talk = conversation(client, user_id=owner)["id"]
+    database.execute_sql(FILL)
+    database.execute_sql("ANALYZE")
+    yield {"user_id": owner, "conversation_id": talk}
+    database.execute_sql("TRUNCATE users CASCADE")
+    database.release()
+
+
+FILL = """
+INSERT INTO users (id, email) SELECT gen_random_uuid(), i || '@b.io' FROM generate_series(1, 500) i;
+INSERT INTO goals (id, user_id, title) SELECT gen_random_uuid(), id, 'x' FROM users;
+INSERT INTO tasks (id, user_id, goal_id, title, scheduled_at, created_at)
+    SELECT gen_random_uuid(), user_id, id, 'x', now() + i * interval '1 hour', now() - i * interval '1 hour'
+    FROM goals, generate_series(1, 30) i;
+INSERT INTO conversations (id, user_id, langgraph_thread_id, context_type, linked_task_id)
+    SELECT gen_random_uuid(), user_id, id::text, 'general', id FROM tasks;
+INSERT INTO messages (id, conversation_id, role, content)
+    SELECT gen_random_uuid(), id, 'user', 'x' FROM conversations;
+INSERT INTO patterns (id, user_id, pattern_key) SELECT gen_random_uuid(), id, 'x' FROM users;
+INSERT INTO notification_log (id, task_id, channel, sent_at) SELECT gen_random_uuid(), id, 'push', now() FROM tasks;
+"""
+
+
+def plan(sql: str, parameters: tuple) -> str:
+    return "\n".join(line for (line,) in database.read(f"EXPLAIN {sql}", parameters))
+
+
+@pytest.mark.parametrize(
+    ("repository", "index"),
+    [
+        (users, "users_newest"),
+        (goals, "goals_newest"),
+        (tasks, "tasks_newest"),
+        (conversations, "conversations_newest"),
+        (patterns, "patterns_newest"),
+        (notification_log, "notification_log_newest"),
+    ],
+    ids=lambda each: getattr(each, "noun", each),
+)
+def test_the_first_page_of_a_list_comes_from_its_index(filled: dict, repository, index: str):
+    found = plan(*repository._find.bind(skip=0, limit=100))
+    assert index in found
+    assert "Sort" not in found
+
+
+def test_reads_of_one_persons_rows_come_from_their_indexes(filled: dict):
+    ahead, back = datetime.now(UTC) + timedelta(hours=3), datetime.now(UTC) - timedelta(hours=3)
+    span = {"user_id": filled["user_id"], "start": back, "end": ahead}
+    assert "tasks_by_user_and_time" in plan(*tasks._in_time_range.bind(**span))
+    assert "tasks_by_user_and_creation" in plan(*tasks._count_by_status.bind(**span))
+    assert "messages_transcript" in plan(*messages._transcript.bind(conversation_id=filled["conversation_id"]))
+    assert "users_pkey" in plan(*users._get.bind(id=filled["user_id"]))
+    assert "tasks_pkey" in plan(*tasks._set_status.bind(ids=[NOWHERE], status="done"))
+
+
+REFERENCES = """
+SELECT conrelid::regclass::text, attname FROM pg_constraint JOIN pg_attribute
+    ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'f'
+"""
+
+
+def test_every_reference_is_found_by_an_index_when_its_row_is_deleted(filled: dict):
+    database.execute_sql("SET enable_seqscan = off")
+    try:
+        for table, column in database.read(REFERENCES):
+            found = plan(f"SELECT FROM {table} WHERE {column} = %s", (NOWHERE,))
+            assert "Index Cond" in found, f"{table}.{column}"
+    finally:
+        database.execute_sql("RESET enable_seqscan")

@@ -1,0 +1,65 @@
+"""The walls of the house: who may import what. See docs/design.md."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import PROJECT
+
+WALLS = {
+    "app/api": ("peewee", "playhouse", "psycopg2", "app.models"),
+    "app/repositories": ("flask", "flask_smorest", "werkzeug", "marshmallow", "app.api", "app.schemas"),
+    "app/schemas": ("flask", "flask_smorest", "werkzeug", "peewee", "playhouse", "psycopg2", "app.api", "app.models",
+                    "app.database", "app.repositories"),
+    "app/models.py": ("flask", "marshmallow", "app.api", "app.schemas", "app.repositories", "app.cli", "app.config",
+                      "app.errors"),
+    "app/database": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "marshmallow"),
+    "app/errors.py": ("app", "flask", "peewee", "psycopg2", "marshmallow", "werkzeug"),
+    "app/config.py": ("app", "flask", "peewee", "marshmallow"),
+}  # fmt: skip
+
+
+def files(place: str) -> list[Path]:
+    path = PROJECT / place
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize(("place", "forbidden"), WALLS.items(), ids=WALLS)
+def test_a_room_imports_nothing_from_behind_its_walls(place: str, forbidden: tuple[str, ...]):
+    crossings = [
+        f"{file.relative_to(PROJECT)} imports {name}"
+        for file in files(place)
+        for name in imported(file)
+        if any(name == wall or name.startswith(f"{wall}.") for wall in forbidden)
+    ]
+    assert crossings == []
+
+
+@pytest.mark.parametrize("file", files("app") + files("tests") + files("examples"), ids=str)
+def test_a_file_opens_with_what_it_is_for(file: Path):
+    assert ast.get_docstring(ast.parse(file.read_text()))
+
+
+def public_definitions(file: Path) -> Iterator[ast.AST]:
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef) and not node.name.endswith("Schema"):
+                yield from (each for each in node.body if isinstance(each, ast.FunctionDef) and each.name[0] != "_")
+
+
+@pytest.mark.parametrize("file", files("app"), ids=str)
+def test_what_is_public_says_what_a_caller_gets(file: Path):
+    silent = [node.name for node in public_definitions(file) if not ast.get_docstring(node) and node.name != "Meta"]
+    assert silent == []

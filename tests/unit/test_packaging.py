@@ -1,0 +1,175 @@
+"""What the image and compose.yaml are made of, as far as it can be told without a container engine."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import packages_distributions
+
+import pytest
+import yaml
+
+from app.config import PROJECT
+
+SERVED = [*PROJECT.glob("app/**/*.py"), *PROJECT.glob("migrations/*.py"), PROJECT / "wsgi.py"]
+SERVED += [PROJECT / "gunicorn.conf.py"]
+# Whoever runs compose.yaml has to bring these.
+SECRETS = ("POSTGRES_PASSWORD", "SERVICE_API_KEYS")
+
+
+def requirements(name: str) -> list[str]:
+    """The lines of a requirements file that say something."""
+    lines = (line.strip() for line in (PROJECT / name).read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def distribution(name: str) -> str:
+    """A distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported_modules() -> set[str]:
+    """The top names of what the service's files import and Python does not bring."""
+    names: set[str] = set()
+    for path in SERVED:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {each.name for each in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module)
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"app"}
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions and their arguments, continued lines joined as Docker joins them."""
+    lines = [line for line in (PROJECT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    joined = re.sub(r"\\\n", "", "\n".join(lines))
+    return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
+
+
+def final_stage() -> list[tuple[str, str]]:
+    """The instructions from the last FROM on."""
+    made = instructions()
+    return made[max(at for at, (name, _) in enumerate(made) if name == "FROM") :]
+
+
+def copied_sources() -> list[str]:
+    """What the Dockerfile takes from the project's folder."""
+    copies = [rest.split() for name, rest in instructions() if name == "COPY" and "--from=" not in rest]
+    return [source.rstrip("/") for copy in copies for source in copy[:-1]]
+
+
+def compose() -> dict:
+    return yaml.safe_load((PROJECT / "compose.yaml").read_text())
+
+
+def image_health_check() -> list[str]:
+    """The command that the image's HEALTHCHECK runs."""
+    (check,) = (rest for name, rest in final_stage() if name == "HEALTHCHECK")
+    return json.loads(check.partition("CMD ")[2])
+
+
+def compose_health_check() -> list[str]:
+    """The command that compose.yaml's check of the api runs."""
+    return compose()["services"]["api"]["healthcheck"]["test"][1:]
+
+
+@pytest.mark.parametrize("name", [path.name for path in PROJECT.glob("requirements*.txt")])
+def test_every_requirement_has_an_exact_version(name: str) -> None:
+    loose = [line for line in requirements(name) if not re.fullmatch(r"[\w.-]+==\d[\w.]*|-r [\w.-]+\.txt", line)]
+    assert loose == []
+
+
+def test_requirements_of_the_image_cover_what_the_service_imports() -> None:
+    named = {distribution(line.partition("==")[0]) for line in requirements("requirements.txt")}
+    brought_by = packages_distributions()
+    missing = {
+        module
+        for module in imported_modules()
+        if not named & {distribution(name) for name in brought_by.get(module, [module])}
+    }
+    assert missing == set()
+
+
+def test_what_the_image_copies_exists_and_reaches_the_builder() -> None:
+    sources = copied_sources()
+    assert [source for source in sources if not (PROJECT / source).exists()] == []
+    rules = requirements(".dockerignore")
+    # All is shut out first, so that no .env and no data can slip into an image.
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == set(sources)
+
+
+def test_image_holds_every_file_the_service_is_made_of() -> None:
+    sources = [PROJECT / source for source in copied_sources()]
+    assert [path for path in SERVED if not any(path.is_relative_to(source) for source in sources)] == []
+
+
+def test_image_does_not_run_as_root() -> None:
+    users = [rest for name, rest in final_stage() if name == "USER"]
+    assert users
+    assert int(users[-1].partition(":")[0]) > 0
+
+
+def test_image_starts_gunicorn_as_the_first_process() -> None:
+    (command,) = (rest for name, rest in final_stage() if name == "CMD")
+    # A shell between would keep the signals to itself.
+    assert json.loads(command)[0] == "gunicorn"
+    assert "ENTRYPOINT" not in dict(final_stage())
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
+@pytest.mark.parametrize(("check", "path"), [(image_health_check, "/health"), (compose_health_check, "/ready")])
+def test_health_checks_tell_whether_the_service_answers(
+    check: Callable[[], list[str]], path: str, status: int | None, healthy: bool
+) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == path else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        port = str(server.server_port)
+        if status is None:
+            server.server_close()
+        else:
+            threading.Thread(target=server.handle_request, daemon=True).start()
+        python, *arguments = check()
+        # A proxy that the environment names must not stand between.
+        environment = os.environ | {"PORT": port, "http_proxy": "http://127.0.0.1:9"}
+        done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True)
+    assert python == "python"
+    assert (done.returncode == 0) == healthy
+
+
+def test_compose_serves_only_after_the_migrations() -> None:
+    services = compose()["services"]
+    assert services["migrate"]["command"] == ["flask", "db", "upgrade"]
+    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["api"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert "command" not in services["api"]
+
+
+def test_compose_has_no_default_for_a_secret() -> None:
+    text = (PROJECT / "compose.yaml").read_text()
+    for name in SECRETS:
+        uses = re.findall(rf"\$\{{?{name}\b[^}}]*", text)
+        assert uses
+        assert all(re.fullmatch(rf"\$\{{{name}:\?\S.*\.", use) for use in uses), uses
+
+
+def test_compose_migrates_without_keys() -> None:
+    assert "SERVICE_API_KEYS" not in compose()["services"]["migrate"]["environment"]
+
+
+def test_compose_lets_accepted_requests_end_before_it_kills() -> None:
+    graceful = int(re.search(r"^graceful_timeout = (\d+)", (PROJECT / "gunicorn.conf.py").read_text(), re.M)[1])
+    assert int(compose()["services"]["api"]["stop_grace_period"].removesuffix("s")) > graceful

@@ -1,0 +1,126 @@
+"""Settings: read once, from the environment or .env, with a sentence for what cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from app.config import SettingError, load_settings, show_settings
+
+NO_FILE = Path("/nonexistent/.env")
+
+
+def load(**environment: str):
+    return load_settings(environment, NO_FILE)
+
+
+def test_without_any_the_service_is_embedded_open_and_local():
+    settings = load()
+    assert (settings.embedded, settings.open, settings.host, settings.port) == (True, True, "127.0.0.1", 8000)
+    settings.refuse_to_be_open_by_accident()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://u:p@db.example.com:5432/flux",
+        "postgresql://u:p@db.example.com/flux?sslmode=require&connect_timeout=3",
+        "postgresql://postgres.ref:p%40ss@aws-0-eu.pooler.supabase.com:6543/postgres?sslmode=require",
+        "postgresql:///flux?host=%2Fvar%2Frun%2Fpostgresql",
+        "postgresql://a:1,b:2/flux?target_session_attrs=read-write",
+    ],
+)
+def test_every_form_of_a_postgresql_url_is_taken_as_it_is(url: str):
+    assert load(DATABASE_URL=url).database_url == url
+
+
+def test_what_other_clients_add_to_a_poolers_url_is_left_out():
+    url = load(DATABASE_URL="postgres://u@h:6543/d?pgbouncer=true&sslmode=require").database_url
+    assert url == "postgres://u@h:6543/d?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("DATABASE_URL", "mysql://u@h/d", "postgresql://"),
+        ("DATABASE_URL", "db.example.com", "postgresql://"),
+        ("DATABASE_URL", "postgresql://u:geheim@h/d?ssl=yes", "ssl"),
+        ("DATABASE_URL", "postgresql://u:ge:heim@h:port/d", ""),
+        ("SERVICE_API_KEYS", "abc", "JSON"),
+        ("SERVICE_API_KEYS", "7", "JSON"),
+        ("SERVICE_API_KEYS", '[""]', "not empty"),
+        ("SERVICE_API_KEYS", '{"a": 1}', "texts"),
+        ("SERVICE_API_KEYS", '["ключ"]', "ASCII"),
+        ("AUTH_DISABLED", "maybe", "true or false"),
+        ("PORT", "http", "whole number"),
+        ("PORT", "0", "whole number"),
+        ("PORT", "65536", "65535"),
+        ("WEB_CONCURRENCY", "-1", "whole number"),
+        ("WEB_THREADS", "1.5", "whole number"),
+        ("LOG_LEVEL", "loud", "warning"),
+    ],
+)
+def test_a_setting_that_cannot_be_parsed_is_named_with_its_remedy(name: str, value: str, remedy: str):
+    with pytest.raises(SettingError) as raised:
+        load(**{name: value})
+    assert str(raised.value).startswith(f"{name} cannot be used: ")
+    assert remedy in str(raised.value)
+    assert "heim" not in str(raised.value), "a password is never repeated"
+
+
+def test_keys_may_be_a_list_or_have_names():
+    assert load(SERVICE_API_KEYS='["a", "b"]').service_api_keys == {"key-1": "a", "key-2": "b"}
+    assert load(SERVICE_API_KEYS='{"planner": "a"}').service_api_keys == {"planner": "a"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"DATABASE_URL": "postgresql://h/d"}, "SERVICE_API_KEYS"),
+        ({"DATABASE_URL": "postgresql://h/d", "SERVICE_API_KEYS": "[]"}, "SERVICE_API_KEYS"),
+        ({"HOST": "0.0.0.0"}, "HOST=0.0.0.0"),
+    ],
+)
+def test_a_service_that_would_be_open_by_accident_refuses_to_start(environment: dict[str, str], named: str):
+    with pytest.raises(SettingError, match=named):
+        load(**environment).refuse_to_be_open_by_accident()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"DATABASE_URL": "postgresql://h/d", "AUTH_DISABLED": "true"},
+        {"DATABASE_URL": "postgresql://h/d", "SERVICE_API_KEYS": '["k"]', "HOST": "0.0.0.0"},
+        {"HOST": "0.0.0.0", "SERVICE_API_KEYS": '["k"]'},
+        {"HOST": "localhost"},
+    ],
+)
+def test_a_service_that_is_open_on_purpose_or_has_keys_starts(environment: dict[str, str]):
+    load(**environment).refuse_to_be_open_by_accident()
+
+
+def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text("PORT=9000\nHOST=localhost\n")
+    settings = load_settings({"PORT": "9001"}, file)
+    assert (settings.port, settings.host, settings.web_threads) == (9001, "localhost", 8)
+
+
+def test_an_empty_text_counts_as_not_given():
+    assert load(DATABASE_URL="", PORT="").port == 8000
+
+
+def test_settings_are_shown_with_their_source_and_no_secret(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text("PORT=9000\n")
+    environment = {
+        "DATABASE_URL": "postgresql://u:geheim@h/d?sslmode=require&sslpassword=geheim",
+        "SERVICE_API_KEYS": '{"planner": "geheim"}',
+        "PORT": "9000",
+    }
+    shown = {each.name: each for each in show_settings(environment, file)}
+    assert "geheim" not in str(shown)
+    assert shown["DATABASE_URL"].value == "postgresql://u:********@h/d?sslmode=require&sslpassword=********"
+    assert shown["SERVICE_API_KEYS"].value == "planner=********"
+    assert shown["AUTH_DISABLED"].value == "false"
+    sources = {name: each.source for name, each in shown.items()}
+    assert (sources["DATABASE_URL"], sources["PORT"], sources["HOST"]) == ("environment", ".env", "default")
