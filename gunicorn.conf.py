@@ -1,5 +1,6 @@
 """How gunicorn serves the app: workers, threads, and what must happen once, before the fork."""
 
+import atexit
 import os
 import sys
 
@@ -48,6 +49,8 @@ def on_starting(arbiter):
     """Before the first worker: the embedded database runs and has the newest schema."""
     if not server:
         return
+    # Not gunicorn's own on_exit: it is left out when the port turns out to be taken.
+    atexit.register(stop_database, owner=os.getpid())
     try:
         server.start()
         with open_database(settings):
@@ -62,7 +65,7 @@ def when_ready(arbiter):
         print(WELCOME, flush=True)
 
 
-def on_exit(arbiter):
-    """After the last worker: nothing that was started here goes on."""
-    if server:
+def stop_database(owner):
+    """At the end of the process that started it, and not of a worker, which inherits this at the fork."""
+    if os.getpid() == owner:
         server.stop()

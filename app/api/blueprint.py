@@ -5,7 +5,8 @@ from functools import wraps
 from typing import Any
 
 import flask_smorest
-from flask import request
+from flask import current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map
 from werkzeug.routing import ValidationError as NoMatch
 
@@ -113,6 +114,9 @@ def _read_query(schema: type[BaseSchema]) -> dict[str, Any]:
 
 def _read_body(schema: type[BaseSchema]) -> dict[str, Any]:
     body = request.get_data()
+    if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
+        # werkzeug cuts a body that comes in chunks at the limit, without a word.
+        raise RequestEntityTooLarge
     if request.mimetype != JSON and (body or request.mimetype):
         given = f"not {request.mimetype}" if request.mimetype else "and the request names no type"
         raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {given}.")

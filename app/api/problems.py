@@ -81,7 +81,6 @@ KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
     errors.MissingReference: MISSING_REFERENCE,
     errors.Unavailable: UNAVAILABLE,
     errors.Busy: BUSY,
-    errors.Contended: BUSY,
 }
 
 
@@ -156,7 +155,8 @@ def document(
 
 
 def _of_service_error(error: errors.ServiceError) -> Response:
-    response = _response(KIND_OF_ERROR[type(error)], error.detail, error.faults, error.hint)
+    kind = next(KIND_OF_ERROR[base] for base in type(error).__mro__ if base in KIND_OF_ERROR)
+    response = _response(kind, error.detail, error.faults, error.hint)
     if isinstance(error, errors.Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
     return response

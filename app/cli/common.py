@@ -23,6 +23,8 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
         try:
             with open_database(current_app.config["SETTINGS"]):
                 return command(*args, **kwargs)
+        except click.ClickException:
+            raise
         except ServiceError as error:
             raise click.ClickException(error.detail) from error
         except Exception as error:

@@ -2,6 +2,7 @@
 
 import fcntl
 import importlib.util
+import logging
 import os
 import pwd
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
-import click
+from app.errors import Unavailable
 
 ROLE = DATABASE = "flux"
 MAINTENANCE_DATABASE = "postgres"
@@ -25,8 +26,10 @@ LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
 START_ATTEMPTS = 20
 PAUSE_SECONDS = 0.5
 
+log = logging.getLogger(__name__)
 
-class EmbeddedError(click.ClickException):
+
+class EmbeddedError(Unavailable):
     """The embedded database cannot be started. The message is a sentence that says why."""
 
 
@@ -50,14 +53,11 @@ class EmbeddedServer:
     def start(self) -> None:
         """Be a user of the server: make the cluster and start it where that has not been done yet."""
         _programs()
-        self.data.parent.mkdir(parents=True, exist_ok=True)
-        with self._changing():
-            self._users = self._beside("users").open("w")
-            fcntl.flock(self._users, fcntl.LOCK_SH)
-            if not (self.data / "PG_VERSION").exists():
-                self._make_cluster()
-            if not self._is_running():
-                self._start_server()
+        try:
+            self.data.parent.mkdir(parents=True, exist_ok=True)
+            self._start_or_join()
+        except OSError as error:
+            raise EmbeddedError(f"The embedded PostgreSQL in {self.data} cannot be used: {error}.") from error
 
     def stop(self) -> None:
         """Stop being a user of the server; the last one stops it, with all data on disk."""
@@ -71,6 +71,15 @@ class EmbeddedServer:
     def program(self, name: str) -> str:
         """The path of one of PostgreSQL's own programs, `pg_dump` for one."""
         return str(_programs() / name)
+
+    def _start_or_join(self) -> None:
+        with self._changing():
+            self._users = self._beside("users").open("w")
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            if not (self.data / "PG_VERSION").exists():
+                self._make_cluster()
+            if not self._is_running():
+                self._start_server()
 
     def _make_cluster(self) -> None:
         # Made aside and moved into place whole, so that a start that is killed half-way leaves nothing half-made.
@@ -187,5 +196,5 @@ def _open_the_way_to(folder: Path) -> None:
     for parent in reversed(folder.parents):
         mode = parent.stat().st_mode
         if not mode & stat.S_IXOTH:
-            click.echo(f"flux-dao: started as root, so PostgreSQL runs as 'nobody' and needs o+x on {parent}", err=True)
+            log.warning("Started as root, PostgreSQL runs as 'nobody' and must pass through %s: o+x is set.", parent)
             parent.chmod(mode | stat.S_IXOTH)

@@ -21,8 +21,7 @@ def array_literal(values: Sequence[Any]) -> str:
 
 
 def register() -> None:
-    """Make psycopg2 take objects, lists and UUIDs in every statement."""
-    register_adapter(dict, lambda value: _quoted(json_literal(value)))
+    """Make psycopg2 take lists and UUIDs in every statement."""
     register_adapter(list, lambda value: _quoted(array_literal(value)))
     register_adapter(UUID, lambda value: _quoted(str(value)))
 

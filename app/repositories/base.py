@@ -11,7 +11,7 @@ from peewee import SQL, fn
 
 from app import models
 from app.database import database
-from app.database.statements import DEFAULT, Statement, compiled, parameter
+from app.database.statements import DEFAULT, Statement, column_parameter, compiled, parameter
 from app.errors import NotFound
 from app.repositories.rows import Row, Rows
 
@@ -85,7 +85,8 @@ class Repository:
 
     @cached_property
     def _create(self) -> Statement:
-        given = {self.model._meta.columns[name]: parameter(name) for name in ("id", *self.writable)}
+        columns = [self.model._meta.columns[name] for name in ("id", *self.writable)]
+        given = {column: column_parameter(column) for column in columns}
         return compiled(returning_row(self.model.insert(given), self.model))
 
     @cached_property
@@ -132,5 +133,6 @@ def returning_row(write: Any, model: type[models.Row]) -> peewee.Query:
 
 @lru_cache(maxsize=1000)
 def _update(model: type[models.Row], names: tuple[str, ...]) -> Statement:
-    changes = {model._meta.columns[name]: parameter(name) for name in names}
+    columns = [model._meta.columns[name] for name in names]
+    changes = {column: column_parameter(column) for column in columns}
     return compiled(returning_row(model.update(changes).where(model.id == parameter("row_id")), model))

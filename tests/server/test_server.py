@@ -1,0 +1,188 @@
+"""The real server: how it starts, what it survives, how it stops, and what it says to broken requests."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
+
+pytestmark = pytest.mark.server
+
+USERS = "/api/v1/users"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for an embedded database that the tests of this module share, as runs of one checkout do."""
+    return tmp_path_factory.mktemp("embedded") / "postgres"
+
+
+@pytest.fixture
+def embedded(data: Path, tmp_path: Path) -> Iterator[RunningServer]:
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data), WEB_CONCURRENCY="2") as server:
+        yield server
+
+
+def postgres_pid(data: Path) -> int:
+    return int((data / "postmaster.pid").read_text().split()[0])
+
+
+def is_alive(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+def workers(server: RunningServer) -> list[int]:
+    children = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(server.process.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(pid) for pid in children.stdout.split()]
+
+
+def create_user(server: RunningServer, email: str) -> str:
+    answer = httpx.post(f"{server.url}{USERS}", json={"email": email})
+    assert answer.status_code == 201, answer.text
+    return answer.headers["Location"]
+
+
+def test_it_tells_where_the_api_the_docs_and_the_data_are_with_a_request_that_works(
+    embedded: RunningServer, data: Path
+):
+    welcome = embedded.log
+    assert f"API   {embedded.url}/api/v1" in welcome
+    assert f"Docs  {embedded.url}/docs" in welcome
+    assert f"Data  {data}" in welcome
+    command = re.search(r"curl -i .*\\\n.*'", welcome)[0].replace("ada@", f"ada-{time.time_ns()}@")
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert answer.startswith("HTTP/1.1 201")
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_when_it_is_stopped_all_that_it_started_stops_and_the_data_stays(
+    data: Path, tmp_path: Path, by: signal.Signals
+):
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
+        place = create_user(server, f"{by.name}@example.com")
+        postgres = postgres_pid(data)
+        assert server.stop(by) == 0
+    assert not is_alive(postgres)
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
+        assert httpx.get(f"{server.url}{place}").status_code == 200
+
+
+def test_killing_a_worker_loses_nothing_that_was_answered(embedded: RunningServer):
+    place = create_user(embedded, "worker@example.com")
+    os.kill(workers(embedded)[0], signal.SIGKILL)
+    wait_until_ready(embedded)
+    assert httpx.get(f"{embedded.url}{place}").status_code == 200
+
+
+@pytest.mark.parametrize("victim", ["server", "database", "both"])
+def test_killing_any_part_loses_nothing_and_the_next_start_just_works(data: Path, tmp_path: Path, victim: str):
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
+        place = create_user(server, f"killed-{victim}@example.com")
+        postgres = postgres_pid(data)
+        if victim in ("database", "both"):
+            os.kill(postgres, signal.SIGKILL)
+        if victim in ("server", "both"):
+            os.killpg(server.process.pid, signal.SIGKILL)
+            server.process.wait()
+        elif victim == "database":
+            assert httpx.get(f"{server.url}{USERS}").status_code == 503
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
+        assert httpx.get(f"{server.url}{place}").status_code == 200
+        postgres = postgres_pid(data)
+    assert not is_alive(postgres), "what outlived a killed server is stopped by the next one"
+
+
+def test_two_servers_share_the_database_and_the_last_one_stops_it(data: Path, tmp_path: Path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    with running_server(tmp_path / "first", EMBEDDED_DATA_DIR=str(data)) as first:
+        postgres = postgres_pid(data)
+        with running_server(tmp_path / "second", EMBEDDED_DATA_DIR=str(data)) as second:
+            place = create_user(second, "shared@example.com")
+        assert httpx.get(f"{first.url}{place}").status_code == 200
+    assert not is_alive(postgres)
+
+
+def test_a_folder_of_any_length_and_with_spaces_will_do(tmp_path: Path):
+    data = tmp_path / ("a long name " * 10).strip() / "postgres"
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
+        create_user(server, "ada@example.com")
+
+
+def test_a_port_that_is_taken_stops_the_start_and_the_database(data: Path, tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        server = start_server(tmp_path / "log", EMBEDDED_DATA_DIR=str(data), PORT=str(taken.getsockname()[1]))
+        assert server.process.wait(timeout=60) != 0
+    assert "Address already in use" in server.log
+    assert not (data / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"DATABASE_URL": "postgresql://127.0.0.1/x"}, "flux-dao: DATABASE_URL is set but SERVICE_API_KEYS is not"),
+        ({"HOST": "0.0.0.0"}, "flux-dao: HOST=0.0.0.0 would open the service"),
+        ({"PORT": "eight"}, "flux-dao: PORT cannot be used: it must be a whole number from 1."),
+        ({"EMBEDDED_DATA_DIR": "/proc/nowhere/postgres"}, "flux-dao: The embedded PostgreSQL in /proc/nowhere"),
+    ],
+)
+def test_a_start_that_cannot_be_is_one_sentence(tmp_path: Path, settings: dict[str, str], sentence: str):
+    server = start_server(tmp_path / "log", **settings)
+    assert server.process.wait(timeout=30) != 0
+    assert sentence in server.log
+    assert "Traceback" not in server.log
+
+
+def test_the_log_says_who_called(keyed_server: RunningServer):
+    httpx.get(f"{keyed_server.url}{USERS}", headers={"X-Flux-Service-Key": keyed_server.key})
+    httpx.get(f"{keyed_server.url}{USERS}")
+    time.sleep(0.2)
+    lines = [line for line in keyed_server.log.splitlines() if f"GET {USERS} " in line]
+    assert any(" 200 " in line and line.endswith("caller=tester") for line in lines)
+    assert any(" 401 " in line and line.endswith("caller=-") for line in lines)
+    assert keyed_server.key not in keyed_server.log
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"GET /health HTTP/9.9\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n", 400),
+        (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 431),
+        (b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: nonsense\r\n\r\n", 501),
+    ],
+)
+def test_a_request_that_breaks_http_is_answered_with_a_problem(keyed_server: RunningServer, sent: bytes, status: int):
+    port = int(keyed_server.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = connection.makefile("rb").read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"application/problem+json" in head
+    assert json.loads(body)["status"] == status
+
+
+def test_a_body_in_chunks_is_read_like_any_other(keyed_server: RunningServer):
+    headers = {"X-Flux-Service-Key": keyed_server.key, "Content-Type": "application/json"}
+    chunks = (b'{"email": ', f'"chunked-{free_port()}-{time.time_ns()}@example.com"'.encode(), b"}")
+    answer = httpx.post(f"{keyed_server.url}{USERS}", headers=headers, content=iter(chunks))
+    assert answer.status_code == 201
+    too_large = (b"x" * 100_000 for _ in range(20))
+    answer = httpx.post(f"{keyed_server.url}{USERS}", headers=headers, content=too_large)
+    assert answer.status_code == 413

@@ -1,0 +1,122 @@
+"""Migrations: up makes the schema that the models describe, down undoes it, and three at once are one."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import flask, run_alone, temporary_database
+
+from app import models
+from app.config import PROJECT, Settings
+from app.database import database, migrations
+from app.database.embedded import EmbeddedServer
+from app.database.session import configure
+
+MODELS = (
+    models.User,
+    models.Goal,
+    models.Conversation,
+    models.Task,
+    models.Message,
+    models.Pattern,
+    models.NotificationLogEntry,
+)
+
+# Columns, constraints and indexes, each as PostgreSQL itself writes them.
+SCHEMA = """
+SELECT 'column', table_name, column_name,
+       concat_ws(' ', data_type, udt_name, is_nullable, column_default)
+    FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+UNION ALL
+SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedServer) -> Iterator[str]:
+    with temporary_database(postgres, "migrated") as url:
+        yield url
+
+
+def schema(url: str) -> list[tuple]:
+    return [row for row in run_alone(url, SCHEMA) if row[1] != migrations.TABLE]
+
+
+def up_and_down(url: str, *commands: str) -> None:
+    for command in commands:
+        done = flask("db", command, DATABASE_URL=url)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_migrations_make_exactly_the_schema_of_the_models(empty: str, settings: Settings, app):
+    up_and_down(empty, "upgrade")
+    migrated = schema(empty)
+    database.release()
+    configure(Settings(database_url=empty))
+    try:
+        database.execute_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        database.create_tables(MODELS)
+        models.Conversation._schema.create_foreign_key(models.Conversation.linked_task)
+        database.release()
+        assert migrated == schema(empty)
+    finally:
+        configure(settings)
+
+
+def test_up_down_and_up_again_gives_the_same(empty: str):
+    up_and_down(empty, "upgrade")
+    first = schema(empty)
+    up_and_down(empty, "downgrade")
+    assert schema(empty) == []
+    up_and_down(empty, "upgrade", "upgrade")
+    assert schema(empty) == first != []
+
+
+def test_three_that_start_at_once_all_succeed(empty: str):
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: flask("db", "upgrade", DATABASE_URL=empty), range(3)))
+    assert [each.returncode for each in done] == [0, 0, 0], [each.stderr for each in done]
+    assert sorted(each.stdout for each in done).count("Nothing to do.\n") == 2
+
+
+def test_status_lists_every_migration_and_exits_with_1_while_one_is_pending(empty: str):
+    before = flask("db", "status", DATABASE_URL=empty)
+    assert (before.returncode, "0001_initial  pending" in before.stdout) == (1, True)
+    up_and_down(empty, "upgrade")
+    after = flask("db", "status", DATABASE_URL=empty)
+    assert (after.returncode, "0001_initial  applied 20" in after.stdout) == (0, True)
+
+
+def test_an_unknown_target_is_told_what_there_is(empty: str):
+    done = flask("db", "upgrade", "0042_nowhere", DATABASE_URL=empty)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There is no migration 0042_nowhere. There are: 0001_initial")
+
+
+def test_downgrading_nothing_says_so(empty: str):
+    assert flask("db", "downgrade", DATABASE_URL=empty).stdout == "Nothing to do.\n"
+
+
+def test_a_revision_gets_the_next_number_and_needs_no_database():
+    number = len(migrations.names()) + 1
+    file = PROJECT / "migrations" / f"{number:04}_add_karma.py"
+    try:
+        done = flask("db", "revision", "add karma", DATABASE_URL="postgresql://127.0.0.1:1/x")
+        assert done.returncode == 0, done.stderr
+        assert str(file) in done.stdout
+        assert "def up(migrator, db):" in file.read_text()
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("table", [model._meta.table_name for model in MODELS])
+def test_every_change_of_a_row_counts_in_its_version(app, table: str):
+    triggers = database.read(
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", (table,)
+    )
+    database.release()
+    assert triggers == [(f"{table}_touch",)]

@@ -1,0 +1,90 @@
+"""The OpenAPI document: valid, committed, and complete for who reads it or generates a client from it."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from app import create_app
+from app.config import PROJECT, Settings
+
+ORIGINAL = PROJECT / "openapi.json"
+DOCUMENT: dict[str, Any] = create_app(Settings()).test_client().get("/openapi.json").json
+OPERATIONS = {
+    operation["operationId"]: operation | {"path": path, "method": method}
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+    if method != "parameters"
+}
+every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+def test_it_is_valid_openapi_3_1():
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_the_committed_copy_is_current():
+    assert json.loads(ORIGINAL.read_text()) == DOCUMENT, "run `make openapi`"
+
+
+def test_it_has_every_operation_of_the_contract():
+    of_five = {
+        f"{verb}_{noun}"
+        for noun in ("user", "goal", "task", "conversation", "pattern", "notification_log_entry")
+        for verb in ("create", "get", "update", "delete")
+    }
+    lists = {f"list_{name}" for name in ("users", "goals", "tasks", "conversations", "messages", "patterns")}
+    others = {
+        "list_notification_log", "create_message", "get_message", "delete_message", "list_tasks_by_timerange",
+        "get_task_statistics", "bulk_update_task_state", "update_conversation_voice", "check_health", "check_readiness",
+    }  # fmt: skip
+    assert set(OPERATIONS) == of_five | lists | others
+
+
+@every_operation
+def test_an_operation_reads_as_verb_and_noun_with_a_summary(operation: dict):
+    assert re.fullmatch(r"(list|create|get|update|delete|bulk_update|check)_[a-z_]+", operation["operationId"])
+    assert operation["summary"].endswith(".")
+
+
+@every_operation
+def test_an_operation_has_a_realistic_example_of_what_it_takes_and_answers(operation: dict):
+    if "requestBody" in operation:
+        assert operation["requestBody"]["content"]["application/json"]["example"]
+    [success] = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    assert operation["method"] == "delete" or success["content"]["application/json"]["example"]
+
+
+@every_operation
+def test_an_operation_documents_its_failures_as_problems(operation: dict):
+    failures = {status for status in operation["responses"] if status >= "4"}
+    expected = {"422", "500"}
+    if operation["path"].startswith("/api/v1"):
+        expected |= {"401", "503"}
+    if "requestBody" in operation:
+        expected |= {"400", "413", "415"}
+    if "{id}" in operation["path"]:
+        expected |= {"404"}
+    assert failures >= expected
+    for status in expected:
+        response = DOCUMENT["components"]["responses"][f"Problem{status}"]
+        schema = response["content"]["application/problem+json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+@every_operation
+def test_a_row_is_answered_with_its_etag_and_a_new_one_with_its_location(operation: dict):
+    answers_a_row = operation["operationId"].split("_")[0] in ("create", "get", "update")
+    if answers_a_row and operation["operationId"] != "get_task_statistics":
+        [success] = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        assert "ETag" in success["headers"]
+        assert ("Location" in success["headers"]) is operation["operationId"].startswith("create")
+
+
+def test_documented_defaults_are_the_ones_of_the_contract():
+    properties = DOCUMENT["components"]["schemas"]["NewTask"]["properties"]
+    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+    assert defaults == {"status": "pending", "trigger_type": "time", "escalation_policy": "standard"}
