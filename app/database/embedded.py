@@ -135,9 +135,7 @@ class EmbeddedServer:
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return
-        pid = pid_file.read_text().split("\n", 1)[0]
-        named = subprocess.run(["ps", "-o", "comm=", "-p", pid], capture_output=True, text=True, check=False).stdout
-        if "postgres" not in named:
+        if not _is_postgres(int(pid_file.read_text().split("\n", 1)[0])):
             pid_file.unlink()
 
     def _socket_folder(self) -> Path:
@@ -184,6 +182,15 @@ def _programs() -> Path:
             "The embedded PostgreSQL is not installed. Install requirements-dev.txt, or set DATABASE_URL."
         )
     return Path(package.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def _is_postgres(pid: int) -> bool:
+    """Whether a process of this number is there and is a PostgreSQL; numbers are given again to other programs."""
+    if Path("/proc/self").exists():
+        name = Path(f"/proc/{pid}/comm")
+        return name.exists() and "postgres" in name.read_text()
+    listed = subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return "postgres" in listed.stdout
 
 
 def _account() -> pwd.struct_passwd | None:

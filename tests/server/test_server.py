@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 
@@ -36,15 +37,11 @@ def postgres_pid(data: Path) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(state.strip()) and not state.startswith("Z")
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def workers(server: RunningServer) -> list[int]:
-    children = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(server.process.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(pid) for pid in children.stdout.split()]
+    return [child.pid for child in psutil.Process(server.process.pid).children()]
 
 
 def create_user(server: RunningServer, email: str) -> str:
