@@ -5,6 +5,7 @@ from typing import Any
 
 import uuid_utils
 from gunicorn.http import errors
+from gunicorn.workers import base
 from gunicorn.workers.gthread import ThreadWorker
 
 from app.api import problems
@@ -19,6 +20,12 @@ STATUS_OF_ERROR: dict[type[Exception], HTTPStatus] = {
 
 class Worker(ThreadWorker):
     """gthread: connections are kept alive, and those that were accepted are answered before it stops."""
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Stop at once. ThreadWorker would shut its thread pool down in here, and wait for ever for the pool's lock
+        when the signal came in the moment in which the main thread held it.
+        """
+        base.Worker.handle_quit(self, sig, frame)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that breaks the rules of HTTP, or whose answer could not be made, with a problem."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -20,7 +21,7 @@ from app.database.embedded import EmbeddedServer
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
-FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c deadlock_timeout=50ms"
 
 
 @pytest.fixture(scope="session")
@@ -115,11 +116,11 @@ def server_url(server_database: str, tmp_path_factory: pytest.TempPathFactory) -
         yield server.url
 
 
-def flask(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the flask command with these settings and no others; it must succeed unless `check` is what is tested."""
+def flask(*arguments: str, folder: Path = PROJECT, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the flask command with these settings and no others."""
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
-        cwd=PROJECT,
+        cwd=folder,
         env=command_environment(**settings),
         capture_output=True,
         text=True,

@@ -31,7 +31,7 @@ class RunningServer:
     def log(self) -> str:
         return self.log_file.read_text()
 
-    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+    def stop(self, by: signal.Signals = signal.SIGINT) -> int:
         """Send the signal and wait for the end; the exit code."""
         self.process.send_signal(by)
         return self.process.wait(timeout=40)
@@ -45,8 +45,8 @@ def free_port() -> int:
 
 def command_environment(**settings: str) -> dict[str, str]:
     """The environment less every setting of ours, and these settings."""
-    kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
-    return {name: os.environ[name] for name in kept if name in os.environ} | settings
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_")
+    return {name: value for name, value in os.environ.items() if name.startswith(kept)} | settings
 
 
 def start_server(log_file: Path, **settings: str) -> RunningServer:

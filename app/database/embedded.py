@@ -65,7 +65,9 @@ class EmbeddedServer:
             return
         with self._changing(), self._users as users, suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode", "fast", "--wait")
+            # One that crashed needs no stopping, and pg_ctl would wait a minute for it to go.
+            if self._is_running():
+                self._run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode", "fast", "--wait")
         self._users = None
 
     def program(self, name: str) -> str:
@@ -187,8 +189,10 @@ def _programs() -> Path:
 def _is_postgres(pid: int) -> bool:
     """Whether a process of this number is there and is a PostgreSQL; numbers are given again to other programs."""
     if Path("/proc/self").exists():
-        name = Path(f"/proc/{pid}/comm")
-        return name.exists() and "postgres" in name.read_text()
+        status = Path(f"/proc/{pid}/status")
+        said = status.read_text() if status.exists() else ""
+        # A zombie has ended; whoever runs as process 1 has only not noticed yet.
+        return said.startswith("Name:\tpostgres") and "State:\tZ" not in said
     listed = subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return "postgres" in listed.stdout
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import run_alone
 from servers import command_environment
 
 from app.config import PROJECT
@@ -90,5 +91,6 @@ def test_the_example_in_the_guide_runs(settings):
         text=True,
         check=False,
     )
+    run_alone(settings.database_url, "TRUNCATE users CASCADE")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["3 tasks for Run 10 km"]

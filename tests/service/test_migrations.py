@@ -1,7 +1,9 @@
 """Migrations: up makes the schema that the models describe, down undoes it, and three at once are one."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from conftest import flask, run_alone, temporary_database
@@ -101,16 +103,15 @@ def test_downgrading_nothing_says_so(empty: str):
     assert flask("db", "downgrade", DATABASE_URL=empty).stdout == "Nothing to do.\n"
 
 
-def test_a_revision_gets_the_next_number_and_needs_no_database():
-    number = len(migrations.names()) + 1
-    file = PROJECT / "migrations" / f"{number:04}_add_karma.py"
-    try:
-        done = flask("db", "revision", "add karma", DATABASE_URL="postgresql://127.0.0.1:1/x")
-        assert done.returncode == 0, done.stderr
-        assert str(file) in done.stdout
-        assert "def up(migrator, db):" in file.read_text()
-    finally:
-        file.unlink(missing_ok=True)
+def test_a_revision_gets_the_next_number_and_needs_no_database(tmp_path: Path):
+    for part in ("app", "migrations"):
+        shutil.copytree(PROJECT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "wsgi.py", tmp_path)
+    done = flask("db", "revision", "add karma", folder=tmp_path, DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "migrations" / f"{len(migrations.names()) + 1:04}_add_karma.py"
+    assert str(file) in done.stdout
+    assert "def up(migrator, db):" in file.read_text()
 
 
 @pytest.mark.parametrize("table", [model._meta.table_name for model in MODELS])
