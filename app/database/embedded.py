@@ -66,7 +66,7 @@ class EmbeddedServer:
         with self._changing(), self._users as users, suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # One that crashed needs no stopping, and pg_ctl would wait a minute for it to go.
-            if self._is_running():
+            if self._has_process():
                 self._run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode", "fast", "--wait")
         self._users = None
 
@@ -134,11 +134,13 @@ class EmbeddedServer:
 
     def _forget_dead_server(self) -> None:
         """Remove the file that names the server's process when that process is not a PostgreSQL (any more)."""
+        if not self._has_process():
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _has_process(self) -> bool:
+        """Whether the process that the data names as its server is one, even if it does not answer yet."""
         pid_file = self.data / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        if not _is_postgres(int(pid_file.read_text().split("\n", 1)[0])):
-            pid_file.unlink()
+        return pid_file.exists() and _is_postgres(int(pid_file.read_text().split("\n", 1)[0]))
 
     def _socket_folder(self) -> Path:
         if len(os.fsencode(self.data)) <= LONGEST_SOCKET_FOLDER:

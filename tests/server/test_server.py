@@ -124,7 +124,7 @@ def test_a_port_that_is_taken_stops_the_start_and_the_database(data: Path, tmp_p
         server = start_server(tmp_path / "log", EMBEDDED_DATA_DIR=str(data), PORT=str(taken.getsockname()[1]))
         assert server.process.wait(timeout=60) != 0
     assert "Address already in use" in server.log
-    assert not (data / "postmaster.pid").exists()
+    assert not (data / "postmaster.pid").exists(), server.log
 
 
 @pytest.mark.parametrize(
