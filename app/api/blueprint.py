@@ -7,46 +7,46 @@ from typing import Any
 import flask_smorest
 from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.routing import BaseConverter, Map
-from werkzeug.routing import ValidationError as NoMatch
+from werkzeug.routing import BaseConverter
 
 from app.api.problems import InvalidPath, UnsupportedMediaType
-from app.schemas.base import BaseSchema, load, load_query, parse_json
+from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_query, parse_json
 from app.schemas.fields import UUID_FORM
 
 View = Callable[..., Any]
+Decorator = Callable[[View], View]
 JSON = "application/json"
-
-
-class RequestParser:
-    """What flask-smorest's `arguments` decorator loads with, in webargs' place."""
-
-    DEFAULT_VALIDATION_STATUS = 422
-
-    def use_args(self, schema: type[BaseSchema], location: str, as_kwargs: bool = False) -> Callable[[View], View]:
-        """Hand the view the checked values of the body or of the query: as its first argument, or each by name."""
-        read = _read_query if location == "query" else _read_body
-
-        def decorator(view: View) -> View:
-            @wraps(view)
-            def with_values(*args: Any, **kwargs: Any) -> Any:
-                values = read(schema)
-                return view(*args, **kwargs, **values) if as_kwargs else view(*args, values, **kwargs)
-
-            return with_values
-
-        return decorator
+NAMES_BESIDE_ROWS = ("bulk-update-state", "by-timerange", "statistics")
 
 
 class Blueprint(flask_smorest.Blueprint):
     """A group of operations. `needs_key` is False for those that anybody may call."""
 
-    ARGUMENTS_PARSER = RequestParser()
-
     def __init__(self, name: str, description: str, url_prefix: str | None = None, needs_key: bool = True) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, description=description)
         self.needs_key = needs_key
         self._prepare_doc_cbks.append(self._prepare_problems_doc)
+
+    def arguments(
+        self, schema: type[BaseSchema], *, location: str = "json", as_kwargs: bool = False, **options: Any
+    ) -> Decorator:
+        """Hand the view the checked values of the body or of the query: as its first argument, or each by name."""
+        read = _read_query if location == "query" else _read_body
+        document = _only_document(super().arguments(schema, location=location, **options))
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def with_values(**path: Any) -> Any:
+                values = read(schema)
+                return view(**path, **values) if as_kwargs else view(values, **path)
+
+            return document(with_values)
+
+        return decorator
+
+    def response(self, *args: Any, **options: Any) -> Decorator:
+        """Document what the view answers. It answers bytes that are JSON already, so nothing is dumped."""
+        return _only_document(super().response(*args, **options))
 
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
         """As flask-smorest's; a view that declares no query parameters refuses them all."""
@@ -81,26 +81,31 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class RowId(BaseConverter):
-    """A row's id in a path. What is not a UUID is 422, unless it is the name of a path of its own: that is 405."""
+    """A row's id in a path: what is not a UUID is 422, but for the names of the paths that stand beside the rows."""
 
-    regex = "[^/]+"
+    regex = f"(?!(?:{'|'.join(NAMES_BESIDE_ROWS)})$)[^/]+"
     part_isolating = True
-
-    def __init__(self, map: Map) -> None:
-        super().__init__(map)
 
     def to_python(self, value: str) -> str:
         """The id in lower case."""
-        if UUID_FORM.fullmatch(value):
-            return value.lower()
-        if any(rule.rule.endswith(f"/{value}") for rule in self.map.iter_rules()):
-            raise NoMatch
-        raise InvalidPath(f"The id {value} in the path must be a UUID, such as 0198f3c2-7a51-7c3e-9d2b-3f6a1e5b8c4d.")
+        if not UUID_FORM.fullmatch(value):
+            raise InvalidPath(f"The id {value} in the path must be a UUID, such as {EXAMPLE_ID}.")
+        return value.lower()
 
 
 def problem_response_name(status: int) -> str:
     """The name under which the OpenAPI document describes the problems of a status."""
     return f"Problem{status}"
+
+
+def _only_document(decorator: Decorator) -> Decorator:
+    """What flask-smorest's decorator writes about the view, without the function that it puts around it."""
+
+    def document(view: View) -> View:
+        view._apidoc = decorator(view)._apidoc  # type: ignore[attr-defined]
+        return view
+
+    return document
 
 
 def _locations(documentation: Mapping[str, Any]) -> list[str]:
@@ -125,9 +130,9 @@ def _read_body(schema: type[BaseSchema]) -> dict[str, Any]:
 
 def _without_query(view: View) -> View:
     @wraps(view)
-    def refusing(*args: Any, **kwargs: Any) -> Any:
+    def refusing(**path: Any) -> Any:
         if request.query_string:
             load_query(BaseSchema, list(request.args.items(multi=True)))
-        return view(*args, **kwargs)
+        return view(**path)
 
     return refusing

@@ -42,15 +42,16 @@ class Database(peewee.PostgresqlDatabase):
         pool = (settings.database_pool_size, settings.database_pool_wait, settings.database_connect_timeout)
         if (url, pool) == self._configuration:
             return
+        self.release()
         self.close_idle()
         size, self._pool_wait, self._connect_timeout = pool
-        self._slots = threading.BoundedSemaphore(size)
+        self._slots = threading.Semaphore(size)
         self._configuration = (url, pool)
         self.init(url)
 
     def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
-        with failing_in_our_words():
+        with failing_in_our_words:
             try:
                 return self.execute_sql(sql, parameters).fetchall()
             except peewee.PeeweeException as error:
@@ -60,12 +61,12 @@ class Database(peewee.PostgresqlDatabase):
 
     def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives; never repeated."""
-        with failing_in_our_words():
+        with failing_in_our_words:
             return self.execute_sql(sql, parameters).fetchall()
 
     def change(self, sql: str, parameters: tuple[Any, ...] = ()) -> int:
         """How many rows one INSERT, UPDATE or DELETE changed; never repeated."""
-        with failing_in_our_words():
+        with failing_in_our_words:
             return self.execute_sql(sql, parameters).rowcount
 
     def begin(self, isolation_level: str | None = None) -> None:

@@ -20,7 +20,7 @@ def copy_rows(
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     while portion := list(islice(remaining, at_once)):
         lines = "\n".join("\t".join(map(_written, row)) for row in portion)
-        with failing_in_our_words(), database.cursor() as cursor:
+        with failing_in_our_words, database.cursor() as cursor:
             cursor.copy_expert(statement, io.StringIO(lines))
         yield len(portion)
 

@@ -1,7 +1,6 @@
 """What PostgreSQL's errors mean: SQLSTATE to the service's own errors, here and nowhere else."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 import peewee
 import psycopg2
@@ -21,19 +20,23 @@ DATA_EXCEPTION = "22"
 LIMIT_EXCEEDED = "54"
 
 
-@contextmanager
-def failing_in_our_words() -> Iterator[None]:
-    """Turn what the driver raises inside into a ServiceError; what is not known goes on as it is."""
-    try:
-        yield
-    except ValueError as error:
-        # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
-        raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
-    except (peewee.PeeweeException, psycopg2.Error) as error:
-        meaning = in_our_words(error)
-        if meaning is None:
-            raise
-        raise meaning from error
+class FailingInOurWords:
+    """A block in which what the driver raises becomes a ServiceError; what is not known goes on as it is."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare, so that one object serves all blocks."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, ValueError):
+            # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
+            raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
+        if isinstance(error, peewee.PeeweeException | psycopg2.Error):
+            meaning = in_our_words(error)
+            if meaning is not None:
+                raise meaning from error
+
+
+failing_in_our_words = FailingInOurWords()
 
 
 def in_our_words(error: BaseException) -> ServiceError | None:

@@ -43,7 +43,7 @@ def downgrade(target: str | None = None) -> list[str]:
 
 def status() -> list[Step]:
     """Every migration in order, applied or pending."""
-    with failing_in_our_words():
+    with failing_in_our_words:
         return [Step(each.name, each.applied) for each in _runner().status()]
 
 
@@ -80,7 +80,7 @@ def _known(target: str | None) -> str | None:
 @contextmanager
 def _alone() -> Iterator[Runner]:
     """The runner, while no other process migrates: Peewee's takes no lock of its own."""
-    with failing_in_our_words():
+    with failing_in_our_words:
         database.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
             yield _runner()

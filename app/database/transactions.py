@@ -26,7 +26,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     """
 
     def __enter__(self) -> Self:
-        with failing_in_our_words():
+        with failing_in_our_words:
             self._block = database.atomic()
             self._block.__enter__()
         return self
@@ -34,7 +34,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with failing_in_our_words():
+        with failing_in_our_words:
             self._block.__exit__(kind, error, traceback)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:

@@ -108,6 +108,10 @@ class EmailAddress(Text):
 class TimeZoneName(Text):
     """A name of the IANA time zone database."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.metadata = {"format": "iana-time-zone", **self.metadata}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs)
         if name not in TIME_ZONES:
@@ -152,6 +156,9 @@ class Integer(fields.Integer):
         super().__init__(validate=validate.Range(least, most, error=error), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            # JSON has one kind of number: 6.0 is 6, and some programs write it so.
+            return int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.make_error("invalid")
         return value
@@ -270,7 +277,16 @@ class ListOf(fields.List[Any]):
         # marshmallow would take any iterable.
         if not isinstance(value, list | tuple):
             raise self.make_error("invalid")
-        return super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return [self._element(each) for each in value]
+        except ValidationError:
+            # The slower way tells which elements are wrong.
+            return super()._deserialize(value, attr, data, **kwargs)
+
+    def _element(self, value: Any) -> Any:
+        if value is None:
+            raise self.make_error("null")
+        return self.inner._deserialize(value, None, None)
 
 
 def documented_default(value: Any) -> dict[str, Any]:

@@ -64,6 +64,10 @@ def test_deleting_a_goal_frees_what_referred_to_it(client: FlaskClient):
     assert freed.headers["ETag"] == '"2"', "the row changed, so its version must say so"
 
 
+def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient):
+    assert goal(client, target_weeks=6.0)["target_weeks"] == 6
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

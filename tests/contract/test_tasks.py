@@ -1,10 +1,14 @@
 """What only tasks have: a range of time, statistics, and one status for many."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from entities import NOWHERE, conversation, goal, task, user
+from flask import Flask
 from flask.testing import FlaskClient
+
+from app.api.blueprint import NAMES_BESIDE_ROWS
 
 RANGE = "/api/v1/tasks/by-timerange"
 STATISTICS = "/api/v1/tasks/statistics"
@@ -197,4 +201,13 @@ def test_deleting_a_task_deletes_its_notification_log(client: FlaskClient):
 def test_a_path_of_its_own_is_not_taken_for_an_id(client: FlaskClient, path: str, method: str, allowed: set[str]):
     answer = client.open(path, method=method)
     assert answer.status_code == 405
-    assert set(answer.headers["Allow"].split(", ")) >= allowed
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    options = client.options(path)
+    assert set(options.headers["Allow"].split(", ")) == allowed
+
+
+def test_every_path_beside_the_rows_is_known_not_to_be_an_id(app: Flask):
+    beside = {
+        rule.rule.split("/")[4] for rule in app.url_map.iter_rules() if re.fullmatch("/api/v1/[^/]+/[^</]+", rule.rule)
+    }
+    assert beside == set(NAMES_BESIDE_ROWS)

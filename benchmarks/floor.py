@@ -1,0 +1,187 @@
+"""The floor: the same operations and the same SQL in a bare WSGI function, with no framework, validation or ORM.
+
+It is the least that an ordinary Python service on this stack can cost: `gunicorn benchmarks.floor:app`.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+import psycopg2
+import uuid_utils
+from psycopg2 import extensions
+
+from app.models import Task
+
+Environment = dict[str, Any]
+Answer = tuple[str, Any]
+
+COLUMNS = tuple(Task._meta.columns)
+LISTED = ", ".join(COLUMNS)
+GET = f"SELECT {LISTED} FROM tasks WHERE id = %s"
+PAGE = f"SELECT {LISTED} FROM tasks ORDER BY created_at DESC, id DESC LIMIT %s OFFSET %s"
+COUNT = "SELECT count(*) FROM tasks"
+IN_RANGE = f"SELECT {LISTED} FROM tasks WHERE user_id = %s AND scheduled_at BETWEEN %s AND %s ORDER BY scheduled_at, id"
+STATISTICS = (
+    "SELECT status, count(*) FROM tasks WHERE user_id = %s AND created_at BETWEEN %s AND %s "
+    "GROUP BY status ORDER BY status"
+)
+BULK_UPDATE = (
+    "UPDATE tasks SET status = %s WHERE id IN "
+    "(SELECT id FROM tasks WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE)"
+)
+TASKS = "/api/v1/tasks"
+UUID_OID = 2950
+
+kept = threading.local()
+
+
+def app(environment: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """The WSGI function."""
+    status, document = answer(environment)
+    body = orjson.dumps(document)
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def answer(environment: Environment) -> Answer:
+    """The status and the document for a request."""
+    method, path = environment["REQUEST_METHOD"], environment["PATH_INFO"]
+    operation = OPERATIONS.get((method, path))
+    if operation:
+        return operation(environment)
+    if path.startswith(f"{TASKS}/"):
+        return ON_A_TASK[method](environment, path.rpartition("/")[2])
+    return "404 Not Found", {}
+
+
+def health(_: Environment) -> Answer:
+    """GET /health."""
+    return "200 OK", {"status": "ok"}
+
+
+def get_task(_: Environment, id: str) -> Answer:
+    """GET of one task."""
+    return one(rows(GET, (id,)), "200 OK")
+
+
+def list_tasks(environment: Environment) -> Answer:
+    """GET of a page of tasks."""
+    asked = query_of(environment)
+    skip, limit = int(asked.get("skip", 0)), int(asked.get("limit", 100))
+    items = rows(PAGE, (limit, skip))
+    total = read(COUNT).fetchone()[0]
+    return "200 OK", {
+        "items": items,
+        "total": total,
+        "page": skip // limit + 1,
+        "page_size": limit,
+        "has_next": skip + limit < total,
+        "has_prev": skip > 0,
+    }
+
+
+def list_by_timerange(environment: Environment) -> Answer:
+    """GET of a person's tasks in a range of time."""
+    asked = query_of(environment)
+    return "200 OK", rows(IN_RANGE, (asked["user_id"], asked["start_at"], asked["end_at"]))
+
+
+def statistics(environment: Environment) -> Answer:
+    """GET of a person's tasks counted by status."""
+    asked = query_of(environment)
+    by_status = dict(read(STATISTICS, (asked["user_id"], asked["start_date"], asked["end_date"])).fetchall())
+    total = sum(by_status.values())
+    return "200 OK", {
+        "user_id": asked["user_id"],
+        "total_tasks": total,
+        "by_status": by_status,
+        "completion_rate": round(by_status.get("done", 0) / total, 4) if total else 0.0,
+    }
+
+
+def create_task(environment: Environment) -> Answer:
+    """POST of a task."""
+    values = {"id": str(uuid_utils.uuid7()), **body_of(environment)}
+    marks = ", ".join(["%s"] * len(values))
+    sql = f"INSERT INTO tasks ({', '.join(values)}) VALUES ({marks}) RETURNING {LISTED}"
+    return one(in_a_transaction(lambda: rows(sql, tuple(values.values()))), "201 Created")
+
+
+def change_task(environment: Environment, id: str) -> Answer:
+    """PATCH of a task."""
+    values = body_of(environment)
+    changes = ", ".join(f"{column} = %s" for column in values)
+    sql = f"UPDATE tasks SET {changes} WHERE id = %s RETURNING {LISTED}"
+    return one(in_a_transaction(lambda: rows(sql, (*values.values(), id))), "200 OK")
+
+
+def bulk_update(environment: Environment) -> Answer:
+    """POST of one status for many tasks."""
+    body = body_of(environment)
+    named = "{" + ",".join(body["task_ids"]) + "}"
+    updated = in_a_transaction(lambda: read(BULK_UPDATE, (body["new_status"], named)).rowcount)
+    return "200 OK", {"updated_count": updated}
+
+
+OPERATIONS: dict[tuple[str, str], Callable[[Environment], Answer]] = {
+    ("GET", "/health"): health,
+    ("GET", TASKS): list_tasks,
+    ("GET", f"{TASKS}/by-timerange"): list_by_timerange,
+    ("GET", f"{TASKS}/statistics"): statistics,
+    ("POST", TASKS): create_task,
+    ("POST", f"{TASKS}/bulk-update-state"): bulk_update,
+}
+ON_A_TASK: dict[str, Callable[[Environment, str], Answer]] = {"GET": get_task, "PATCH": change_task}
+
+
+def query_of(environment: Environment) -> dict[str, str]:
+    """The parameters in the URL."""
+    return dict(parse_qsl(environment["QUERY_STRING"]))
+
+
+def body_of(environment: Environment) -> dict[str, Any]:
+    """The JSON object in the body."""
+    return orjson.loads(environment["wsgi.input"].read(int(environment["CONTENT_LENGTH"])))
+
+
+def one(found: list[dict[str, Any]], status: str) -> Answer:
+    """The answer of one row, or of none."""
+    return (status, found[0]) if found else ("404 Not Found", {})
+
+
+def rows(sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    """The rows of a statement, each by the names of its columns."""
+    return [dict(zip(COLUMNS, row, strict=True)) for row in read(sql, values).fetchall()]
+
+
+def read(sql: str, values: Sequence[Any] = ()) -> extensions.cursor:
+    """The cursor of a statement that was run on this thread's connection."""
+    cursor = connection().cursor()
+    cursor.execute(sql, values)
+    return cursor
+
+
+def in_a_transaction(work: Callable[[], Any]) -> Any:
+    """What the work gives, between BEGIN and COMMIT."""
+    read("BEGIN")
+    try:
+        given = work()
+    except BaseException:
+        read("ROLLBACK")
+        raise
+    read("COMMIT")
+    return given
+
+
+def connection() -> extensions.connection:
+    """This thread's connection, opened with its first statement."""
+    if not hasattr(kept, "connection"):
+        kept.connection = psycopg2.connect(os.environ["DATABASE_URL"])
+        kept.connection.autocommit = True
+        # Ids as the text they come as: Peewee, which gunicorn.conf.py imports, has psycopg2 make UUID objects of them.
+        kept.connection.string_types[UUID_OID] = extensions.UNICODE
+    return kept.connection

@@ -1,0 +1,153 @@
+"""The service at 10,000 and at 1,000,000 tasks: `python -m benchmarks.scale` measures both in turn, writes scale.md."""
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from statistics import median
+
+import psutil
+import psycopg2
+
+from benchmarks import loads
+from benchmarks.floor import COUNT, PAGE
+from benchmarks.loads import Request
+from benchmarks.measuring import (
+    FOLDER,
+    Measure,
+    Server,
+    described,
+    drive_in_turn,
+    loaded_database,
+    machine,
+    markdown_table,
+    middle,
+    postgres,
+    postmaster,
+    ratio,
+    service,
+    written_requests,
+)
+
+STATEMENT_RUNS = 21
+HEAD = (
+    "Operation", "Requests/s", "larger", "p50 ms", "larger", "Server CPU µs", "larger", "PostgreSQL CPU µs", "larger",
+    "CPU ratio", "p50 ratio",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Load both databases, measure them in turn, and write what was found."""
+    options = read_options()
+    with ExitStack() as open_until_the_end:
+        server = open_until_the_end.enter_context(postgres())
+        urls, loading = [], []
+        for size in (options.small, options.large):
+            started = time.monotonic()
+            urls.append(open_until_the_end.enter_context(loaded_database(server, f"bench_scale_{size}", size)))
+            loading.append(f"{size:,} tasks in {time.monotonic() - started:.0f} s")
+        print(f"Loaded {'; '.join(loading)}.", flush=True)
+        servers = [open_until_the_end.enter_context(service(url, f"service-{at}")) for at, url in enumerate(urls)]
+        # Before anything is written, so that the total is counted as in a table that was vacuumed.
+        statements = list_statements(urls)
+        operations = measure_operations(servers, urls, postmaster(server), options.seconds, options.pairs)
+        written = page(options, loading, operations, statements, described(machine(server)))
+    print(written)
+    (FOLDER / "scale.md").write_text(written)
+
+
+def read_options() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=4, help="how long each drive takes (4)")
+    parser.add_argument("--pairs", type=int, default=5, help="how often the two sizes take turns (5)")
+    parser.add_argument("--small", type=int, default=10_000, help="tasks in the smaller database (10000)")
+    parser.add_argument("--large", type=int, default=1_000_000, help="tasks in the larger database (1000000)")
+    return parser.parse_args()
+
+
+def measure_operations(
+    servers: Sequence[Server], urls: Sequence[str], database: psutil.Process, seconds: int, pairs: int
+) -> dict[str, list[list[Measure]]]:
+    """The measures of each operation at both sizes, but for those whose work grows with the table by their contract."""
+    of_each: list[Mapping[str, list[Request]]] = [loads.loads(url) for url in urls]
+    found = {}
+    for name in of_each[0]:
+        if name in (loads.HEALTH, loads.LIST):
+            continue
+        print(f"{name} …", file=sys.stderr, flush=True)
+        files = [written_requests(f"{name}{at}", requests[name]) for at, requests in enumerate(of_each)]
+        found[name] = drive_in_turn(servers, database, files, seconds, pairs)
+    return found
+
+
+def list_statements(urls: Sequence[str]) -> dict[str, list[float]]:
+    """Milliseconds of the two statements of a list, its first page and its exact total, at both sizes."""
+    statements = {"First page of 100": (PAGE, (100, 0)), "Exact total": (COUNT, ())}
+    return {name: timed_in_turn(urls, *statement) for name, statement in statements.items()}
+
+
+def timed_in_turn(urls: Sequence[str], sql: str, values: Sequence[int]) -> list[float]:
+    """The median milliseconds of a statement on each database, asked in turn; the first round does not count."""
+    connections = [psycopg2.connect(url) for url in urls]
+    times: list[list[float]] = [[] for _ in urls]
+    for _ in range(STATEMENT_RUNS + 1):
+        for connection, taken in zip(connections, times, strict=True):
+            with connection.cursor() as cursor:
+                started = time.perf_counter()
+                cursor.execute(sql, values)
+                taken.append((time.perf_counter() - started) * 1000)
+    for connection in connections:
+        connection.close()
+    return [median(taken[1:]) for taken in times]
+
+
+def page(
+    options: argparse.Namespace,
+    loading: Sequence[str],
+    operations: Mapping[str, Sequence[Sequence[Measure]]],
+    statements: Mapping[str, Sequence[float]],
+    machine_facts: str,
+) -> str:
+    """What was found as a Markdown page."""
+    driven = markdown_table(HEAD, [line(name, *measured) for name, measured in operations.items()])
+    asked = markdown_table(
+        ("Statement of the list", "ms", "larger", "ratio"),
+        [(name, f"{small:.2f}", f"{large:.2f}", f"{large / small:.1f}") for name, (small, large) in statements.items()],
+    )
+    command = shlex.join(["python", "-m", "benchmarks.scale", *sys.argv[1:]])
+    return f"""# Scale
+
+The service at {options.small:,} and at {options.large:,} tasks, 100 for each person. Both databases are in one
+PostgreSQL, each behind a server of its own, and are driven in turn, {options.pairs} times {options.seconds} s each.
+Ratios are larger / smaller, the median of the pairs; the CPU ratio is of server and PostgreSQL together.
+
+{driven}
+
+A list is two statements. The page comes from an index and does not grow with the table; the exact total is counted,
+and does.
+
+{asked}
+
+Loaded and vacuumed: {"; ".join(loading)}.
+
+{machine_facts}
+- Command: `{command}`
+"""
+
+
+def line(name: str, small: Sequence[Measure], large: Sequence[Measure]) -> list[str]:
+    """One operation's line."""
+    figures = ("per_second", "p50_ms", "server_us", "postgres_us")
+    cells = [
+        f"{middle(side, figure):.{digits}f}"
+        for figure, digits in zip(figures, (0, 2, 0, 0), strict=True)
+        for side in (small, large)
+    ]
+    return [name, *cells, f"{ratio(large, small, 'total_us'):.2f}", f"{ratio(large, small, 'p50_ms'):.2f}"]
+
+
+if __name__ == "__main__":
+    main()
