@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from flask import Response
 
-from app.repositories.rows import Row, Rows
+from app.repositories.rows import LongRows, Row, Rows
 
 JSON = "application/json"
 ETAG = {"ETag": {"description": 'The row\'s version, as in `"7"`.', "schema": {"type": "string"}}}
@@ -27,8 +27,9 @@ def row_response(row: Row, status: int = 200, location: str | None = None) -> Re
 
 
 def rows_response(rows: Rows) -> Response:
-    """An answer of rows, as a plain array."""
-    return Response(rows.json, content_type=JSON)
+    """An answer of rows, as a plain array; very many are sent as they are read."""
+    body = rows.pieces() if isinstance(rows, LongRows) else rows.json
+    return Response(body, content_type=JSON)
 
 
 def page_response(rows: Rows, total: int, skip: int, limit: int) -> Response:

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import peewee
@@ -68,6 +69,20 @@ class Database(peewee.PostgresqlDatabase):
         """How many rows one INSERT, UPDATE or DELETE changed; never repeated."""
         with failing_in_our_words:
             return self.execute_sql(sql, parameters).rowcount
+
+    def stream(self, sql: str, parameters: tuple[Any, ...], rows_at_once: int) -> Iterator[list[Any]]:
+        """The first column of one SELECT's rows, in portions and from one snapshot.
+
+        It takes a connection of this thread when it is first asked, and gives it back at its end, or when it is
+        closed because the reader has gone.
+        """
+        try:
+            with failing_in_our_words, self.atomic():
+                self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
+                while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
+                    yield [row[0] for row in rows]
+        finally:
+            self.release()
 
     def begin(self, isolation_level: str | None = None) -> None:
         """BEGIN; on a connection that turns out to be dead, on a new one."""

@@ -1,6 +1,7 @@
 """What all entities share: how their rows are found, created, changed and deleted. Each method is one statement."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, NoReturn
 from uuid import UUID
@@ -13,11 +14,12 @@ from app import models
 from app.database import database
 from app.database.statements import DEFAULT, Statement, column_parameter, compiled, parameter
 from app.errors import NotFound
-from app.repositories.rows import Row, Rows
+from app.repositories.rows import LongRows, Row, Rows
 
 Id = str | UUID
 SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name != "id")
 EMPTY = b"[]"
+ROWS_AT_ONCE = 1000
 
 
 def new_id() -> str:
@@ -40,7 +42,8 @@ class Repository:
 
     def find(self, skip: int = 0, limit: int = 100) -> Rows:
         """Up to `limit` rows after the first `skip`, newest first."""
-        return self._rows(self._find, skip=skip, limit=limit)
+        [(json, _)] = database.read(*self._find.bind(skip=skip, limit=limit))
+        return Rows(json or EMPTY)
 
     def count(self) -> int:
         """How many rows there are."""
@@ -93,8 +96,11 @@ class Repository:
     def _delete(self) -> Statement:
         return compiled(self.model.delete().where(self.model.id == parameter("id")))
 
-    def _rows(self, statement: Statement, **values: Any) -> Rows:
-        [(json,)] = database.read(*statement.bind(**values))
+    def _whole(self, statements: "Whole", **values: Any) -> Rows:
+        """All rows, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
+        [(json, count)] = database.read(*statements.first.bind(**values))
+        if count > ROWS_AT_ONCE:
+            return LongRows(lambda: database.stream(*statements.all.bind(**values), ROWS_AT_ONCE))
         return Rows(json or EMPTY)
 
     def _one(self, found: list[tuple[Any, ...]], id: Id) -> Row:
@@ -120,9 +126,22 @@ def row_of(query: Any) -> peewee.Query:
 
 
 def array_of(query: Any) -> peewee.Query:
-    """For a query of a model's rows: all of them as one JSON array; null when there are none."""
+    """For a query of a model's rows: all of them as one JSON array, null when there are none; and how many they are."""
     rows = query.select(*columns_of(query.model)).alias("r")
-    return peewee.Select((rows,), (fn.json_agg(SQL("r")),))
+    return peewee.Select((rows,), (fn.json_agg(SQL("r")), fn.COUNT(SQL("*"))))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """How a list that is never cut is read: `first` gives one row more than fits at once, `all` gives them all."""
+
+    first: Statement
+    all: Statement
+
+
+def whole(query: Any) -> Whole:
+    """The statements for all rows of a query of a model's rows."""
+    return Whole(compiled(array_of(query.limit(ROWS_AT_ONCE + 1))), compiled(row_of(query)))
 
 
 def returning_row(write: Any, model: type[models.Row]) -> peewee.Query:

@@ -2,9 +2,9 @@
 
 from functools import cached_property
 
-from app.database.statements import Statement, compiled, parameter
+from app.database.statements import parameter
 from app.models import Message
-from app.repositories.base import Id, Repository, array_of
+from app.repositories.base import Id, Repository, Whole, whole
 from app.repositories.rows import Rows
 
 
@@ -13,9 +13,9 @@ class MessageRepository(Repository):
 
     def transcript(self, conversation_id: Id) -> Rows:
         """All messages of a conversation, oldest first; those of one transaction in the order they were written."""
-        return self._rows(self._transcript, conversation_id=conversation_id)
+        return self._whole(self._transcript, conversation_id=conversation_id)
 
     @cached_property
-    def _transcript(self) -> Statement:
+    def _transcript(self) -> Whole:
         query = Message.select().where(Message.conversation == parameter("conversation_id"))
-        return compiled(array_of(query.order_by(Message.created_at, Message.id)))
+        return whole(query.order_by(Message.created_at, Message.id))

@@ -1,6 +1,7 @@
 """Rows as repositories give them: the JSON that PostgreSQL wrote, decoded only for who looks inside."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -37,22 +38,38 @@ class Row(Mapping[str, Any]):
 class Rows(Sequence[dict[str, Any]]):
     """Rows in their order, as a sequence of plain dicts; `json` is the JSON array itself."""
 
-    __slots__ = ("_values", "json")
-
     def __init__(self, json: bytes) -> None:
         self.json = json
-        self._values: list[dict[str, Any]] | None = None
 
     def __getitem__(self, position: Any) -> Any:
-        return self._decoded()[position]
+        return self._decoded[position]
 
     def __len__(self) -> int:
-        return len(self._decoded())
+        return len(self._decoded)
 
     def __repr__(self) -> str:
         return f"Rows({self.json.decode()})"
 
+    @cached_property
     def _decoded(self) -> list[dict[str, Any]]:
-        if self._values is None:
-            self._values = orjson.loads(self.json)
-        return self._values
+        return orjson.loads(self.json)
+
+
+class LongRows(Rows):
+    """Rows that are too many to hold at once: `pieces` gives their JSON array piece by piece, from one snapshot."""
+
+    def __init__(self, read: Callable[[], Iterator[list[bytes]]]) -> None:
+        self._read = read
+
+    def pieces(self) -> Iterator[bytes]:
+        """The JSON array in pieces; each call reads it anew."""
+        before = b"["
+        for portion in self._read():
+            yield before + b",".join(portion)
+            before = b","
+        yield b"]"
+
+    @cached_property
+    def json(self) -> bytes:  # type: ignore[override]
+        """The JSON array whole, for a caller who has the memory."""
+        return b"".join(self.pieces())

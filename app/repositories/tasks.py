@@ -10,7 +10,7 @@ from peewee import SQL, Cast, fn
 from app.database import database
 from app.database.statements import Statement, compiled, parameter
 from app.models import Task
-from app.repositories.base import Id, Repository, array_of
+from app.repositories.base import Id, Repository, Whole, whole
 from app.repositories.rows import Rows
 
 
@@ -19,7 +19,7 @@ class TaskRepository(Repository):
 
     def in_time_range(self, user_id: Id, start_at: datetime, end_at: datetime) -> Rows:
         """A person's tasks that are scheduled from `start_at` to `end_at`, both included, by time."""
-        return self._rows(self._in_time_range, user_id=user_id, start=start_at, end=end_at)
+        return self._whole(self._in_time_range, user_id=user_id, start=start_at, end=end_at)
 
     def count_by_status(self, user_id: Id, start: datetime, end: datetime) -> dict[str, int]:
         """How many of a person's tasks that were created from `start` to `end` have each status that occurs."""
@@ -30,10 +30,10 @@ class TaskRepository(Repository):
         return database.change(*self._set_status.bind(ids=list(ids), status=status))
 
     @cached_property
-    def _in_time_range(self) -> Statement:
+    def _in_time_range(self) -> Whole:
         in_range = Task.scheduled_at.between(parameter("start"), parameter("end"))
         query = Task.select().where(Task.user == parameter("user_id"), in_range)
-        return compiled(array_of(query.order_by(Task.scheduled_at, Task.id)))
+        return whole(query.order_by(Task.scheduled_at, Task.id))
 
     @cached_property
     def _count_by_status(self) -> Statement:

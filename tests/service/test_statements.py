@@ -134,9 +134,9 @@ def test_the_first_page_of_a_list_comes_from_its_index(filled: dict, repository,
 def test_reads_of_one_persons_rows_come_from_their_indexes(filled: dict):
     ahead, back = datetime.now(UTC) + timedelta(hours=3), datetime.now(UTC) - timedelta(hours=3)
     span = {"user_id": filled["user_id"], "start": back, "end": ahead}
-    assert "tasks_by_user_and_time" in plan(*tasks._in_time_range.bind(**span))
+    assert "tasks_by_user_and_time" in plan(*tasks._in_time_range.first.bind(**span))
     assert "tasks_by_user_and_creation" in plan(*tasks._count_by_status.bind(**span))
-    assert "messages_transcript" in plan(*messages._transcript.bind(conversation_id=filled["conversation_id"]))
+    assert "messages_transcript" in plan(*messages._transcript.first.bind(conversation_id=filled["conversation_id"]))
     assert "users_pkey" in plan(*users._get.bind(id=filled["user_id"]))
     assert "tasks_pkey" in plan(*tasks._set_status.bind(ids=[NOWHERE], status="done"))
 

@@ -1,0 +1,60 @@
+"""Arrays that are never cut: sent as they are read, from one snapshot, on a connection that comes back."""
+
+import pytest
+from conftest import run_alone
+from entities import conversation
+from flask.testing import FlaskClient
+
+from app.config import Settings
+from app.database import database
+from app.repositories import messages
+
+MANY = 2500
+FILL = """
+INSERT INTO messages (id, conversation_id, role, content, created_at)
+    SELECT gen_random_uuid(), '{}', 'user', 'turn ' || i, now() + i * interval '1 second' FROM generate_series(1, {}) i
+"""
+
+
+@pytest.fixture
+def talk(committing_client: FlaskClient, settings: Settings) -> str:
+    """A conversation with many messages."""
+    made = conversation(committing_client)["id"]
+    run_alone(settings.database_url, FILL.format(made, MANY))
+    return made
+
+
+def test_a_long_transcript_is_whole_and_in_its_order(committing_client: FlaskClient, talk: str):
+    answer = committing_client.get(f"/api/v1/messages?conversation_id={talk}")
+    assert answer.status_code == 200
+    assert [message["content"] for message in answer.json] == [f"turn {turn}" for turn in range(1, MANY + 1)]
+    assert "Content-Length" not in answer.headers
+    assert database.is_closed()
+
+
+@pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 2000])
+def test_no_number_of_rows_is_a_special_one(committing_client: FlaskClient, settings: Settings, count: int):
+    made = conversation(committing_client)["id"]
+    run_alone(settings.database_url, FILL.format(made, count))
+    assert len(committing_client.get(f"/api/v1/messages?conversation_id={made}").json) == count
+
+
+def test_what_is_written_meanwhile_is_not_in_the_snapshot(settings: Settings, talk: str):
+    pieces = messages.transcript(talk).pieces()
+    first = next(pieces)
+    run_alone(settings.database_url, f"DELETE FROM messages WHERE conversation_id = '{talk}'")
+    assert (first + b"".join(pieces)).count(b'"content"') == MANY
+
+
+def test_a_reader_who_goes_away_frees_the_connection_at_once(talk: str):
+    pieces = messages.transcript(talk).pieces()
+    next(pieces)
+    assert database.in_transaction()
+    pieces.close()
+    assert database.is_closed()
+
+
+def test_in_process_a_long_transcript_is_a_sequence_like_any_other(talk: str):
+    rows = messages.transcript(talk)
+    assert (len(rows), rows[-1]["content"]) == (MANY, f"turn {MANY}")
+    database.release()
