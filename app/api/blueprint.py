@@ -48,6 +48,10 @@ class Blueprint(flask_smorest.Blueprint):
         """Document what the view answers. It answers bytes that are JSON already, so nothing is dumped."""
         return _only_document(super().response(*args, **options))
 
+    def doc(self, **documentation: Any) -> Decorator:
+        """Document more of the operation."""
+        return _only_document(flask_smorest.Blueprint.doc(**documentation))
+
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:
         """As flask-smorest's; a view that declares no query parameters refuses them all."""
         documentation = view_func._apidoc
@@ -122,7 +126,7 @@ def _read_body(schema: type[BaseSchema]) -> dict[str, Any]:
     if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         # werkzeug cuts a body that comes in chunks at the limit, without a word.
         raise RequestEntityTooLarge
-    if request.mimetype != JSON and (body or request.mimetype):
+    if request.content_type != JSON and request.mimetype != JSON and (body or request.mimetype):
         given = f"not {request.mimetype}" if request.mimetype else "and the request names no type"
         raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {given}.")
     return load(schema, parse_json(body))

@@ -19,11 +19,10 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 def row_response(row: Row, status: int = 200, location: str | None = None) -> Response:
     """An answer of one row."""
-    response = Response(row.json, status, content_type=JSON)
-    response.headers["ETag"] = f'"{row.version}"'
+    headers = {"Content-Type": JSON, "ETag": f'"{row.version}"'}
     if location:
-        response.headers["Location"] = location
-    return response
+        headers["Location"] = location
+    return Response(row.json, status, headers)
 
 
 def rows_response(rows: Rows) -> Response:

@@ -126,7 +126,7 @@ class Database(peewee.PostgresqlDatabase):
             raise
 
     def _close(self, connection: extensions.connection) -> None:
-        usable = not connection.closed and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+        usable = not connection.closed and connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
         if usable:
             self._idle.append((time.monotonic(), connection))
         else:

@@ -4,16 +4,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import quote
 
 import orjson
-from marshmallow import RAISE, Schema, ValidationError
+from marshmallow import RAISE, Schema, ValidationError, missing
 from marshmallow.fields import Field
 
 from app.errors import Fault, Invalid, NotJson
-from app.schemas.fields import DEEPEST_NESTING, Integer, Time, Uuid
+from app.schemas.fields import DEEPEST_NESTING, MESSAGES, Integer, Time, Uuid
 
 READ_ONLY = ("id", "created_at", "updated_at", "version")
 UNKNOWN = "is unknown."
@@ -30,6 +30,18 @@ class BaseSchema(Schema):
 
     class Meta:
         unknown = RAISE
+
+    @cached_property
+    def required_names(self) -> set[str]:
+        """The fields that must be given."""
+        return {name for name, field in self.load_fields.items() if field.required}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The values of fields that are not given, where loading fills them in."""
+        return {
+            name: field.load_default for name, field in self.load_fields.items() if field.load_default is not missing
+        }
 
 
 def patch_schema(new: type[BaseSchema], only: Sequence[str] = (), part: str = "") -> type[BaseSchema]:
@@ -86,10 +98,32 @@ def _instance(schema: type[BaseSchema]) -> BaseSchema:
 def _load(schema: type[BaseSchema], data: Any, root: str) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise Invalid("The body must be a JSON object.", faults=[Fault("#", "The body must be a JSON object.")])
+    loader = _instance(schema)
     try:
-        return _instance(schema).load(data)
+        return _load_given(loader, data)
+    except ValidationError:
+        # marshmallow's own way looks at every field, given or not; only it tells all that is wrong.
+        return _load_all(loader, data, root)
+
+
+def _load_given(loader: BaseSchema, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the fields that are given, and defaults of others; raises ValidationError for the first fault."""
+    fields = loader.load_fields
+    values = dict(loader.defaults)
+    for name, value in data.items():
+        if name not in fields:
+            raise ValidationError(UNKNOWN)
+        values[name] = fields[name].deserialize(value, name, data)
+    if not loader.required_names <= values.keys():
+        raise ValidationError(MESSAGES["required"])
+    return values
+
+
+def _load_all(loader: BaseSchema, data: Mapping[str, Any], root: str) -> dict[str, Any]:
+    try:
+        return loader.load(data)
     except ValidationError as error:
-        allowed = list(_instance(schema).load_fields)
+        allowed = list(loader.load_fields)
         raise Invalid.from_faults(list(_faults(error.normalized_messages(), root, allowed)), _hint(error)) from None
 
 
