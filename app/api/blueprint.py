@@ -7,7 +7,7 @@ from typing import Any
 import flask_smorest
 from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, Map
 
 from app.api.problems import InvalidPath, UnsupportedMediaType
 from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_query, parse_json
@@ -16,15 +16,22 @@ from app.schemas.fields import UUID_FORM
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
 JSON = "application/json"
-NAMES_BESIDE_ROWS = ("bulk-update-state", "by-timerange", "statistics")
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A group of operations. `needs_key` is False for those that anybody may call."""
+    """A group of operations. `beside_rows` names the paths that are no ids; `needs_key` is False for what is open."""
 
-    def __init__(self, name: str, description: str, url_prefix: str | None = None, needs_key: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        url_prefix: str | None = None,
+        beside_rows: Sequence[str] = (),
+        needs_key: bool = True,
+    ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, description=description)
         self.needs_key = needs_key
+        self.row_path = f"/<row_id({', '.join(map(repr, beside_rows))}):id>"
         self._prepare_doc_cbks.append(self._prepare_problems_doc)
 
     def arguments(
@@ -85,10 +92,14 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class RowId(BaseConverter):
-    """A row's id in a path: what is not a UUID is 422, but for the names of the paths that stand beside the rows."""
+    """A row's id in a path: what is not a UUID is 422, but for the names of paths that stand beside the rows."""
 
-    regex = f"(?!(?:{'|'.join(NAMES_BESIDE_ROWS)})$)[^/]+"
     part_isolating = True
+
+    def __init__(self, map: Map, *beside: str) -> None:
+        super().__init__(map)
+        names = "|".join(beside)
+        self.regex = rf"(?!(?:{names})\Z)[^/]+" if names else "[^/]+"
 
     def to_python(self, value: str) -> str:
         """The id in lower case."""

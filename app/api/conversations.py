@@ -21,7 +21,7 @@ crud.collection(blueprint, conversations, NewConversationSchema, ConversationSch
 crud.item(blueprint, conversations, ConversationPatchSchema, ConversationSchema)
 
 
-@blueprint.route(f"{crud.ROW}/voice", methods=["PATCH"])
+@blueprint.route(f"{blueprint.row_path}/voice", methods=["PATCH"])
 @blueprint.arguments(ConversationVoicePatchSchema, example=ConversationVoicePatchSchema.example)
 @blueprint.response(200, ConversationSchema, example=ConversationSchema.example, headers=ETAG)
 @atomic()

@@ -12,7 +12,6 @@ from app.schemas.base import BaseSchema
 from app.schemas.pages import PageQuerySchema, page_schema
 
 Schema = type[BaseSchema]
-ROW = "/<row_id:id>"
 
 
 def list_rows(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
@@ -43,7 +42,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     """Add GET on a row."""
 
-    @blueprint.route(ROW, methods=["GET"])
+    @blueprint.route(blueprint.row_path, methods=["GET"])
     @blueprint.doc(operationId=f"get_{_name(repository)}", summary=f"Get one {repository.noun}.")
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     def get_row(id: str) -> Response:
@@ -53,7 +52,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
 def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
     """Add PATCH on a row: only the fields in the body change."""
 
-    @blueprint.route(ROW, methods=["PATCH"])
+    @blueprint.route(blueprint.row_path, methods=["PATCH"])
     @blueprint.doc(
         operationId=f"update_{_name(repository)}",
         summary=f"Change the fields of a {repository.noun} that the body has.",
@@ -68,10 +67,10 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
 def delete_row(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on a row."""
 
-    @blueprint.route(ROW, methods=["DELETE"])
+    @blueprint.route(blueprint.row_path, methods=["DELETE"])
     @blueprint.doc(
         operationId=f"delete_{_name(repository)}",
-        summary=f"Delete a {repository.noun}, and what cannot stand without it.",
+        summary=f"Delete a {repository.noun}, and what belongs to it.",
     )
     @blueprint.response(204)
     @atomic()

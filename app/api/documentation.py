@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import flask_smorest
 import orjson
@@ -11,6 +12,8 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from app.api import problems
 from app.api.blueprint import Blueprint, RowId, problem_response_name
 from app.api.responses import JSON
+from app.schemas.base import EXAMPLE_ID
+from app.schemas.fields import TimeOrDate
 from app.schemas.operations import ProblemSchema
 
 TITLE = "Flux DAO Service"
@@ -26,6 +29,9 @@ The data layer of the Flux AI planner. It stores and retrieves, checks formats a
 - A row is answered with `ETag: "<version>"`; its version grows by one with every change.
 - Lists take `skip` and `limit`; arrays that are answered plain are always whole.
 - Unknown fields and parameters are refused, and the answer names the ones that are known.
+- Texts may hold every character but NUL and lone surrogates; objects nest up to 100 levels; numbers inside objects are
+  exact up to 64 bits and doubles beyond.
+- A key goes into the header `X-Flux-Service-Key` or, as a bearer token, into `Authorization`: press Authorize.
 
 ## Problems
 
@@ -34,6 +40,11 @@ Every error is `application/problem+json` (RFC 9457). `type` tells the kind:
 | type | status | meaning |
 |---|---|---|
 """
+
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}, "required": True}},
+    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}},
+}
 
 
 class Api(flask_smorest.Api):
@@ -44,23 +55,24 @@ class Api(flask_smorest.Api):
     def _register_error_handlers(self) -> None:
         """Leave errors to problems.py."""
 
+    def _register_pagination_header(self) -> None:
+        """Our pages are in the body."""
+
     def _register_responses(self) -> None:
         """Describe the problems of each status once, for the operations to refer to."""
         for status in sorted({kind.status for kind in problems.KINDS if kind.status}):
             kinds = [kind for kind in problems.KINDS if kind.status == status]
-            example = ProblemSchema.example | {
-                "type": kinds[0].uri,
-                "title": kinds[0].title,
-                "status": status,
-                "detail": kinds[0].meaning,
-            }
-            if status != 422:
+            example = dict(ProblemSchema.example)
+            if status != example["status"]:
+                kind = kinds[0]
+                example |= {"type": kind.uri, "title": kind.title, "status": status, "detail": kind.meaning}
                 del example["errors"]
             content = {problems.CONTENT_TYPE: {"schema": ProblemSchema, "example": example}}
             description = " ".join(f"{kind.title}: {kind.meaning}" for kind in kinds)
-            self.spec.components.response(
-                problem_response_name(status), {"description": description, "content": content}, lazy=True
-            )
+            response = {"description": description, "content": content}
+            if status in HEADERS:
+                response["headers"] = HEADERS[status]
+            self.spec.components.response(problem_response_name(status), response, lazy=True)
 
 
 def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
@@ -70,7 +82,9 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     )
     app.url_map.converters["row_id"] = RowId
     api = Api(app)
-    api.register_converter(RowId, lambda _: {"type": "string", "format": "uuid"})
+    api.register_converter(RowId, lambda _: {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]})
+    # Its metadata tell the two forms that it takes.
+    api.register_field(TimeOrDate, "string", None)
     for blueprint in blueprints:
         url_prefix = f"{prefix}{blueprint.url_prefix}" if blueprint.needs_key else blueprint.url_prefix
         api.register_blueprint(blueprint, url_prefix=url_prefix)
@@ -88,8 +102,13 @@ def _spec_options() -> dict[str, object]:
         "security": [{"ServiceKey": []}, {"BearerKey": []}],
         "components": {
             "securitySchemes": {
-                "ServiceKey": {"type": "apiKey", "in": "header", "name": "X-Flux-Service-Key"},
-                "BearerKey": {"type": "http", "scheme": "bearer"},
+                "ServiceKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-Flux-Service-Key",
+                    "description": "A key that SERVICE_API_KEYS holds. Not needed where the service runs without keys.",
+                },
+                "BearerKey": {"type": "http", "scheme": "bearer", "description": "The same key; either one will do."},
             }
         },
     }
@@ -101,6 +120,7 @@ def _page_options() -> dict[str, object]:
         "persistAuthorization": True,
         "displayRequestDuration": True,
         "docExpansion": "none",
+        "layout": "BaseLayout",
         # Its default asks a server on the internet whether the document is valid.
         "validatorUrl": None,
     }

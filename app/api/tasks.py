@@ -20,7 +20,9 @@ from app.schemas.tasks import (
     UpdatedCountSchema,
 )
 
-blueprint = Blueprint("tasks", "What a person is to do, and when.", "/tasks")
+blueprint = Blueprint(
+    "tasks", "What a person is to do, and when.", "/tasks", ("by-timerange", "statistics", "bulk-update-state")
+)
 crud.collection(blueprint, tasks, NewTaskSchema, TaskSchema)
 crud.item(blueprint, tasks, TaskPatchSchema, TaskSchema)
 

@@ -19,6 +19,7 @@ READ_ONLY = ("id", "created_at", "updated_at", "version")
 UNKNOWN = "is unknown."
 PLUS_IN_QUERY = "In a query a + stands for a space. Write the offset's + as %2B, as in 2026-03-01T09:00:00%2B04:00."
 EXAMPLE_ID = "0198f3c2-7a51-7c3e-9d2b-3f6a1e5b8c4d"
+EXAMPLE_ROW_ID = "0198f3c5-1c07-7a90-8f1e-6b2d9c4a7e13"
 EXAMPLE_TIME = "2026-03-01T09:00:00+00:00"
 
 
@@ -62,9 +63,9 @@ def row_schema(new: type[BaseSchema]) -> type[BaseSchema]:
         "updated_at": Time(required=True),
         "version": Integer(1, required=True),
     }
-    absent = {name: field.metadata.get("default") for name, field in fields.items()}
-    kept = {"id": EXAMPLE_ID, "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "version": 1}
-    return _derived(f"{_entity(new)}Schema", fields, absent | dict(new.example) | kept)
+    absent = {name: field.metadata.get("default") for name, field in _fields_of(new)}
+    kept = {"created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "version": 1}
+    return _derived(f"{_entity(new)}Schema", fields, {"id": EXAMPLE_ROW_ID} | absent | dict(new.example) | kept)
 
 
 def parse_json(body: bytes) -> Any:
@@ -190,6 +191,8 @@ def _fields_of(schema: type[BaseSchema]) -> list[tuple[str, Field[Any]]]:
 def _copy(field: Field[Any], required: bool) -> Field[Any]:
     made = deepcopy(field)
     made.required = required
+    # A default is what a new row gets. Generated clients that saw one in a change would send it and undo earlier ones.
+    made.metadata = {name: value for name, value in field.metadata.items() if name != "default"}
     return made
 
 

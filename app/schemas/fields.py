@@ -14,7 +14,8 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validate
 
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
-LARGEST_JSON_INTEGER = 2**63 - 1
+# What orjson reads and writes as the integer that it is.
+SMALLEST_JSON_INTEGER, LARGEST_JSON_INTEGER = -(2**63), 2**64 - 1
 DEEPEST_NESTING = 100
 UUID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
@@ -74,7 +75,8 @@ def _scalar_fault(value: Any) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else "holds NaN or an infinity, which JSON does not have."
     if isinstance(value, int):
-        return None if abs(value) <= LARGEST_JSON_INTEGER else "holds an integer of more than 64 bits."
+        storable = SMALLEST_JSON_INTEGER <= value <= LARGEST_JSON_INTEGER
+        return None if storable else "holds an integer of more than 64 bits."
     return f"holds a {type(value).__name__}, which is not a JSON value."
 
 
@@ -245,6 +247,7 @@ class TimeOrDate(Time):
 
     def __init__(self, last_moment: bool = False, **options: Any) -> None:
         super().__init__(**options)
+        self.metadata = {"anyOf": [{"format": "date"}, {"format": "date-time"}], **self.metadata}
         self._moment = "23:59:59.999999Z" if last_moment else "00:00:00Z"
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
@@ -284,8 +287,8 @@ class ListOf(fields.List[Any]):
             return super()._deserialize(value, attr, data, **kwargs)
 
     def _element(self, value: Any) -> Any:
-        if value is None:
-            raise self.make_error("null")
+        if value is None or self.inner.validators:
+            return self.inner.deserialize(value)
         return self.inner._deserialize(value, None, None)
 
 

@@ -11,7 +11,7 @@ class NewNotificationLogEntrySchema(BaseSchema):
         "task_id": EXAMPLE_ID,
         "channel": "push",
         "external_id": "push-4711",
-        "sent_at": "2026-03-02T06:15:00+04:00",
+        "sent_at": "2026-03-02T02:15:00+00:00",
         "response": "snoozed",
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import fields
 
 from app.schemas.base import BaseSchema
-from app.schemas.fields import Flag, Integer, QueryInteger
+from app.schemas.fields import LARGEST_INTEGER, Flag, Integer, QueryInteger
 
 LARGEST_PAGE = 1000
 USUAL_PAGE = 100
@@ -26,7 +26,7 @@ def page_schema(row: type[BaseSchema]) -> type[BaseSchema]:
     counts: Mapping[str, Any] = {
         "items": fields.List(fields.Nested(row), required=True),
         "total": Integer(0, required=True, metadata={"description": "How many rows the whole list has."}),
-        "page": Integer(1, required=True, metadata={"description": "skip // limit + 1"}),
+        "page": Integer(1, LARGEST_INTEGER + 1, required=True, metadata={"description": "skip // limit + 1"}),
         "page_size": Integer(1, LARGEST_PAGE, required=True, metadata={"description": "The limit that was asked for."}),
         "has_next": Flag(required=True),
         "has_prev": Flag(required=True),

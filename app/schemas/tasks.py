@@ -15,10 +15,11 @@ class NewTaskSchema(BaseSchema):
     example = {
         "user_id": EXAMPLE_ID,
         "title": "Run 3 km in the park",
-        "scheduled_at": "2026-03-02T06:30:00+04:00",
+        "scheduled_at": "2026-03-02T02:30:00+00:00",
         "duration_minutes": 25,
         "recurrence_rule": "FREQ=WEEKLY;BYDAY=MO,WE,FR",
         "class_tags": ["Health"],
+        "status": "pending",
     }
 
     user_id = Uuid(required=True)
