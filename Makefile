@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --dist worksteal
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-browser test-fuzz coverage check format openapi image pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-browser test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,18 @@ check: $(INSTALLED) ## Lint, formatting, types, Dockerfile
 format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## Measure the service against the floor (6 minutes; needs wrk) and write benchmarks/results.*
+	$(BIN)/python -m benchmarks.run
+
+bench-check: $(INSTALLED) ## Tell what is more than 25 % worse than benchmarks/results.json (2 minutes; needs wrk)
+	$(BIN)/python -m benchmarks.run --check --seconds 2 --pairs 3
+
+bench-scale: $(INSTALLED) ## Measure the service at 10,000 and 1,000,000 tasks (10 minutes; needs wrk)
+	$(BIN)/python -m benchmarks.scale
+
+bench-memory: $(INSTALLED) ## Measure a worker's memory over 100,000 requests and a long answer (5 minutes; needs wrk)
+	$(BIN)/python -m benchmarks.memory
 
 openapi: $(INSTALLED) ## Write openapi.json anew
 	$(BIN)/flask openapi write openapi.json

@@ -1,13 +1,12 @@
 """What is asked of the servers: the requests of each operation, over many rows of the database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import orjson
 
-from benchmarks.measuring import run_sql
+from benchmarks.measuring import Request, run_sql
 
 TASKS = "/api/v1/tasks"
 MOST_TASKS = 10_000
@@ -21,15 +20,6 @@ STATISTICS = "Statistics"
 PATCH = "PATCH"
 BULK_UPDATE = "Bulk update of 100"
 POST = "POST"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request; `body` is JSON or empty."""
-
-    method: str
-    path: str
-    body: str = ""
 
 
 def loads(database_url: str) -> dict[str, list[Request]]:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import psutil
@@ -23,9 +23,6 @@ import psycopg2
 from app.config import PROJECT
 from app.database.embedded import EmbeddedServer
 from tests.servers import command_environment, free_port
-
-if TYPE_CHECKING:
-    from benchmarks.loads import Request
 
 FOLDER = PROJECT / "benchmarks"
 DATA = PROJECT / ".data" / "bench"
@@ -37,6 +34,15 @@ CONNECTIONS = 4
 WARM_UP_SECONDS = 1
 STARTS_WITHIN_SECONDS = 30
 PACKAGES = ("Flask", "flask-smorest", "marshmallow", "peewee", "psycopg2-binary", "gunicorn", "orjson")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; `body` is JSON or empty."""
+
+    method: str
+    path: str
+    body: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,12 +148,12 @@ def serving(name: str, application: str, database_url: str) -> Iterator[Server]:
         process.wait(timeout=40)
 
 
-def service(database_url: str, name: str = "service") -> Any:
+def service(database_url: str, name: str = "service") -> AbstractContextManager[Server]:
     """The service itself, serving."""
     return serving(name, "wsgi:app", database_url)
 
 
-def wait_until_it_answers(server: Server, process: subprocess.Popen, log: Path) -> None:
+def wait_until_it_answers(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait for /health; ends with the log when that takes too long."""
     deadline = time.monotonic() + STARTS_WITHIN_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
@@ -175,7 +181,7 @@ def postmaster(server: EmbeddedServer) -> psutil.Process:
     return psutil.Process(int((server.data / "postmaster.pid").read_text().split("\n", 1)[0]))
 
 
-def written_requests(name: str, requests: Iterable["Request"]) -> Path:
+def written_requests(name: str, requests: Iterable[Request]) -> Path:
     """The file with these requests, as drive.lua reads it."""
     file = DATA / f"{''.join(filter(str.isalnum, name)).lower()}.requests"
     file.write_text("".join(f"{each.method}\t{each.path}\t{each.body}\n" for each in requests))

@@ -13,10 +13,10 @@ import psutil
 
 from benchmarks import loads
 from benchmarks.chart import bars
-from benchmarks.loads import Request
 from benchmarks.measuring import (
     FOLDER,
     Measure,
+    Request,
     Server,
     described,
     drive_in_turn,
@@ -104,8 +104,8 @@ def measure_all(tasks: int, seconds: int, pairs: int) -> dict[str, Any]:
             refuse_other_answers(ours, floor, requests[0])
             print(f"{name} …", file=sys.stderr, flush=True)
             file = written_requests(name, requests)
-            measured = drive_in_turn([ours, floor], postmaster(server), [file, file], seconds, pairs)
-            operations[name] = result(*measured, TARGETS.get(name))
+            of_ours, of_floor = drive_in_turn([ours, floor], postmaster(server), [file, file], seconds, pairs)
+            operations[name] = result(of_ours, of_floor, TARGETS.get(name))
         return {
             "machine": machine(server),
             "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
@@ -201,8 +201,8 @@ the pairs. Only ratios tell something about the service: the rest depends on the
 
 ![CPU ratios](results.svg)
 
-{memory_line(found["memory"])} The floor's worker has the service's modules loaded, since
-`gunicorn.conf.py` imports them.
+{memory_line(found["memory"])}
+The floor's worker has the service's modules loaded, since `gunicorn.conf.py` imports them.
 
 PostgreSQL writes the service's rows as JSON, while the floor makes JSON from values in Python. The column “CPU ratio
 with PostgreSQL” counts both processes, so that work that has only moved shows.

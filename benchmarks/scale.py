@@ -13,10 +13,10 @@ import psycopg2
 
 from benchmarks import loads
 from benchmarks.floor import COUNT, PAGE
-from benchmarks.loads import Request
 from benchmarks.measuring import (
     FOLDER,
     Measure,
+    Request,
     Server,
     described,
     drive_in_turn,
