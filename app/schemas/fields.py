@@ -141,11 +141,11 @@ class Uuid(fields.UUID):
     }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str) and UUID_FORM.fullmatch(value):
+            return value.lower()
         if isinstance(value, UUID):
             return str(value)
-        if not isinstance(value, str) or not UUID_FORM.fullmatch(value):
-            raise self.make_error("invalid_uuid")
-        return value.lower()
+        raise self.make_error("invalid_uuid")
 
 
 class Integer(fields.Integer):
@@ -280,16 +280,13 @@ class ListOf(fields.List[Any]):
         # marshmallow would take any iterable.
         if not isinstance(value, list | tuple):
             raise self.make_error("invalid")
-        try:
-            return [self._element(each) for each in value]
-        except ValidationError:
-            # The slower way tells which elements are wrong.
-            return super()._deserialize(value, attr, data, **kwargs)
-
-    def _element(self, value: Any) -> Any:
-        if value is None or self.inner.validators:
-            return self.inner.deserialize(value)
-        return self.inner._deserialize(value, None, None)
+        if not self.inner.validators:
+            try:
+                return [self.inner._deserialize(each, None, None) for each in value]
+            except ValidationError:
+                # The slower way tells which elements are wrong.
+                pass
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 def documented_default(value: Any) -> dict[str, Any]:
