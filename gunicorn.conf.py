@@ -65,6 +65,13 @@ def when_ready(arbiter):
         print(WELCOME, flush=True)
 
 
+def post_fork(arbiter, worker):
+    """While developing, a new worker reads the code anew, although this file has loaded it before the fork."""
+    if reload:
+        for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
+            del sys.modules[name]
+
+
 def stop_database(owner):
     """At the end of the process that started it, and not of a worker, which inherits this at the fork."""
     if os.getpid() == owner:

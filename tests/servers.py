@@ -49,12 +49,12 @@ def command_environment(**settings: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(kept)} | settings
 
 
-def start_server(log_file: Path, **settings: str) -> RunningServer:
+def start_server(log_file: Path, project: Path = PROJECT, **settings: str) -> RunningServer:
     """Start gunicorn as `make run` does, without waiting for it."""
     port = settings.setdefault("PORT", str(free_port()))
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "wsgi:app"],
-        cwd=PROJECT,
+        cwd=project,
         env=command_environment(**settings),
         stdout=log_file.open("w"),
         stderr=subprocess.STDOUT,
@@ -77,9 +77,9 @@ def wait_until_ready(server: RunningServer) -> None:
 
 
 @contextmanager
-def running_server(folder: Path, **settings: str) -> Iterator[RunningServer]:
+def running_server(folder: Path, project: Path = PROJECT, **settings: str) -> Iterator[RunningServer]:
     """A server that is ready, and is gone afterwards."""
-    server = start_server(folder / "server.log", **settings)
+    server = start_server(folder / "server.log", project, **settings)
     try:
         wait_until_ready(server)
         yield server

@@ -1,19 +1,23 @@
 """The real server: how it starts, what it survives, how it stops, and what it says to broken requests."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
+
+from app.config import PROJECT
 
 pytestmark = pytest.mark.server
 
@@ -125,6 +129,29 @@ def test_a_port_that_is_taken_stops_the_start_and_the_database(data: Path, tmp_p
         assert server.process.wait(timeout=60) != 0
     assert "Address already in use" in server.log
     assert not (data / "postmaster.pid").exists(), server.log
+
+
+def test_while_developing_a_change_of_the_code_is_served(data: Path, tmp_path: Path):
+    project = tmp_path / "project"
+    for part in ("app", "migrations"):
+        shutil.copytree(PROJECT / part, project / part)
+    for file in ("wsgi.py", "gunicorn.conf.py"):
+        shutil.copy(PROJECT / file, project)
+    with running_server(tmp_path, project, EMBEDDED_DATA_DIR=str(data), RELOAD="true", WEB_CONCURRENCY="1") as server:
+        operations = project / "app" / "api" / "operations.py"
+        operations.write_text(operations.read_text().replace('{"status": "ok"}', '{"status": "changed"}'))
+        wait_until(lambda: "changed" in httpx.get(f"{server.url}/health").text)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what is to become true; a server that restarts refuses connections for a moment."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if condition():
+                return
+        time.sleep(0.1)
+    raise AssertionError("It did not become true.")
 
 
 @pytest.mark.parametrize(
