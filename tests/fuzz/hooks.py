@@ -16,5 +16,6 @@ schemathesis.openapi.format("iana-time-zone", strategies.sampled_from(sorted(ava
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
-    """Whether to send the request: not when its id is a reference of another row that is null."""
-    return None not in (case.path_parameters or {}).values()
+    """Whether to send the request: not when an id in its path or query is another row's reference that is null."""
+    ids = {**(case.path_parameters or {}), **(case.query or {})}
+    return None not in ids.values()

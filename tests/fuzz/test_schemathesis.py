@@ -47,8 +47,8 @@ def create_rows_of_a_person(client: httpx.Client) -> None:
     unique = uuid4().hex
     user = create("/users", email=f"{unique}@example.com")
     goal = create("/goals", user_id=user, title="Run 10 km")
-    task = create("/tasks", user_id=user, goal_id=goal, title="Run 3 km")
     conversation = create("/conversations", user_id=user, langgraph_thread_id=unique, context_type="task")
+    task = create("/tasks", user_id=user, goal_id=goal, conversation_id=conversation, title="Run 3 km")
     create("/messages", conversation_id=conversation, role="user", content="Hello")
     create("/patterns", user_id=user)
     create("/notification-log", task_id=task, channel="push")
