@@ -55,7 +55,7 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     @blueprint.route(blueprint.row_path, methods=["PATCH"])
     @blueprint.doc(
         operationId=f"update_{_name(repository)}",
-        summary=f"Change the fields of a {repository.noun} that the body has.",
+        summary=f"Change some fields of a {repository.noun}.",
     )
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
