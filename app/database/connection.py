@@ -27,14 +27,25 @@ PROBE_AFTER_IDLE_SECONDS = 30
 register()
 
 
+class Waiting(threading.local):
+    """The BEGIN and SAVEPOINTs of this thread's blocks that no statement has taken along yet."""
+
+    def __init__(self) -> None:
+        self.controls: list[str] = []
+
+
 class Database(peewee.PostgresqlDatabase):
     """PostgreSQL behind a pool. A thread takes a connection with its first statement and gives it back with `close`."""
+
+    # Peewee's own: this thread's connection, and the blocks that are open on it.
+    _state: Any
 
     def __init__(self) -> None:
         super().__init__(None)
         # Peewee holds this lock while it connects, so that one slow connect would stop every thread;
         # what it guards is per thread already.
         self._lock = contextlib.nullcontext()
+        self._waiting = Waiting()
         self._idle: deque[tuple[float, extensions.connection]] = deque()
         self._configuration: tuple[Any, ...] = ()
 
@@ -53,22 +64,33 @@ class Database(peewee.PostgresqlDatabase):
     def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
         with failing_in_our_words:
-            try:
-                return self.execute_sql(sql, parameters).fetchall()
-            except peewee.PeeweeException as error:
-                if not self._reconnect_after(error):
-                    raise
-                return self.execute_sql(sql, parameters).fetchall()
+            return self._send(sql, parameters, repeatable=True).fetchall()
 
     def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """The rows that one INSERT, UPDATE or DELETE … RETURNING gives; never repeated."""
+        """The rows that one INSERT, UPDATE or DELETE … RETURNING gives."""
         with failing_in_our_words:
-            return self.execute_sql(sql, parameters).fetchall()
+            return self._send(sql, parameters).fetchall()
 
     def change(self, sql: str, parameters: tuple[Any, ...] = ()) -> int:
-        """How many rows one INSERT, UPDATE or DELETE changed; never repeated."""
+        """How many rows one INSERT, UPDATE or DELETE changed."""
         with failing_in_our_words:
-            return self.execute_sql(sql, parameters).rowcount
+            return self._send(sql, parameters).rowcount
+
+    def execute_sql(self, sql: str, params: Any = None) -> extensions.cursor:
+        """Peewee's own way to send a statement, with the driver's errors as they are."""
+        return self._send(sql, params)
+
+    def send_with_next(self, control: str) -> None:
+        """Send this BEGIN or SAVEPOINT in one message with the next statement, which saves it a round trip."""
+        self.connection()
+        self._waiting.controls.append(control)
+
+    def take_back(self) -> bool:
+        """Forget the last control that waits; False when none does, because a statement took it along."""
+        if not self._waiting.controls:
+            return False
+        self._waiting.controls.pop()
+        return True
 
     def stream(self, sql: str, parameters: tuple[Any, ...], rows_at_once: int) -> Iterator[list[Any]]:
         """The first column of one SELECT's rows, in portions and from one snapshot.
@@ -86,12 +108,50 @@ class Database(peewee.PostgresqlDatabase):
 
     def begin(self, isolation_level: str | None = None) -> None:
         """BEGIN; on a connection that turns out to be dead, on a new one."""
+        self._send("BEGIN", repeatable=True)
+
+    def abandon(self) -> None:
+        """Close this thread's connection, and with it what its transaction did."""
+        connection = self._state.conn
+        self._waiting.controls.clear()
+        self._state.reset()
+        if connection is not None:
+            connection.close()
+            self._slots.release()
+
+    def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
+        """Run a statement behind the controls that wait for it.
+
+        It is repeated once on a new connection when this one turns out to be dead and nothing can have been done: it
+        only reads outside a transaction, or was to begin one, which nobody then can have committed.
+        """
+        connection = self._state.conn or self.connection()
+        controls = self._waiting.controls
+        if controls:
+            repeatable = controls[0].startswith("BEGIN")
+            sql = f"{';'.join(controls)};{sql}"
+        elif repeatable:
+            repeatable = not self._state.transactions
+        cursor = connection.cursor()
         try:
-            super().begin(isolation_level)
-        except peewee.PeeweeException as error:
-            if not self._reconnect_after(error):
+            cursor.execute(sql, parameters or None)
+        except psycopg2.Error as error:
+            if not repeatable or not connection_is_lost(error):
+                controls.clear()
                 raise
-            super().begin(isolation_level)
+            cursor = self._replaced_connection().cursor()
+            cursor.execute(sql, parameters or None)
+        controls.clear()
+        return cursor
+
+    def _replaced_connection(self) -> extensions.connection:
+        """A new connection in the place of a dead one."""
+        state = self._state
+        state.conn.close()
+        # What ended this connection, a restart for one, has most likely ended the others too.
+        self.close_idle()
+        state.conn = self._open()
+        return state.conn
 
     def release(self) -> None:
         """Give this thread's connection back, unless a transaction is open that began outside the request."""
@@ -102,16 +162,6 @@ class Database(peewee.PostgresqlDatabase):
         """Close the connections that nobody uses."""
         while self._idle:
             self._idle.pop()[1].close()
-
-    def _reconnect_after(self, error: Exception) -> bool:
-        """Whether the error means a dead connection outside a transaction, which has now been replaced."""
-        if self.in_transaction() or not connection_is_lost(error):
-            return False
-        self.close()
-        # What ended this connection, a restart for one, has most likely ended the others too.
-        self.close_idle()
-        self.connect()
-        return True
 
     def _connect(self) -> extensions.connection:
         if not self._slots.acquire(timeout=self._pool_wait):

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import peewee
+import psycopg2.errors
 from playhouse.migrations import Runner
 
 from app.config import PROJECT
@@ -56,7 +56,7 @@ def pending() -> list[str]:
     """The names of the migrations that this code brings and the database has not seen. One statement."""
     try:
         applied = {name for (name,) in database.read(f"SELECT name FROM {TABLE}")}
-    except peewee.ProgrammingError:
+    except psycopg2.errors.UndefinedTable:
         applied = set()
     return [name for name in names() if name not in applied]
 

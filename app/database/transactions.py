@@ -7,6 +7,8 @@ from functools import wraps
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
+import psycopg2
+
 from app.database.connection import database
 from app.database.failures import failing_in_our_words
 from app.errors import Contended
@@ -26,16 +28,39 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     """
 
     def __enter__(self) -> Self:
+        depth = database.transaction_depth()
+        self._savepoint = f"flux_{depth}" if depth else None
         with failing_in_our_words:
-            self._block = database.atomic()
-            self._block.__enter__()
+            database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else "BEGIN")
+        database.push_transaction(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        database.pop_transaction()
+        if database.take_back():
+            return
         with failing_in_our_words:
-            self._block.__exit__(kind, error, traceback)
+            if error is None:
+                self._commit()
+            else:
+                self._roll_back()
+
+    def _commit(self) -> None:
+        try:
+            database.execute_sql(f"RELEASE SAVEPOINT {self._savepoint}" if self._savepoint else "COMMIT")
+        except psycopg2.Error:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        """Undo the block; what went wrong before stays the error that is told."""
+        try:
+            database.execute_sql(f"ROLLBACK TO SAVEPOINT {self._savepoint}" if self._savepoint else "ROLLBACK")
+        except psycopg2.Error:
+            if not self._savepoint:
+                database.abandon()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)

@@ -6,7 +6,7 @@ Messages are the second half of a sentence: the loader puts the field's name bef
 import math
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,9 @@ SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
 # What orjson reads and writes as the integer that it is.
 SMALLEST_JSON_INTEGER, LARGEST_JSON_INTEGER = -(2**63), 2**64 - 1
 DEEPEST_NESTING = 100
-UUID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+UUID_TEXT = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+UUID_FORM = re.compile(UUID_TEXT, re.ASCII)
+UUIDS_FORM = re.compile(rf"{UUID_TEXT}(?:,{UUID_TEXT})*", re.ASCII)
 INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 # RFC 3339, section 5.6; the offset is looked at apart, since leaving it out is the most frequent mistake.
 TIME_FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
@@ -146,6 +148,14 @@ class Uuid(fields.UUID):
         if isinstance(value, UUID):
             return str(value)
         raise self.make_error("invalid_uuid")
+
+    def load_many(self, values: Sequence[Any]) -> list[str]:
+        """The UUIDs of a list, looked at all at once; raises ValidationError or TypeError when any is none."""
+        joined = ",".join(values).lower()
+        found = joined.split(",")
+        if len(found) != len(values) or not UUIDS_FORM.fullmatch(joined):
+            raise self.make_error("invalid_uuid")
+        return found
 
 
 class Integer(fields.Integer):
@@ -280,12 +290,14 @@ class ListOf(fields.List[Any]):
         # marshmallow would take any iterable.
         if not isinstance(value, list | tuple):
             raise self.make_error("invalid")
-        if not self.inner.validators:
-            try:
+        try:
+            if isinstance(self.inner, Uuid) and value:
+                return self.inner.load_many(value)
+            if not self.inner.validators:
                 return [self.inner._deserialize(each, None, None) for each in value]
-            except ValidationError:
-                # The slower way tells which elements are wrong.
-                pass
+        except (ValidationError, TypeError):
+            # The slower way takes UUID objects too, and tells which elements are wrong.
+            pass
         return super()._deserialize(value, attr, data, **kwargs)
 
 

@@ -1,5 +1,6 @@
 """How many statements each operation sends, and that each access path has its index."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,9 @@ class RecordingCursor(extensions.cursor):
     """A cursor that tells what went over its connection, BEGIN and COMMIT included."""
 
     def execute(self, query, vars=None):
-        sent.append(query.split()[0])
+        # BEGIN and SAVEPOINT travel in one message with the statement that follows.
+        sent.extend(re.findall(r"(?:^|;)(BEGIN|SAVEPOINT)", query))
+        sent.append(query.split(";")[-1].split()[0])
         return super().execute(query, vars)
 
 
