@@ -91,6 +91,7 @@ class User(Row):
         indexes = (
             index("users", "email_key", "email", unique=True),
             index("users", "newest", "created_at, id"),
+            index("users", "by_phone", "(regexp_replace(notification_preferences ->> 'phone_number', '\\D', '', 'g'))"),
         )
 
 
@@ -122,7 +123,7 @@ class Goal(Row):
                 where="status IN ('pipeline', 'active')",
             ),
             index("goals", "newest", "created_at, id"),
-            index("goals", "by_user", "user_id"),
+            index("goals", "by_user_and_status", "user_id, status, pipeline_order"),
             index("goals", "by_parent", "parent_goal_id"),
         )
 
@@ -157,7 +158,8 @@ class Conversation(Row):
         indexes = (
             index("conversations", "langgraph_thread_id_key", "langgraph_thread_id", unique=True),
             index("conversations", "newest", "created_at, id"),
-            index("conversations", "by_user", "user_id"),
+            index("conversations", "by_user_and_recency", "user_id, last_message_at, id"),
+            index("conversations", "by_voice_session", "voice_session_id", where="voice_session_id IS NOT NULL"),
             index("conversations", "by_linked_goal", "linked_goal_id"),
             index("conversations", "by_linked_task", "linked_task_id"),
         )
@@ -196,6 +198,8 @@ class Task(Row):
             index("tasks", "newest", "created_at, id"),
             index("tasks", "by_user_and_time", "user_id, scheduled_at, id"),
             index("tasks", "by_user_and_creation", "user_id, created_at"),
+            index("tasks", "by_user_and_status", "user_id, status, scheduled_at, id"),
+            index("tasks", "pending", "scheduled_at, id", where="status = 'pending'"),
             index("tasks", "by_goal", "goal_id"),
             index("tasks", "by_conversation", "conversation_id"),
         )
@@ -215,7 +219,10 @@ class Message(Row):
 
     class Meta:
         table_name = "messages"
-        indexes = (index("messages", "transcript", "conversation_id, created_at, id"),)
+        indexes = (
+            index("messages", "transcript", "conversation_id, created_at, id"),
+            index("messages", "newest", "created_at, id"),
+        )
 
 
 class Pattern(Row):
@@ -265,6 +272,6 @@ class NotificationLogEntry(Row):
         table_name = "notification_log"
         indexes = (
             index("notification_log", "external_id_key", "external_id", unique=True),
-            index("notification_log", "newest", "sent_at DESC NULLS LAST, id DESC"),
+            index("notification_log", "by_sending", "sent_at, id"),
             index("notification_log", "by_task", "task_id"),
         )

@@ -9,7 +9,9 @@ from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map
 
+from app.api.parameters import references
 from app.api.problems import InvalidPath, UnsupportedMediaType
+from app.query.reading import QueryReader
 from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_query, parse_json
 from app.schemas.fields import UUID_FORM
 
@@ -31,7 +33,7 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, description=description)
         self.needs_key = needs_key
-        self.row_path = f"/<row_id({', '.join(map(repr, beside_rows))}):id>"
+        self.row_path = f"/<row_id({', '.join(map(repr, ('count', *beside_rows)))}):id>"
         self._prepare_doc_cbks.append(self._prepare_problems_doc)
 
     def arguments(
@@ -51,6 +53,21 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorator
 
+    def query(self, reader: QueryReader) -> Decorator:
+        """Hand the view, as its first argument, the query that the reader makes of the URL's parameters."""
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def with_query(*args: Any, **path: Any) -> Any:
+                return view(reader.read_text(request.query_string.decode(errors="replace")), *args, **path)
+
+            documentation = with_query.__dict__.setdefault("_apidoc", {})
+            documentation.setdefault("manual_doc", {}).setdefault("parameters", []).extend(references(reader))
+            documentation["takes_query"] = True
+            return with_query
+
+        return decorator
+
     def response(self, *args: Any, **options: Any) -> Decorator:
         """Document what the view answers. It answers bytes that are JSON already, so nothing is dumped."""
         return _only_document(super().response(*args, **options))
@@ -64,7 +81,7 @@ class Blueprint(flask_smorest.Blueprint):
         documentation = view_func._apidoc
         documentation.setdefault("manual_doc", {}).setdefault("operationId", view_func.__name__)
         documentation["problems"] = self._problem_statuses(rule, options["methods"], documentation)
-        if "query" not in _locations(documentation):
+        if "query" not in _locations(documentation) and "takes_query" not in documentation:
             view_func = _without_query(view_func)
         super().add_url_rule(rule, endpoint, view_func, **options)
 

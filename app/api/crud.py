@@ -5,25 +5,60 @@ from typing import Any
 from flask import Response, request
 
 from app.api.blueprint import Blueprint
-from app.api.responses import ETAG, LOCATION, no_content, page_response, row_response
+from app.api.responses import (
+    ETAG,
+    LINK,
+    LOCATION,
+    json_response,
+    no_content,
+    page_response,
+    row_response,
+    stream_response,
+    wants_stream,
+)
 from app.database import atomic
+from app.query.reading import LISTING, SHAPING, QueryReader
+from app.query.terms import Query, SortKey
 from app.repositories.base import Repository
 from app.schemas.base import BaseSchema
-from app.schemas.pages import PageQuerySchema, page_schema
+from app.schemas.pages import USUAL_PAGE, CountSchema, page_schema
 
 Schema = type[BaseSchema]
+STREAMS = "With `Accept: application/x-ndjson` every match is answered, a row a line, from one snapshot."
 
 
-def list_rows(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
-    """Add GET on the collection: one page of its rows."""
+def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_by: str) -> None:
+    """Add GET on the collection: one page of its rows, or all of them as a stream."""
     page = page_schema(row)
+    newest_first = [SortKey(newest_by, descending=True)]
+    reader = QueryReader(repository.table, f"list {repository.table}", LISTING, newest_first)
 
     @blueprint.route("", methods=["GET"])
-    @blueprint.doc(operationId=f"list_{blueprint.name}", summary=f"List the {repository.plural}, newest first.")
-    @blueprint.arguments(PageQuerySchema, location="query", as_kwargs=True)
-    @blueprint.response(200, page, example=page.example)
-    def list_rows(skip: int, limit: int) -> Response:
-        return page_response(repository.find(skip, limit), repository.count(), skip, limit)
+    @blueprint.doc(
+        operationId=f"list_{blueprint.name}",
+        summary=f"List the {repository.plural}, newest first.",
+        description=STREAMS,
+    )
+    @blueprint.query(reader)
+    @blueprint.response(200, page, example=page.example, headers=LINK)
+    def list_rows(query: Query) -> Response:
+        if wants_stream():
+            return stream_response(repository.stream(query))
+        query = query._replace(limit=query.limit or USUAL_PAGE)
+        rows = repository.find(query)
+        return page_response(rows, _total(repository, query), query)
+
+
+def count_rows(blueprint: Blueprint, repository: Repository) -> None:
+    """Add GET on /count: how many rows match."""
+    reader = QueryReader(repository.table, f"count {repository.table}")
+
+    @blueprint.route("/count", methods=["GET"])
+    @blueprint.doc(operationId=f"count_{blueprint.name}", summary=f"Count the {repository.plural} that match.")
+    @blueprint.query(reader)
+    @blueprint.response(200, CountSchema, example=CountSchema.example)
+    def count_rows(query: Query) -> Response:
+        return json_response({"count": repository.count(query.where)})
 
 
 def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
@@ -41,12 +76,14 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
 
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     """Add GET on a row."""
+    reader = QueryReader(repository.table, f"get {repository.table}", SHAPING, filters=False)
 
     @blueprint.route(blueprint.row_path, methods=["GET"])
     @blueprint.doc(operationId=f"get_{_name(repository)}", summary=f"Get one {repository.noun}.")
+    @blueprint.query(reader)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
-    def get_row(id: str) -> Response:
-        return row_response(repository.get(id))
+    def get_row(query: Query, id: str) -> Response:
+        return row_response(repository.get(id, query.shape))
 
 
 def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
@@ -79,9 +116,12 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
         return no_content()
 
 
-def collection(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
-    """Add what a collection can do: list, create."""
-    list_rows(blueprint, repository, row)
+def collection(
+    blueprint: Blueprint, repository: Repository, new: Schema, row: Schema, newest_by: str = "created_at"
+) -> None:
+    """Add what a collection can do: list, count, create. Lists begin with the newest by the time `newest_by`."""
+    list_rows(blueprint, repository, row, newest_by)
+    count_rows(blueprint, repository)
     create_row(blueprint, repository, new, row)
 
 
@@ -90,6 +130,12 @@ def item(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schem
     get_row(blueprint, repository, row)
     update_row(blueprint, repository, patch, row)
     delete_row(blueprint, repository)
+
+
+def _total(repository: Repository, query: Query) -> int | None:
+    if query.counting == "none":
+        return None
+    return repository.estimate(query.where) if query.counting == "estimated" else repository.count(query.where)
 
 
 def _name(repository: Repository) -> str:

@@ -9,7 +9,7 @@ import orjson
 from flask import Flask, Response
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from app.api import problems
+from app.api import parameters, problems
 from app.api.blueprint import Blueprint, RowId, problem_response_name
 from app.api.responses import JSON
 from app.schemas.base import EXAMPLE_ID
@@ -83,6 +83,8 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     app.url_map.converters["row_id"] = RowId
     api = Api(app)
     api.register_converter(RowId, lambda _: {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]})
+    for name, parameter in parameters.components().items():
+        api.spec.components.parameter(name, "query", parameter)
     # Its metadata tell the two forms that it takes.
     api.register_field(TimeOrDate, "string", None)
     for blueprint in blueprints:

@@ -4,22 +4,31 @@ from flask import Response
 
 from app.api import crud
 from app.api.blueprint import Blueprint
-from app.api.responses import rows_response
+from app.api.responses import LINK, rows_response, stream_response, wants_stream
+from app.query.reading import PAGING, SHAPING, QueryReader
+from app.query.terms import Query, SortKey
 from app.repositories import messages
-from app.schemas.messages import MessageSchema, NewMessageSchema, TranscriptQuerySchema
+from app.schemas.messages import MessageSchema, NewMessageSchema
+
+TRANSCRIPT = QueryReader(
+    "messages", "list messages", (*PAGING, *SHAPING), [SortKey("created_at")], required=["conversation_id"]
+)
 
 blueprint = Blueprint("messages", "The turns of a conversation.", "/messages")
+crud.count_rows(blueprint, messages)
 crud.create_row(blueprint, messages, NewMessageSchema, MessageSchema)
 crud.get_row(blueprint, messages, MessageSchema)
 crud.delete_row(blueprint, messages)
 
 
 @blueprint.route("", methods=["GET"])
-@blueprint.arguments(TranscriptQuerySchema, location="query", as_kwargs=True)
-@blueprint.response(200, MessageSchema(many=True), example=[MessageSchema.example])
-def list_messages(conversation_id: str) -> Response:
+@blueprint.query(TRANSCRIPT)
+@blueprint.response(200, MessageSchema(many=True), example=[MessageSchema.example], headers=LINK)
+def list_messages(query: Query) -> Response:
     """List the messages of a conversation, oldest first.
 
-    The answer is a plain array and always whole.
+    The answer is a plain array; it is whole unless a limit cuts it, and then `Link` leads on.
     """
-    return rows_response(messages.transcript(conversation_id))
+    if wants_stream():
+        return stream_response(messages.stream(query))
+    return rows_response(messages.find(query) if query.limit else messages.find_all(query), query)

@@ -10,5 +10,7 @@ from app.schemas.notification_log import (
 )
 
 blueprint = Blueprint("notification_log", "What was sent for a task, and what came back.", "/notification-log")
-crud.collection(blueprint, notification_log, NewNotificationLogEntrySchema, NotificationLogEntrySchema)
+crud.collection(
+    blueprint, notification_log, NewNotificationLogEntrySchema, NotificationLogEntrySchema, newest_by="sent_at"
+)
 crud.item(blueprint, notification_log, NotificationLogEntryPatchSchema, NotificationLogEntrySchema)

@@ -6,5 +6,5 @@ from app.repositories import patterns
 from app.schemas.patterns import NewPatternSchema, PatternPatchSchema, PatternSchema
 
 blueprint = Blueprint("patterns", "Habits that the Observer has seen in what a person does.", "/patterns")
-crud.collection(blueprint, patterns, NewPatternSchema, PatternSchema)
+crud.collection(blueprint, patterns, NewPatternSchema, PatternSchema, newest_by="updated_at")
 crud.item(blueprint, patterns, PatternPatchSchema, PatternSchema)

@@ -1,14 +1,22 @@
 """Answers: bytes that are JSON already, with the headers that the contract gives them."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import orjson
-from flask import Response
+from flask import Response, request
 
+from app.query import cursors
+from app.query.reading import pairs_of
+from app.query.terms import Query
 from app.repositories.rows import LongRows, Row, Rows
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 ETAG = {"ETag": {"description": 'The row\'s version, as in `"7"`.', "schema": {"type": "string"}}}
+LINK = {"Link": {"description": "The next page, if there is one (RFC 8288).", "schema": {"type": "string"}}}
 LOCATION = {"Location": {"description": "Where the new row is.", "schema": {"type": "string"}}}
 
 
@@ -25,23 +33,71 @@ def row_response(row: Row, status: int = 200, location: str | None = None) -> Re
     return Response(row.json, status, headers)
 
 
-def rows_response(rows: Rows) -> Response:
-    """An answer of rows, as a plain array; very many are sent as they are read."""
+def rows_response(rows: Rows, query: Query) -> Response:
+    """An answer of rows, as a plain array; very many are sent as they are read. When a limit cut it, a link goes on."""
     body = rows.pieces() if isinstance(rows, LongRows) else rows.json
-    return Response(body, content_type=JSON)
+    response = Response(body, content_type=JSON)
+    if rows.last:
+        response.headers["Link"] = _link(cursors.encode(rows.last, query.fingerprint))
+    return response
 
 
-def page_response(rows: Rows, total: int, skip: int, limit: int) -> Response:
-    """An answer of one page of a list that has `total` rows."""
-    counts = {
+def page_response(rows: Rows, total: int | None, query: Query) -> Response:
+    """An answer of one page of a list that has `total` rows, if they were counted."""
+    limit = query.limit or len(rows)
+    cursor = cursors.encode(rows.last, query.fingerprint) if rows.last else None
+    counts: dict[str, Any] = {
         "total": total,
-        "page": skip // limit + 1,
+        "page": None if query.after else query.skip // limit + 1,
         "page_size": limit,
-        "has_next": skip + limit < total,
-        "has_prev": skip > 0,
+        "has_next": cursor is not None,
+        "has_prev": query.skip > 0 or query.after is not None,
+        "next_cursor": cursor,
     }
-    body = b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:])
-    return Response(body, content_type=JSON)
+    if query.counting == "estimated":
+        counts["total_is_estimate"] = True
+    response = Response(b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:]), content_type=JSON)
+    if cursor:
+        response.headers["Link"] = _link(cursor)
+    return response
+
+
+def stream_response(portions: Iterator[list[bytes]]) -> Response:
+    """An answer of rows as they are read, one a line (NDJSON)."""
+    lines = (b"\n".join(portion) + b"\n" for portion in _begun(portions))
+    return Response(_Stream(lines, portions), content_type=NDJSON)
+
+
+def wants_stream() -> bool:
+    """Whether the caller asked for NDJSON."""
+    return NDJSON in request.headers.get("Accept", "")
+
+
+def _begun(portions: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    """The same portions, the first of which is read already: what is wrong shows before the answer begins."""
+    first = next(portions, None)
+    return portions if first is None else chain([first], portions)
+
+
+class _Stream:
+    """Lines whose source is closed when the reader has gone."""
+
+    def __init__(self, lines: Iterator[bytes], source: Any) -> None:
+        self._lines = lines
+        self._source = source
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._lines
+
+    def close(self) -> None:
+        """Give the database connection back."""
+        self._source.close()
+
+
+def _link(cursor: str) -> str:
+    """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
+    kept = [(name, value) for name, value in pairs_of(request.query_string.decode()) if name not in ("cursor", "skip")]
+    return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 
 def no_content() -> Response:

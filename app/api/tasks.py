@@ -1,23 +1,60 @@
 """Tasks over HTTP: the shared operations, and the three that only tasks have."""
 
-from datetime import datetime
+from typing import Any
 
 from flask import Response
 
 from app.api import crud
 from app.api.blueprint import Blueprint
-from app.api.responses import json_response, rows_response
+from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.database import atomic
+from app.query.reading import GROUPING, PAGING, SHAPING, Fixed, QueryReader
+from app.query.terms import MOST_GROUPS, Condition, Place, Query, SortKey
+from app.query.values import read_time
 from app.repositories import tasks
+from app.schemas.fields import TimeOrDate
 from app.schemas.tasks import (
     BulkUpdateStateSchema,
     NewTaskSchema,
-    StatisticsQuerySchema,
     StatisticsSchema,
     TaskPatchSchema,
     TaskSchema,
-    TimeRangeQuerySchema,
     UpdatedCountSchema,
+)
+
+DATE_OR_TIME = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
+TIME_RANGE = QueryReader(
+    "tasks",
+    "list tasks by time range",
+    (*PAGING, *SHAPING),
+    [SortKey("scheduled_at")],
+    fixed={
+        "start_at": Fixed(Place("scheduled_at"), "gte", read_time, "The earliest `scheduled_at`, included."),
+        "end_at": Fixed(Place("scheduled_at"), "lte", read_time, "The latest `scheduled_at`, included."),
+    },
+    required=["user_id", "start_at", "end_at"],
+)
+STATISTICS = QueryReader(
+    "tasks",
+    "statistics",
+    GROUPING,
+    fixed={
+        "start_date": Fixed(
+            Place("created_at"),
+            "gte",
+            TimeOrDate().deserialize,
+            "The earliest `created_at`, included; a date means its start in UTC.",
+            DATE_OR_TIME,
+        ),
+        "end_date": Fixed(
+            Place("created_at"),
+            "lte",
+            TimeOrDate(last_moment=True).deserialize,
+            "The latest `created_at`, included; a date means its end in UTC.",
+            DATE_OR_TIME,
+        ),
+    },
+    required_alone=["user_id", "start_date", "end_date"],
 )
 
 blueprint = Blueprint(
@@ -28,27 +65,55 @@ crud.item(blueprint, tasks, TaskPatchSchema, TaskSchema)
 
 
 @blueprint.route("/by-timerange", methods=["GET"])
-@blueprint.arguments(TimeRangeQuerySchema, location="query", as_kwargs=True)
-@blueprint.response(200, TaskSchema(many=True), example=[TaskSchema.example])
-def list_tasks_by_timerange(user_id: str, start_at: datetime, end_at: datetime) -> Response:
+@blueprint.query(TIME_RANGE)
+@blueprint.response(200, TaskSchema(many=True), example=[TaskSchema.example], headers=LINK)
+def list_tasks_by_timerange(query: Query) -> Response:
     """List a person's tasks that are scheduled in a range of time, by time.
 
-    Both ends are included. The answer is a plain array and always whole.
+    Both ends are included. The answer is a plain array; it is whole unless a limit cuts it, and then `Link` leads on.
     """
-    return rows_response(tasks.in_time_range(user_id, start_at, end_at))
+    if wants_stream():
+        return stream_response(tasks.stream(query))
+    return rows_response(tasks.find(query) if query.limit else tasks.find_all(query), query)
 
 
 @blueprint.route("/statistics", methods=["GET"])
-@blueprint.arguments(StatisticsQuerySchema, location="query", as_kwargs=True)
+@blueprint.query(STATISTICS)
 @blueprint.response(200, StatisticsSchema, example=StatisticsSchema.example)
-def get_task_statistics(user_id: str, start_date: datetime, end_date: datetime) -> Response:
-    """Count a person's tasks by status, over the time they were created in."""
-    by_status = tasks.count_by_status(user_id, start_date, end_date)
+def get_task_statistics(query: Query) -> Response:
+    """Count tasks by status, in groups or in all.
+
+    Without any other parameter it takes `user_id`, `start_date` and `end_date`; filters may stand in their place. With
+    `group_by` the answer is `{"groups": […]}`.
+    """
+    if query.grouping:
+        return _groups(query)
+    by_status = tasks.count_by_status(query.where)
     total = sum(by_status.values())
     completion_rate = round(by_status.get("done", 0) / total, 4) if total else 0.0
     return json_response(
-        {"user_id": user_id, "total_tasks": total, "by_status": by_status, "completion_rate": completion_rate}
+        {
+            "user_id": _user_id(query),
+            "total_tasks": total,
+            "by_status": by_status,
+            "completion_rate": completion_rate,
+        }
     )
+
+
+def _groups(query: Query) -> Response:
+    assert query.grouping
+    groups = tasks.count_by_group(query.where, query.grouping)
+    answer: dict[str, Any] = {"groups": groups[:MOST_GROUPS]}
+    if len(groups) > MOST_GROUPS:
+        answer["truncated"] = True
+    return json_response(answer)
+
+
+def _user_id(query: Query) -> str | None:
+    """Whose tasks were counted, when the filter names one person."""
+    named = [each.value for each in query.where if isinstance(each, Condition) and each[:2] == (Place("user_id"), "eq")]
+    return named[0] if len(named) == 1 else None
 
 
 @blueprint.route("/bulk-update-state", methods=["POST"])

@@ -27,6 +27,10 @@ PROBE_AFTER_IDLE_SECONDS = 30
 register()
 
 
+# Values in the order of the statement's %s, or by the names in its %(name)s.
+Parameters = tuple[Any, ...] | dict[str, Any]
+
+
 class Waiting(threading.local):
     """The BEGIN and SAVEPOINTs of this thread's blocks that no statement has taken along yet."""
 
@@ -61,17 +65,17 @@ class Database(peewee.PostgresqlDatabase):
         self._configuration = (url, pool)
         self.init(url)
 
-    def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
         with failing_in_our_words:
             return self._send(sql, parameters, repeatable=True).fetchall()
 
-    def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives."""
         with failing_in_our_words:
             return self._send(sql, parameters).fetchall()
 
-    def change(self, sql: str, parameters: tuple[Any, ...] = ()) -> int:
+    def change(self, sql: str, parameters: Parameters = ()) -> int:
         """How many rows one INSERT, UPDATE or DELETE changed."""
         with failing_in_our_words:
             return self._send(sql, parameters).rowcount
@@ -92,7 +96,7 @@ class Database(peewee.PostgresqlDatabase):
         self._waiting.controls.pop()
         return True
 
-    def stream(self, sql: str, parameters: tuple[Any, ...], rows_at_once: int) -> Iterator[list[Any]]:
+    def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
         """The first column of one SELECT's rows, in portions and from one snapshot.
 
         It takes a connection of this thread when it is first asked, and gives it back at its end, or when it is

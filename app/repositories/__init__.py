@@ -10,12 +10,11 @@ goals = Repository(models.Goal, "goal", "goals")
 tasks = TaskRepository(models.Task, "task", "tasks")
 conversations = Repository(models.Conversation, "conversation", "conversations")
 messages = MessageRepository(models.Message, "message", "messages")
-patterns = Repository(models.Pattern, "pattern", "patterns", newest_by=models.Pattern.updated_at)
+patterns = Repository(models.Pattern, "pattern", "patterns")
 notification_log = Repository(
     models.NotificationLogEntry,
     "notification log entry",
     "entries of the notification log",
-    newest_by=models.NotificationLogEntry.sent_at,
 )
 
 __all__ = ["conversations", "goals", "messages", "notification_log", "patterns", "tasks", "users"]

@@ -1,11 +1,11 @@
 """What all entities share: how their rows are found, created, changed and deleted. Each method is one statement."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, NoReturn
 from uuid import UUID
 
+import orjson
 import peewee
 import uuid_utils
 from peewee import SQL, fn
@@ -14,11 +14,12 @@ from app import models
 from app.database import database
 from app.database.statements import DEFAULT, Statement, column_parameter, compiled, parameter
 from app.errors import NotFound
-from app.repositories.rows import LongRows, Row, Rows
+from app.query.terms import WHOLE_ROW, Filter, Query, Shape
+from app.repositories import reads
+from app.repositories.rows import EMPTY, LongRows, Row, Rows, page
 
 Id = str | UUID
 SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name != "id")
-EMPTY = b"[]"
 ROWS_AT_ONCE = 1000
 
 
@@ -28,26 +29,41 @@ def new_id() -> str:
 
 
 class Repository:
-    """The rows of one table; `noun` and `plural` name them in sentences, lists are sorted by the time `newest_by`."""
+    """The rows of one table; `noun` and `plural` name them in sentences."""
 
-    def __init__(self, model: type[models.Row], noun: str, plural: str, newest_by: peewee.Field | None = None) -> None:
+    def __init__(self, model: type[models.Row], noun: str, plural: str) -> None:
         self.model = model
         self.noun = noun
         self.plural = plural
-        self.newest_by = newest_by or model.created_at
+        self.table: str = model._meta.table_name
 
-    def get(self, id: Id) -> Row:
-        """The row with this id; raises NotFound."""
-        return self._one(database.read(*self._get.bind(id=id)), id)
+    def get(self, id: Id, shape: Shape = WHOLE_ROW) -> Row:
+        """The row with this id, in this shape; raises NotFound."""
+        return self._one(database.read(reads.one(self.table, shape), {"id": id}), id)
 
-    def find(self, skip: int = 0, limit: int = 100) -> Rows:
-        """Up to `limit` rows after the first `skip`, newest first."""
-        [(json, _)] = database.read(*self._find.bind(skip=skip, limit=limit))
-        return Rows(json or EMPTY)
+    def find(self, query: Query) -> Rows:
+        """The rows of one page of a query; `last` of them tells where the next page starts."""
+        select, values = reads.page(self.table, query)
+        [(array, count, *keys)] = database.read(select.sql, values)
+        return page(array, count, query.limit, orjson.loads(keys[0] or EMPTY) if keys else sort_columns(query))
 
-    def count(self) -> int:
-        """How many rows there are."""
-        return database.read(*self._count.bind())[0][0]
+    def find_all(self, query: Query) -> Rows:
+        """All rows of a query, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
+        first = self.find(query._replace(limit=ROWS_AT_ONCE))
+        return LongRows(lambda: self.stream(query)) if first.last else first
+
+    def stream(self, query: Query) -> Iterator[list[bytes]]:
+        """The rows of a query as JSON, in portions and from one snapshot."""
+        return database.stream(*reads.every(self.table, query), ROWS_AT_ONCE)
+
+    def count(self, filter: Filter = ()) -> int:
+        """How many rows a filter matches; all of them without one."""
+        return database.read(*reads.count(self.table, filter))[0][0]
+
+    def estimate(self, filter: Filter = ()) -> int:
+        """How many rows the planner expects a filter to match."""
+        [(plan,)] = database.read(*reads.estimate(self.table, filter))
+        return int(orjson.loads(plan)[0]["Plan"]["Plan Rows"])
 
     def create(self, values: Mapping[str, Any]) -> Row:
         """A new row of these values and the columns' defaults; raises Conflict, MissingReference."""
@@ -73,20 +89,6 @@ class Repository:
         return tuple(name for name in self.model._meta.columns if name not in ("id", *SET_BY_DATABASE))
 
     @cached_property
-    def _get(self) -> Statement:
-        return compiled(row_of(self.model.select().where(self.model.id == parameter("id"))))
-
-    @cached_property
-    def _find(self) -> Statement:
-        nulls = "LAST" if self.newest_by.null else None
-        query = self.model.select().order_by(self.newest_by.desc(nulls=nulls), self.model.id.desc())
-        return compiled(array_of(query.limit(parameter("limit")).offset(parameter("skip"))))
-
-    @cached_property
-    def _count(self) -> Statement:
-        return compiled(self.model.select(fn.COUNT(SQL("*"))))
-
-    @cached_property
     def _create(self) -> Statement:
         columns = [self.model._meta.columns[name] for name in ("id", *self.writable)]
         given = {column: column_parameter(column) for column in columns}
@@ -95,13 +97,6 @@ class Repository:
     @cached_property
     def _delete(self) -> Statement:
         return compiled(self.model.delete().where(self.model.id == parameter("id")))
-
-    def _whole(self, statements: "Whole", **values: Any) -> Rows:
-        """All rows, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
-        [(json, count)] = database.read(*statements.first.bind(**values))
-        if count > ROWS_AT_ONCE:
-            return LongRows(lambda: database.stream(*statements.all.bind(**values), ROWS_AT_ONCE))
-        return Rows(json or EMPTY)
 
     def _one(self, found: list[tuple[Any, ...]], id: Id) -> Row:
         if not found:
@@ -119,29 +114,9 @@ def columns_of(model: type[models.Row]) -> list[peewee.Field]:
     return [columns[name] for name in ("id", *own, *SET_BY_DATABASE)]
 
 
-def row_of(query: Any) -> peewee.Query:
-    """For a query of a model's rows: each as the JSON that PostgreSQL writes, and its version."""
-    rows = query.select(*columns_of(query.model)).alias("r")
-    return peewee.Select((rows,), (fn.row_to_json(SQL("r")), SQL("version")))
-
-
-def array_of(query: Any) -> peewee.Query:
-    """For a query of a model's rows: all of them as one JSON array, null when there are none; and how many they are."""
-    rows = query.select(*columns_of(query.model)).alias("r")
-    return peewee.Select((rows,), (fn.json_agg(SQL("r")), fn.COUNT(SQL("*"))))
-
-
-@dataclass(frozen=True)
-class Whole:
-    """How a list that is never cut is read: `first` gives one row more than fits at once, `all` gives them all."""
-
-    first: Statement
-    all: Statement
-
-
-def whole(query: Any) -> Whole:
-    """The statements for all rows of a query of a model's rows."""
-    return Whole(compiled(array_of(query.limit(ROWS_AT_ONCE + 1))), compiled(row_of(query)))
+def sort_columns(query: Query) -> list[str]:
+    """The columns that a query sorts by."""
+    return [key.column for key in query.sort]
 
 
 def returning_row(write: Any, model: type[models.Row]) -> peewee.Query:

@@ -6,6 +6,10 @@ from typing import Any
 
 import orjson
 
+EMPTY = b"[]"
+# What json_agg writes between rows. No JSON text of a row has a line break in it, so it stands nowhere else.
+BETWEEN_ROWS = b", \n "
+
 
 class Row(Mapping[str, Any]):
     """One row, as a mapping of its columns to JSON values; `json` is the document itself, `version` its version."""
@@ -36,10 +40,14 @@ class Row(Mapping[str, Any]):
 
 
 class Rows(Sequence[dict[str, Any]]):
-    """Rows in their order, as a sequence of plain dicts; `json` is the JSON array itself."""
+    """Rows in their order, as a sequence of plain dicts; `json` is the JSON array itself.
 
-    def __init__(self, json: bytes) -> None:
+    `last` holds the sort keys of the last row when there are more rows behind it.
+    """
+
+    def __init__(self, json: bytes, last: tuple[Any, ...] | None = None) -> None:
         self.json = json
+        self.last = last
 
     def __getitem__(self, position: Any) -> Any:
         return self._decoded[position]
@@ -58,6 +66,8 @@ class Rows(Sequence[dict[str, Any]]):
 class LongRows(Rows):
     """Rows that are too many to hold at once: `pieces` gives their JSON array piece by piece, from one snapshot."""
 
+    last = None
+
     def __init__(self, read: Callable[[], Iterator[list[bytes]]]) -> None:
         self._read = read
 
@@ -73,3 +83,19 @@ class LongRows(Rows):
     def json(self) -> bytes:  # type: ignore[override]
         """The JSON array whole, for a caller who has the memory."""
         return b"".join(self.pieces())
+
+
+def page(array: bytes | None, count: int, limit: int | None, keys: Sequence[str] | list[list[Any]]) -> Rows:
+    """The rows of a page from an array that has one row more when there are more behind it.
+
+    `keys` are the columns of the sort keys, or their values for each row when the rows do not show them.
+    """
+    if array is None:
+        return Rows(EMPTY)
+    if limit is None or count <= limit:
+        return Rows(array)
+    rows = array[: array.rindex(BETWEEN_ROWS)]
+    if keys and isinstance(keys[0], list):
+        return Rows(rows + b"]", tuple(keys[limit - 1]))
+    last = orjson.loads(rows[rows.rfind(BETWEEN_ROWS) + len(BETWEEN_ROWS) :] if limit > 1 else rows[1:])
+    return Rows(rows + b"]", tuple(last[str(key)] for key in keys))

@@ -25,9 +25,3 @@ class NewMessageSchema(BaseSchema):
 
 
 MessageSchema = row_schema(NewMessageSchema)
-
-
-class TranscriptQuerySchema(BaseSchema):
-    """Whose transcript."""
-
-    conversation_id = Uuid(required=True, metadata={"description": "The conversation."})

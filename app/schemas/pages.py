@@ -6,30 +6,41 @@ from typing import Any
 from marshmallow import fields
 
 from app.schemas.base import BaseSchema
-from app.schemas.fields import LARGEST_INTEGER, Flag, Integer, QueryInteger
+from app.schemas.fields import LARGEST_INTEGER, Flag, Integer, Text
 
 LARGEST_PAGE = 1000
 USUAL_PAGE = 100
 
 
-class PageQuerySchema(BaseSchema):
-    """Which part of a list."""
+class CountSchema(BaseSchema):
+    """How many rows there are."""
 
-    skip = QueryInteger(0, load_default=0, metadata={"description": "How many rows to leave out from the start."})
-    limit = QueryInteger(
-        1, LARGEST_PAGE, load_default=USUAL_PAGE, metadata={"description": "How many rows to answer at most."}
-    )
+    example = {"count": 1}
+
+    count = Integer(0, required=True)
 
 
 def page_schema(row: type[BaseSchema]) -> type[BaseSchema]:
     """The schema of one page of a list of such rows."""
     counts: Mapping[str, Any] = {
         "items": fields.List(fields.Nested(row), required=True),
-        "total": Integer(0, required=True, metadata={"description": "How many rows the whole list has."}),
-        "page": Integer(1, LARGEST_INTEGER + 1, required=True, metadata={"description": "skip // limit + 1"}),
+        "total": Integer(
+            0, required=True, allow_none=True, metadata={"description": "How many rows the whole list has, if counted."}
+        ),
+        "page": Integer(
+            1,
+            LARGEST_INTEGER + 1,
+            required=True,
+            allow_none=True,
+            metadata={"description": "skip // limit + 1; null with a cursor."},
+        ),
         "page_size": Integer(1, LARGEST_PAGE, required=True, metadata={"description": "The limit that was asked for."}),
         "has_next": Flag(required=True),
         "has_prev": Flag(required=True),
+        "next_cursor": Text(
+            required=True, allow_none=True, metadata={"description": "What to send as `cursor`; null on the last page."}
+        ),
+        "total_is_estimate": Flag(metadata={"description": "True when `total` is the planner's estimate."}),
     }
     example = {
         "items": [row.example],
@@ -38,6 +49,7 @@ def page_schema(row: type[BaseSchema]) -> type[BaseSchema]:
         "page_size": USUAL_PAGE,
         "has_next": False,
         "has_prev": False,
+        "next_cursor": None,
     }
     name = row.__name__.removesuffix("Schema")
     return type(f"{name}PageSchema", (BaseSchema,), {**counts, "example": example})

@@ -3,7 +3,7 @@
 from marshmallow import validate
 
 from app.schemas.base import EXAMPLE_ID, BaseSchema, patch_schema, row_schema
-from app.schemas.fields import Choice, Integer, ListOf, Number, Object, Text, Time, TimeOrDate, Uuid
+from app.schemas.fields import Choice, Flag, Integer, ListOf, Number, Object, Text, Time, Uuid
 
 TASK_STATUSES = ("pending", "done", "missed", "rescheduled", "cancelled")
 MOST_IDS = 1000
@@ -47,28 +47,6 @@ TaskSchema = row_schema(NewTaskSchema)
 TaskPatchSchema = patch_schema(NewTaskSchema)
 
 
-class TimeRangeQuerySchema(BaseSchema):
-    """Whose tasks, and from when to when."""
-
-    user_id = Uuid(required=True, metadata={"description": "Whose tasks."})
-    start_at = Time(required=True, metadata={"description": "The earliest `scheduled_at`, included."})
-    end_at = Time(required=True, metadata={"description": "The latest `scheduled_at`, included."})
-
-
-class StatisticsQuerySchema(BaseSchema):
-    """Whose tasks, and created from when to when."""
-
-    user_id = Uuid(required=True, metadata={"description": "Whose tasks."})
-    start_date = TimeOrDate(
-        required=True, metadata={"description": "The earliest `created_at`, included; a date means its start in UTC."}
-    )
-    end_date = TimeOrDate(
-        required=True,
-        last_moment=True,
-        metadata={"description": "The latest `created_at`, included; a date means its end in UTC."},
-    )
-
-
 class StatisticsSchema(BaseSchema):
     """How a person's tasks turned out."""
 
@@ -79,10 +57,21 @@ class StatisticsSchema(BaseSchema):
         "completion_rate": 0.625,
     }
 
-    user_id = Uuid(required=True)
+    user_id = Uuid(required=True, allow_none=True, metadata={"description": "Whose tasks, when only one person's."})
     total_tasks = Integer(0, required=True)
     by_status = Object(required=True, metadata={"description": "Only statuses that occur."})
     completion_rate = Number(0, 1, required=True, metadata={"description": "done / total, 4 decimals; 0.0 for none."})
+
+
+class GroupsSchema(BaseSchema):
+    """How tasks turned out, group by group: each has what it was grouped by, and its counts."""
+
+    example = {
+        "groups": [{"day": "2026-03-01", "total": 5, "by_status": {"done": 3, "missed": 2}, "completion_rate": 0.6}]
+    }
+
+    groups = ListOf(Object(), required=True, metadata={"description": "Sorted, up to 1000."})
+    truncated = Flag(metadata={"description": "True when there are more groups than are answered."})
 
 
 class BulkUpdateStateSchema(BaseSchema):

@@ -11,6 +11,7 @@ from servers import command_environment
 from app.config import PROJECT
 from app.database import atomic
 from app.errors import Conflict, Invalid, MissingReference, NotFound
+from app.query import ask
 from app.repositories import conversations, goals, messages, tasks, users
 from app.schemas import NewUserSchema, UserPatchSchema, load
 
@@ -28,7 +29,7 @@ def test_a_row_is_a_mapping_and_the_json_that_it_was_read_from():
     assert (created.version, dict(created)["version"], len(created)) == (1, 1, 13)
     assert created.json.startswith(b'{"id":"')
     assert "ada@example.com" in repr(created)
-    found = users.find(skip=0, limit=10)
+    found = users.find(ask("users", {"limit": "10"}))
     assert (found[0]["id"], len(found), users.count()) == (created["id"], 1, 1)
     assert "ada@example.com" in repr(found)
 

@@ -3,16 +3,30 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 
 import pytest
-from entities import LISTED, NOWHERE, Entity, conversation, message, task, user
+from entities import (
+    CONVERSATIONS,
+    GOALS,
+    LISTED,
+    NOTIFICATION_LOG,
+    NOWHERE,
+    PATTERNS,
+    TASKS,
+    USERS,
+    Entity,
+    conversation,
+    message,
+    task,
+    user,
+)
 from flask import Flask
 from flask.testing import FlaskClient
 from psycopg2 import extensions
 
 from app.database import database
-from app.repositories import conversations, goals, messages, notification_log, patterns, tasks, users
+from app.repositories import tasks
 
 sent: list[str] = []
 
@@ -84,15 +98,40 @@ def test_what_is_refused_before_the_database_sends_nothing(client: FlaskClient):
         client.get("/nowhere")
 
 
+@dataclass
+class Filled:
+    """A client on full tables, and the ids of a user and a conversation."""
+
+    client: FlaskClient
+    ids: dict[str, str]
+
+    def plans(self, path: str) -> list[str]:
+        """The plans of the statements that a GET sends."""
+        statements: list[bytes] = []
+
+        class Cursor(extensions.cursor):
+            def execute(self, query, vars=None):
+                statements.append(self.mogrify(query, vars))
+                return super().execute(query, vars)
+
+        database.connection().cursor_factory = Cursor
+        try:
+            answer = self.client.get(path)
+        finally:
+            database.connection().cursor_factory = None
+        assert answer.status_code in (200, 404), answer.json
+        return [plan(statement.decode()) for statement in statements]
+
+
 @pytest.fixture(scope="module")
-def filled(app: Flask) -> Iterator[dict[str, str]]:
-    """Tables that are large enough for the planner to choose an index; the ids of a user and a conversation."""
+def filled(app: Flask) -> Iterator[Filled]:
+    """Tables that are large enough for the planner to choose an index."""
     client = app.test_client()
     owner = user(client)["id"]
     talk = conversation(client, user_id=owner)["id"]
     database.execute_sql(FILL)
     database.execute_sql("ANALYZE")
-    yield {"user_id": owner, "conversation_id": talk}
+    yield Filled(client, {"user_id": owner, "conversation_id": talk})
     database.execute_sql("TRUNCATE users CASCADE")
     database.release()
 
@@ -112,36 +151,85 @@ INSERT INTO notification_log (id, task_id, channel, sent_at) SELECT gen_random_u
 """
 
 
-def plan(sql: str, parameters: tuple) -> str:
+def plan(sql: str, parameters: tuple = ()) -> str:
     return "\n".join(line for (line,) in database.read(f"EXPLAIN {sql}", parameters))
 
 
 @pytest.mark.parametrize(
-    ("repository", "index"),
+    ("entity", "index"),
     [
-        (users, "users_newest"),
-        (goals, "goals_newest"),
-        (tasks, "tasks_newest"),
-        (conversations, "conversations_newest"),
-        (patterns, "patterns_newest"),
-        (notification_log, "notification_log_newest"),
+        (USERS, "users_newest"),
+        (GOALS, "goals_newest"),
+        (TASKS, "tasks_newest"),
+        (CONVERSATIONS, "conversations_newest"),
+        (PATTERNS, "patterns_newest"),
+        (NOTIFICATION_LOG, "notification_log_by_sending"),
     ],
-    ids=lambda each: getattr(each, "noun", each),
+    ids=lambda each: getattr(each, "name", each),
 )
-def test_the_first_page_of_a_list_comes_from_its_index(filled: dict, repository, index: str):
-    found = plan(*repository._find.bind(skip=0, limit=100))
-    assert index in found
-    assert "Sort" not in found
+def test_the_first_page_of_a_list_comes_from_its_index(filled: Filled, entity: Entity, index: str):
+    [page, _] = filled.plans(entity.path)
+    assert index in page
+    assert "Seq Scan" not in page
 
 
-def test_reads_of_one_persons_rows_come_from_their_indexes(filled: dict):
-    ahead, back = datetime.now(UTC) + timedelta(hours=3), datetime.now(UTC) - timedelta(hours=3)
-    span = {"user_id": filled["user_id"], "start": back, "end": ahead}
-    assert "tasks_by_user_and_time" in plan(*tasks._in_time_range.first.bind(**span))
-    assert "tasks_by_user_and_creation" in plan(*tasks._count_by_status.bind(**span))
-    assert "messages_transcript" in plan(*messages._transcript.first.bind(conversation_id=filled["conversation_id"]))
-    assert "users_pkey" in plan(*users._get.bind(id=filled["user_id"]))
+PATHS = {
+    "/users?phone=%2B971501": "users_by_phone",
+    "/users?email=1@b.io": "users_email_key",
+    "/users/{user_id}": "users_pkey",
+    "/users?id__in={user_id}": "users_pkey",
+    "/goals?user_id={user_id}&status=active&sort=pipeline_order": "goals_by_user_and_status",
+    "/goals?parent_goal_id={user_id}": "goals_by_parent",
+    "/goals/count?user_id={user_id}": "goals_by_user_and_status",
+    "/tasks/by-timerange?user_id={user_id}&start_at=now-3h&end_at=now%2B3h": "tasks_by_user_and_time",
+    "/tasks/statistics?user_id={user_id}&start_date=2020-01-01&end_date=2020-02-01": "tasks_by_user_and_creation",
+    "/tasks?user_id={user_id}&status=done": "tasks_by_user_and_status",
+    "/tasks?user_id={user_id}&sort=-scheduled_at": "tasks_by_user",
+    "/tasks?goal_id={user_id}": "tasks_by_goal",
+    "/tasks?conversation_id={user_id}": "tasks_by_conversation",
+    "/tasks?status=pending&reminder_sent_at__isnull=true&scheduled_at__lt=now&sort=scheduled_at": "tasks_pending",
+    "/conversations?user_id={user_id}&sort=-last_message_at": "conversations_by_user_and_recency",
+    "/conversations?langgraph_thread_id=x": "conversations_langgraph_thread_id_key",
+    "/conversations?voice_session_id=x": "conversations_by_voice_session",
+    "/conversations?linked_task_id={user_id}": "conversations_by_linked_task",
+    "/messages?conversation_id={conversation_id}": "messages_transcript",
+    "/patterns?user_id={user_id}": "patterns_by_user",
+    "/patterns?user_id={user_id}&pattern_type=x&pattern_key=y": "patterns_user_id__pattern_type__pattern_key_key",
+    "/notification-log?external_id=x": "notification_log_external_id_key",
+    "/notification-log?task_id={user_id}": "notification_log_by_task",
+}
+
+
+@pytest.mark.parametrize(("path", "index"), PATHS.items(), ids=PATHS)
+def test_a_documented_access_path_has_its_index(filled: Filled, path: str, index: str):
+    for found in filled.plans("/api/v1" + path.format(**filled.ids)):
+        assert index in found
+        assert "Seq Scan" not in found
+
+
+def test_what_expands_a_row_comes_from_indexes(filled: Filled):
+    for path in (
+        "/tasks?expand=user,goal,conversation,notification_log&count=none",
+        "/goals?expand=user,parent_goal,task_counts,children&count=none",
+        "/conversations?expand=first_user_message,last_message,messages&count=none",
+    ):
+        [found] = filled.plans(f"/api/v1{path}&limit=5")
+        assert "Seq Scan" not in found, found
+
+
+def test_a_bulk_update_finds_its_rows_by_their_ids(filled: Filled):
     assert "tasks_pkey" in plan(*tasks._set_status.bind(ids=[NOWHERE], status="done"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/tasks?", "/tasks?status=pending&sort=-scheduled_at&", "/tasks?status=pending&sort=scheduled_at:nullsfirst&"],
+)
+def test_a_page_behind_a_cursor_starts_in_the_index(filled: Filled, path: str):
+    cursor = filled.client.get(f"/api/v1{path}limit=5").json["next_cursor"]
+    [found] = filled.plans(f"/api/v1{path}limit=5&cursor={cursor}")
+    assert "Index Cond" in found
+    assert "Seq Scan" not in found
 
 
 REFERENCES = """
@@ -150,7 +238,7 @@ SELECT conrelid::regclass::text, attname FROM pg_constraint JOIN pg_attribute
 """
 
 
-def test_every_reference_is_found_by_an_index_when_its_row_is_deleted(filled: dict):
+def test_every_reference_is_found_by_an_index_when_its_row_is_deleted(filled: Filled):
     database.execute_sql("SET enable_seqscan = off")
     try:
         for table, column in database.read(REFERENCES):

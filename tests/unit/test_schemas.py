@@ -7,7 +7,8 @@ import pytest
 from marshmallow import Schema
 
 from app.errors import Invalid
-from app.schemas import NewTaskSchema, base, load, operations, pages, tasks
+from app.query import ask
+from app.schemas import NewTaskSchema, base, load, operations, tasks
 from app.schemas.base import BaseSchema
 
 
@@ -63,4 +64,4 @@ def test_a_patch_requires_nothing_and_a_row_everything():
 @pytest.mark.parametrize("text", ["1_000", " 1", "\N{FULLWIDTH DIGIT ONE}", "+1", "0x1", "1e2", "9" * 30])
 def test_a_number_in_a_query_is_written_in_plain_digits(text: str):
     with pytest.raises(Invalid, match="limit"):
-        base.load_query(pages.PageQuerySchema, [("limit", text)])
+        ask("users", {"limit": text})

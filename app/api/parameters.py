@@ -1,0 +1,179 @@
+"""The query language in the OpenAPI document: each parameter described once, with its type, and referred to."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.query.reading import MOST_IN_A_LIST, Fixed, QueryReader
+from app.query.relations import REFERENCES, REVERSE, expansions_of
+from app.query.terms import GROUPS
+from app.query.values import OPERATORS_OF_KIND, kind_of
+from app.query.vocabulary import VOCABULARIES, Parameter, Vocabulary, vocabulary
+from app.schemas.fields import Choice, ListOf
+from app.schemas.pages import LARGEST_PAGE, USUAL_PAGE
+
+Schema = dict[str, Any]
+
+TIME: Schema = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "pattern": "^now([+-][0-9]{1,9}[smhdw])?$"},
+    ]
+}
+SCHEMAS: dict[str, Schema] = {
+    "uuid": {"type": "string", "format": "uuid"},
+    "text": {"type": "string"},
+    "integer": {"type": "integer", "format": "int32"},
+    "number": {"type": "number"},
+    "time": TIME,
+    "flag": {"type": "boolean"},
+    "object": {"type": "string", "contentMediaType": "application/json"},
+    "key": {"type": "string"},
+}
+MEANINGS = {
+    "eq": "Equal.",
+    "ne": "Not equal; null counts as different.",
+    "in": "One of these.",
+    "nin": "None of these.",
+    "gt": "Greater.",
+    "gte": "Greater or equal.",
+    "lt": "Less.",
+    "lte": "Less or equal.",
+    "like": "As this pattern: `*` stands for any characters.",
+    "ilike": "As this pattern, in capitals or not.",
+    "contains": "The list has this element.",
+    "empty": "Null or without an element, or not.",
+    "isnull": "Null, or not.",
+    "exists": "Something of this name points here, or nothing does.",
+}
+CONTROLS: dict[str, tuple[Schema, str]] = {
+    "sort": ({"type": "string"}, "Columns by comma; `-` before one is descending; nulls last unless `:nullsfirst`."),
+    "limit": ({"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}, "How many rows to answer at most."),
+    "skip": ({"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, "How many rows to leave out from the start."),
+    "cursor": ({"type": "string"}, "The `next_cursor` of the page before."),
+    "count": (
+        {"type": "string", "enum": ["exact", "estimated", "none"]},
+        "How `total` is found; by default exact, and none with a cursor.",
+    ),
+    "fields": ({"type": "string"}, "Only these columns, by comma; `goal(title)` puts a column of the goal in."),
+    "expand": ({"type": "string"}, "What to put into each row, by comma, such as `goal,user(timezone)`."),
+    "group_by": ({"type": "string"}, f"What to group by, by comma: {', '.join(f'`{name}`' for name in GROUPS)}."),
+    "bucket_on": (
+        {"type": "string"},
+        "The time column that is cut into days and so on; else `scheduled_at`.",
+    ),
+    "tz": ({"type": "string"}, "The IANA time zone of those days; `UTC` if not given."),
+}
+EITHER = (
+    "One of several groups: `(status__in:(pending,done);status:missed,goal_id__isnull:false)`. `;` between groups, `,` "
+    'means and, `(…)` is a list, `"…"` a value that has one of these signs. May be given twice.'
+)
+
+
+def references(reader: QueryReader) -> list[Schema | str]:
+    """What an operation with this reader lists as its parameters: descriptions, or names of components."""
+    names = [*_own_names(reader), *(f"{reader.table}.{name}" for name in _filters(reader))]
+    return [*_described(reader), *names]
+
+
+def components() -> dict[str, Schema]:
+    """Every parameter that operations refer to, by the name of its component."""
+    found: dict[str, Schema] = {}
+    for table, names in VOCABULARIES.items():
+        for name, parameter in names.own.items():
+            found[f"{table}.{name}"] = _of_column(names, name, parameter)
+        found[f"{table}.paths"] = _paths(names)
+        expandable = ", ".join(f"`{name}`" for name in expansions_of(table)) or "nothing"
+        schema, description = CONTROLS["expand"]
+        found[f"{table}.expand"] = _parameter("expand", schema, f"{description} There are: {expandable}.")
+    for name, (schema, description) in CONTROLS.items():
+        if name not in ("limit", "expand"):
+            found[name] = _parameter(name, schema, description)
+    found["or"] = _parameter("or", {"type": "string"}, EITHER)
+    return found
+
+
+def _own_names(reader: QueryReader) -> Iterator[str]:
+    for name in reader.controls:
+        if name == "expand":
+            yield f"{reader.table}.expand"
+        elif name in CONTROLS and name != "limit":
+            yield name
+    if reader.filters:
+        yield "or"
+
+
+def _filters(reader: QueryReader) -> list[str]:
+    if not reader.filters:
+        return []
+    own = [name for name in vocabulary(reader.table).own if name not in reader.required]
+    return [*own, "paths"]
+
+
+def _described(reader: QueryReader) -> Iterator[Schema]:
+    """The parameters that are particular to one operation."""
+    own = vocabulary(reader.table).own
+    for name in reader.required:
+        if name in own:
+            yield _of_column(vocabulary(reader.table), name, own[name]) | {"required": True}
+    for name, fixed in reader.fixed.items():
+        yield _of_fixed(name, fixed) | ({"required": True} if name in reader.required else {})
+    if "limit" in reader.controls:
+        schema, description = CONTROLS["limit"]
+        usual = {"default": USUAL_PAGE} if "count" in reader.controls else {}
+        yield _parameter("limit", schema | usual, description)
+
+
+def _of_fixed(name: str, fixed: Fixed) -> Schema:
+    return _parameter(name, fixed.schema or TIME, fixed.description)
+
+
+def _of_column(vocabulary: Vocabulary, name: str, parameter: Parameter) -> Schema:
+    meaning = MEANINGS[parameter.operator] + (" Or null." if parameter.or_null else "")
+    if name == "phone":
+        return _parameter(name, {"type": "string"}, "The phone number in `notification_preferences`, by its digits.")
+    field = vocabulary.fields.get(parameter.place.column)
+    schema = _schema(field, parameter.operator)
+    made = _parameter(name, schema, meaning)
+    return made | {"style": "form", "explode": False} if schema.get("type") == "array" else made
+
+
+def _schema(field: Any, operator: str) -> Schema:
+    if operator in ("isnull", "empty", "exists"):
+        return SCHEMAS["flag"]
+    if operator in ("like", "ilike"):
+        return {"type": "string", "maxLength": 1000}
+    if isinstance(field, ListOf):
+        return SCHEMAS[kind_of(field.inner)]
+    one = _choices(field) or SCHEMAS[kind_of(field)]
+    if operator in ("in", "nin"):
+        return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_IN_A_LIST}
+    return one
+
+
+def _choices(field: Any) -> Schema | None:
+    if not isinstance(field, Choice):
+        return None
+    [choices] = [each.choices for each in field.validators if hasattr(each, "choices")]
+    return {"type": "string", "enum": list(choices)}
+
+
+def _paths(vocabulary: Vocabulary) -> Schema:
+    """One parameter of many names: keys inside objects, and columns of what references point to."""
+    patterns = {}
+    for column, field in vocabulary.fields.items():
+        if kind_of(field) == "object":
+            patterns[rf"^{column}(\.[^.]+){{1,3}}$"] = {"type": "string"}
+    for reference, table in REFERENCES[vocabulary.table].items():
+        columns = "|".join(VOCABULARIES[table].fields)
+        patterns[rf"^{reference}\.({columns})(\.[^.]+){{0,3}}$"] = {"type": "string"}
+    description = (
+        "A key inside an object, as in `profile.language=en`, or a column of the row that a reference points to, as in "
+        "`user.timezone=UTC`; with the operators of that column's type behind `__`, for a key: "
+        f"{', '.join(OPERATORS_OF_KIND['key'])}. What points here: {', '.join(REVERSE[vocabulary.table]) or 'nothing'}."
+    )
+    schema = {"type": "object", "patternProperties": patterns, "additionalProperties": False}
+    return _parameter("paths", schema, description) | {"style": "form", "explode": True}
+
+
+def _parameter(name: str, schema: Mapping[str, Any], description: str) -> Schema:
+    return {"name": name, "in": "query", "schema": dict(schema), "description": description}

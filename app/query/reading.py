@@ -1,0 +1,333 @@
+"""A query's parameters become a Query: every name and value checked, every fault told at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from marshmallow import ValidationError
+
+from app.errors import Fault, Invalid
+from app.query import cursors
+from app.query.alternatives import Given, Malformed, parse_groups, parse_list, parse_names
+from app.query.relations import expansions_of, table_of_expansion
+from app.query.terms import GROUPS, Condition, Either, Expansion, Grouping, Place, Query, Shape, SortKey
+from app.query.values import Read, kind_of, read_list
+from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
+from app.schemas.base import PLUS_IN_QUERY
+from app.schemas.fields import QueryInteger, Time, TimeZoneName
+from app.schemas.pages import LARGEST_PAGE
+
+Pairs = Sequence[tuple[str, str]]
+
+MOST_CONDITIONS = 50
+MOST_IN_A_LIST = 1000
+LONGEST_KEPT = 500
+COUNTS = ("exact", "estimated", "none")
+TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
+    "integer": int, "number": (int, float), "flag": bool, "list": list, "object": dict,
+}  # fmt: skip
+
+PAGING = ("sort", "limit", "skip", "cursor")
+SHAPING = ("fields", "expand")
+LISTING = (*PAGING, "count", *SHAPING)
+
+GROUPING = ("group_by", "bucket_on", "tz")
+
+TIME_ZONE = TimeZoneName()
+LIMIT = QueryInteger(1, LARGEST_PAGE)
+SKIP = QueryInteger(0)
+
+
+class Fixed(NamedTuple):
+    """A parameter with a name of its own, which one operation has beside the columns."""
+
+    place: Place
+    operator: str
+    read: Read
+    description: str = ""
+    schema: dict[str, Any] | None = None
+
+
+class Unreadable(Exception):
+    """A value that cannot be read; its text is the second half of a sentence."""
+
+
+class QueryReader:
+    """Reads the queries of one operation.
+
+    `controls` are the parameters that shape its answer, `fixed` the conditions with names of their own, `required`
+    what must be given, `required_alone` what must be when nothing else is.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        operation: str,
+        controls: Sequence[str] = (),
+        sort: Sequence[SortKey] = (),
+        fixed: Mapping[str, Fixed] | None = None,
+        required: Sequence[str] = (),
+        required_alone: Sequence[str] = (),
+        filters: bool = True,
+    ) -> None:
+        self.table = table
+        self.operation = operation
+        self.controls = tuple(controls)
+        self.sort = with_id(sort)
+        self.fixed = dict(fixed or {})
+        self.required = tuple(required)
+        self.required_alone = tuple(required_alone)
+        self.filters = filters
+        self._kept = lru_cache(maxsize=500)(self._read_text)
+
+    def read_text(self, text: str) -> Query:
+        """The query in a URL, after its question mark. Raises Invalid, naming each fault."""
+        return self._kept(text) if len(text) <= LONGEST_KEPT else self._read_text(text)
+
+    def read(self, pairs: Pairs) -> Query:
+        """The query of these names and values. Raises Invalid, naming each fault."""
+        return _Reading(self, pairs).query()
+
+    def _read_text(self, text: str) -> Query:
+        return self.read(pairs_of(text))
+
+
+class _Reading:
+    """One query on its way from text to terms."""
+
+    def __init__(self, reader: QueryReader, pairs: Pairs) -> None:
+        self.reader = reader
+        self.vocabulary = vocabulary(reader.table)
+        self.faults: list[Fault] = []
+        self.hint: str | None = None
+        self.where: list[Condition | Either] = []
+        self.conditions = 0
+        self.controls: dict[str, str] = {}
+        self.filters: list[str] = []
+        self.given: set[str] = set()
+        for name, text in pairs:
+            self._take(name, text)
+        alone = not self.given - set(reader.required_alone)
+        for name in (*reader.required, *(reader.required_alone if alone else ())):
+            if name not in self.given:
+                self._fault(name, "is required.")
+
+    def query(self) -> Query:
+        """The query; raises Invalid when anything is wrong."""
+        sort = self._control("sort", self._sort, self.reader.sort)
+        limit = self._control("limit", LIMIT.deserialize, None)
+        skip = self._control("skip", SKIP.deserialize, 0)
+        shape = self._shape()
+        print_of_list = cursors.fingerprint(
+            [self.reader.operation, self.controls.get("sort", ""), *sorted(self.filters)]
+        )
+        after = self._control("cursor", lambda text: self._position(text, print_of_list, sort), None)
+        count = self._control("count", _count, "none" if after else "exact")
+        grouping = self._grouping()
+        if after and "skip" in self.controls:
+            self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
+        if self.conditions > MOST_CONDITIONS:
+            self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MOST_CONDITIONS} are allowed.")]
+        if self.faults:
+            raise Invalid.from_faults(self.faults, self.hint)
+        return Query(tuple(self.where), sort, skip, limit, after, shape, count, print_of_list, grouping)
+
+    def _take(self, name: str, text: str) -> None:
+        if name in self.given and name != "or" and not name.endswith("__contains"):
+            self._fault(name, "is given more than once.")
+            return
+        self.given.add(name)
+        if name in self.reader.controls:
+            self.controls[name] = text
+        elif name == "or" and self.reader.filters:
+            self.filters.append(f"or={text}")
+            self._try(name, lambda: self._either(text))
+        else:
+            self.filters.append(f"{name}={text}")
+            self._try(name, lambda: self.where.append(self._condition(name, text)))
+
+    def _condition(self, name: str, given: Given) -> Condition:
+        self.conditions += 1
+        place, operator, or_null, read = self._parameter(name)
+        if operator in ("in", "nin"):
+            return Condition(place, operator, tuple(_listed(read, given)), or_null)
+        if isinstance(given, list):
+            raise Unreadable(f"takes one value, not a list; a list is for {name}__in.")
+        return Condition(place, operator, read(given), or_null)
+
+    def _parameter(self, name: str) -> Parameter:
+        fixed = self.reader.fixed.get(name)
+        if fixed:
+            return Parameter(fixed.place, fixed.operator, False, fixed.read)
+        if not self.reader.filters:
+            raise UnknownName(f"is not a parameter of this operation.{did_you_mean(name, self.reader.controls)}")
+        return self.vocabulary.parameter(name)
+
+    def _either(self, text: str) -> None:
+        groups = tuple(tuple(self._alternative(name, given) for name, given in group) for group in parse_groups(text))
+        self.where.append(Either(groups))
+
+    def _alternative(self, name: str, given: Given) -> Condition:
+        try:
+            return self._condition(name, given)
+        except (UnknownName, Unreadable, ValidationError) as error:
+            message = _message(error)
+            raise Unreadable(f"holds {name[:100]}, which {message}{self._allowed(message)}") from None
+
+    def _sort(self, text: str) -> tuple[SortKey, ...]:
+        keys: list[SortKey] = []
+        for part in text.split(","):
+            written, _, nulls = part.partition(":")
+            column = written.removeprefix("-")
+            if column not in self.vocabulary.fields:
+                known = ", ".join(self.vocabulary.fields)
+                guess = did_you_mean(column, self.vocabulary.fields)
+                raise Unreadable(f"names {column[:50]!r}, which is no column.{guess} There are: {known}.")
+            if nulls not in ("", "nullsfirst", "nullslast"):
+                raise Unreadable(f"has {nulls[:50]!r} behind a colon, where nullsfirst or nullslast can stand.")
+            if column in [key.column for key in keys]:
+                raise Unreadable(f"names {column} twice.")
+            keys.append(SortKey(column, written.startswith("-"), nulls == "nullsfirst"))
+        return with_id(keys)
+
+    def _position(self, text: str, list_fingerprint: str, sort: Sequence[SortKey]) -> tuple[Any, ...]:
+        try:
+            position = cursors.decode(text, list_fingerprint, len(sort))
+        except cursors.BadCursor as error:
+            raise Unreadable(str(error)) from None
+        for key, value in zip(sort, position, strict=True):
+            kind = kind_of(self.vocabulary.fields[key.column])
+            if value is not None and not isinstance(value, TYPES_IN_CURSOR.get(kind, str)):
+                raise Unreadable("is damaged. Take next_cursor as it was answered.")
+        return position
+
+    def _shape(self) -> Shape:
+        columns, from_fields = self._control("fields", self._fields, (None, ()))
+        expansions = {each.name: each for each in from_fields}
+        expansions |= {each.name: each for each in self._control("expand", self._expansions, ())}
+        return Shape(columns, tuple(expansions.values()))
+
+    def _fields(self, text: str) -> tuple[tuple[str, ...], tuple[Expansion, ...]]:
+        columns: dict[str, None] = {}
+        expansions: list[Expansion] = []
+        for name, inner in parse_names(text):
+            if inner is None and name in self.vocabulary.fields:
+                columns[name] = None
+            elif name in expansions_of(self.reader.table):
+                expansions.append(self._expansion(name, inner))
+            else:
+                known = [*self.vocabulary.fields, *expansions_of(self.reader.table)]
+                raise Unreadable(_unknown(name, "column", known))
+        return tuple(columns), tuple(expansions)
+
+    def _expansions(self, text: str) -> tuple[Expansion, ...]:
+        return tuple(self._expansion(name, inner) for name, inner in parse_names(text))
+
+    def _expansion(self, name: str, inner: list[str] | None) -> Expansion:
+        known = expansions_of(self.reader.table)
+        if "." in name:
+            raise Unreadable("goes more than one level deep. Expand one level, and ask for the next by its ids.")
+        if name not in known:
+            raise Unreadable(_unknown(name, "name to expand", known))
+        if inner is None:
+            return Expansion(name)
+        table = table_of_expansion(self.reader.table, name)
+        columns = vocabulary(table).fields if table else {}
+        for each in inner:
+            if each not in columns:
+                raise Unreadable(_unknown(each, f"column of {name}", list(columns)))
+        return Expansion(name, tuple(dict.fromkeys(inner)))
+
+    def _grouping(self) -> Grouping | None:
+        by = self._control("group_by", self._groups, ())
+        bucket_on = self._control("bucket_on", self._time_column, "scheduled_at")
+        time_zone = self._control("tz", TIME_ZONE.deserialize, "UTC")
+        for name in ("bucket_on", "tz"):
+            if name in self.controls and "group_by" not in self.controls:
+                self._fault(name, "says how group_by groups. Give group_by too, or leave it out.")
+        return Grouping(by, bucket_on, time_zone) if by else None
+
+    def _groups(self, text: str) -> tuple[str, ...]:
+        names = text.split(",")
+        for name in names:
+            if name not in GROUPS:
+                raise Unreadable(_unknown(name, "group", GROUPS))
+        return tuple(dict.fromkeys(names))
+
+    def _time_column(self, text: str) -> str:
+        columns = [name for name, field in self.vocabulary.fields.items() if kind_of(field) == "time"]
+        if text not in columns:
+            raise Unreadable(_unknown(text, "time column", columns))
+        return text
+
+    def _control(self, name: str, read: Callable[[str], Any], otherwise: Any) -> Any:
+        if name not in self.controls:
+            return otherwise
+        found = [otherwise]
+        self._try(name, lambda: found.append(read(self.controls[name])))
+        return found[-1]
+
+    def _try(self, name: str, work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except UnknownName as error:
+            self._fault(name, f"{error}{self._allowed(str(error))}")
+        except (Unreadable, Malformed, ValidationError) as error:
+            message = _message(error)
+            if Time.default_error_messages["space"] in message:
+                self.hint = PLUS_IN_QUERY
+            self._fault(name, message)
+
+    def _allowed(self, message: str) -> str:
+        if not message.startswith("is not"):
+            return ""
+        known = [*self.reader.fixed, *self.reader.controls]
+        if not self.reader.filters:
+            return f" Allowed: {', '.join(known)}." if known else " It takes none."
+        columns = ", ".join(self.vocabulary.names)
+        return f" Allowed: {', '.join([*known, 'or'])}; and {columns}, with operators such as __in, __gte or __isnull."
+
+    def _fault(self, name: str, message: str) -> None:
+        shown = name if len(name) <= 100 else f"{name[:100]}…"
+        self.faults.append(Fault(f"?{shown}", f"{shown} {message}"))
+
+
+def with_id(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
+    """The keys with the id as the last one, which settles ties; it goes the way of the key before it."""
+    made: list[SortKey] = []
+    for key in keys:
+        made.append(key)
+        if key.column == "id":
+            return tuple(made)
+    return (*made, SortKey("id", made[-1].descending if made else False))
+
+
+def pairs_of(text: str) -> Pairs:
+    """The names and values in the text after a URL's question mark; raises Invalid when there are too many."""
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=200)
+    except ValueError:
+        raise Invalid("The query has more than 200 parameters.") from None
+
+
+def _listed(read: Read, given: Given) -> list[Any]:
+    texts = given if isinstance(given, list) else parse_list(given)
+    if len(texts) > MOST_IN_A_LIST:
+        raise Unreadable(f"has {len(texts)} values; {MOST_IN_A_LIST} are allowed.")
+    return read_list(read, texts)
+
+
+def _count(text: str) -> str:
+    if text not in COUNTS:
+        raise Unreadable(f"must be one of {', '.join(COUNTS)}.")
+    return text
+
+
+def _unknown(name: str, what: str, known: Sequence[str]) -> str:
+    there_are = f"There are: {', '.join(known)}." if known else "There are none."
+    return f"names {name[:50]!r}, which is no {what}.{did_you_mean(name, known)} {there_are}"
+
+
+def _message(error: Exception) -> str:
+    return str(error.messages[0]) if isinstance(error, ValidationError) else str(error)

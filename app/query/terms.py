@@ -1,0 +1,90 @@
+"""What a query is made of, once it is read: plain values without SQL and without HTTP."""
+
+from typing import Any, NamedTuple
+
+
+class RelativeTime(NamedTuple):
+    """A time so many seconds after the database's clock, or before it."""
+
+    seconds: int
+
+
+class Place(NamedTuple):
+    """What a condition looks at: a column, of the row that a reference points to, or a key inside an object."""
+
+    column: str
+    keys: tuple[str, ...] = ()
+    reference: str | None = None
+
+
+class Condition(NamedTuple):
+    """One comparison. With `or_null` a null passes too."""
+
+    place: Place
+    operator: str
+    value: Any = None
+    or_null: bool = False
+
+
+class Either(NamedTuple):
+    """Holds when all conditions of one of its groups hold."""
+
+    groups: tuple[tuple[Condition, ...], ...]
+
+
+Filter = tuple[Condition | Either, ...]
+
+
+class SortKey(NamedTuple):
+    """A column to sort by; nulls come last unless `nulls_first`."""
+
+    column: str
+    descending: bool = False
+    nulls_first: bool = False
+
+
+class Expansion(NamedTuple):
+    """Something to be put into each row: by its name, and only these columns of it."""
+
+    name: str
+    columns: tuple[str, ...] | None = None
+
+
+class Shape(NamedTuple):
+    """What a row shows: these columns, or all of them; and what is put into it."""
+
+    columns: tuple[str, ...] | None = None
+    expansions: tuple[Expansion, ...] = ()
+
+
+WHOLE_ROW = Shape()
+
+
+TIME_BUCKETS = ("day", "week", "month", "weekday", "hour")
+GROUPS = (*TIME_BUCKETS, "status", "goal_id", "class_tag", "goal_class_tag")
+MOST_GROUPS = 1000
+
+
+class Grouping(NamedTuple):
+    """How rows are gathered: the names to group by, the time column that is cut up, and the zone of its days."""
+
+    by: tuple[str, ...]
+    bucket_on: str
+    time_zone: str
+
+
+class Query(NamedTuple):
+    """Which rows, in which order, from where on, how many (None: all), and what each shows.
+
+    `after` are the sort keys of the row before the first, the id last. `fingerprint` tells lists apart for cursors.
+    """
+
+    where: Filter = ()
+    sort: tuple[SortKey, ...] = ()
+    skip: int = 0
+    limit: int | None = None
+    after: tuple[Any, ...] | None = None
+    shape: Shape = WHOLE_ROW
+    counting: str = "exact"
+    fingerprint: str = ""
+    grouping: Grouping | None = None

@@ -1,0 +1,176 @@
+"""Values as a query writes them: text that becomes what the column's type asks for, or a ValidationError."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError, fields
+
+from app.query.terms import RelativeTime
+from app.schemas.fields import (
+    LARGEST_INTEGER,
+    SMALLEST_INTEGER,
+    Choice,
+    Flag,
+    Integer,
+    ListOf,
+    Number,
+    Object,
+    Text,
+    Time,
+    Uuid,
+    check_storable,
+    text_fault,
+)
+
+Read = Callable[[str], Any]
+
+COMPARED = ("eq", "ne", "in", "nin")
+RANGES = ("gt", "gte", "lt", "lte")
+PATTERNS = ("like", "ilike")
+OPERATORS_OF_KIND: dict[str, tuple[str, ...]] = {
+    "uuid": (*COMPARED, "isnull"),
+    "text": (*COMPARED, *PATTERNS, "isnull"),
+    "integer": (*COMPARED, *RANGES, "isnull"),
+    "number": (*COMPARED, *RANGES, "isnull"),
+    "time": (*COMPARED, *RANGES, "isnull"),
+    "flag": ("eq", "ne", "isnull"),
+    "list": ("contains", "empty", "isnull"),
+    "object": ("eq", "ne", "isnull"),
+    "key": (*COMPARED, *RANGES, *PATTERNS, "contains", "isnull"),
+}
+KINDS: tuple[tuple[type[fields.Field[Any]], str], ...] = (
+    (Uuid, "uuid"),
+    (Text, "text"),
+    (Integer, "integer"),
+    (Number, "number"),
+    (Time, "time"),
+    (Flag, "flag"),
+    (ListOf, "list"),
+    (Object, "object"),
+)
+WITHOUT_NULL = ("isnull", "empty", "exists")
+MOST_WILDCARDS = 10
+LONGEST_PATTERN = 1000
+INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+NUMBER_FORM = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+# In a query a + that was not written as %2B arrives as a space; after `now` it can mean nothing else.
+RELATIVE_FORM = re.compile(r"now(?:([-+ ])([0-9]{1,9})([smhdw]))?", re.ASCII)
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+FARTHEST_SECONDS = 100 * 366 * 86400
+
+
+def kind_of(field: fields.Field[Any]) -> str:
+    """The kind of values that a schema's field has."""
+    return next(kind for each, kind in KINDS if isinstance(field, each))
+
+
+def reader(field: fields.Field[Any] | None, operator: str) -> Read:
+    """How the text after `name__operator=` is read; without a field it is of a key inside an object."""
+    if operator in WITHOUT_NULL:
+        return read_flag
+    if operator in PATTERNS:
+        return read_pattern
+    if field is None:
+        return read_text
+    if isinstance(field, ListOf):
+        return lambda text: [reader(field.inner, "eq")(text)]
+    if isinstance(field, Choice):
+        return lambda text: field.deserialize(text)
+    return READERS[kind_of(field)]
+
+
+def read_text(text: str) -> str:
+    """A text that the database can hold."""
+    fault = text_fault(text)
+    if fault:
+        raise ValidationError(fault)
+    return text
+
+
+def read_flag(text: str) -> bool:
+    """true or false."""
+    if text not in ("true", "false"):
+        raise ValidationError("must be true or false.")
+    return text == "true"
+
+
+def read_integer(text: str) -> int:
+    """A whole number of 32 bits."""
+    if not INTEGER_FORM.fullmatch(text) or not SMALLEST_INTEGER <= int(text) <= LARGEST_INTEGER:
+        raise ValidationError(f"must be a whole number from {SMALLEST_INTEGER} to {LARGEST_INTEGER}.")
+    return int(text)
+
+
+def read_number(text: str) -> float:
+    """A number."""
+    if not NUMBER_FORM.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValidationError("must be a number.")
+    return float(text)
+
+
+def read_time(text: str) -> Any:
+    """A time with an offset, or one relative to the database's clock."""
+    return read_relative_time(text) or TIME.deserialize(text)
+
+
+def read_relative_time(text: str) -> RelativeTime | None:
+    """`now`, `now-5m`, `now+2h`; None for a text that is not of this form."""
+    found = RELATIVE_FORM.fullmatch(text)
+    if not found:
+        return None
+    sign, count, unit = found.groups()
+    seconds = int(count) * SECONDS[unit] if count else 0
+    if seconds > FARTHEST_SECONDS:
+        raise ValidationError("lies more than a hundred years from now.")
+    return RelativeTime(-seconds if sign == "-" else seconds)
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise ValidationError('must be a JSON object, such as {"name": "Ada"}.')
+    check_storable(value)
+    return value
+
+
+def read_pattern(text: str) -> str:
+    """A text in which * stands for any characters."""
+    if len(text) > LONGEST_PATTERN:
+        raise ValidationError(f"must be a pattern of at most {LONGEST_PATTERN} characters.")
+    pattern = re.sub(r"\*+", "*", read_text(text))
+    if pattern.count("*") > MOST_WILDCARDS:
+        raise ValidationError(f"must have at most {MOST_WILDCARDS} wildcards.")
+    return pattern
+
+
+def read_list(read: Read, texts: Sequence[str]) -> list[Any]:
+    """The values of a list; a fault names its value."""
+    values = []
+    for text in texts:
+        try:
+            values.append(read(text))
+        except ValidationError as error:
+            raise ValidationError(f"holds {text[:50]!r}, which {error.messages[0]}") from None
+    if any(isinstance(value, RelativeTime) for value in values):
+        raise ValidationError("takes no relative times. Write them out, or use ranges.")
+    return values
+
+
+TIME = Time()
+UUID = Uuid()
+READERS: dict[str, Read] = {
+    "uuid": UUID.deserialize,
+    "text": read_text,
+    "integer": read_integer,
+    "number": read_number,
+    "time": read_time,
+    "flag": read_flag,
+    "object": read_object,
+}

@@ -1,0 +1,179 @@
+"""The names that an entity's queries know: its columns with their operators, its references, what points to it."""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from marshmallow import ValidationError
+from marshmallow.fields import Field
+
+from app.query.relations import REFERENCES, REVERSE
+from app.query.terms import Place
+from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Read, kind_of, read_text, reader
+from app.schemas.base import BaseSchema
+from app.schemas.conversations import ConversationSchema
+from app.schemas.goals import GoalSchema
+from app.schemas.messages import MessageSchema
+from app.schemas.notification_log import NotificationLogEntrySchema
+from app.schemas.patterns import PatternSchema
+from app.schemas.tasks import TaskSchema
+from app.schemas.users import UserSchema
+
+DEEPEST_PATH = 3
+OR_NULL = "_or_null"
+OPERATORS = (*dict.fromkeys(each for kind in OPERATORS_OF_KIND.values() for each in kind), "exists")
+
+
+class Parameter(NamedTuple):
+    """What a name in a query means: where to look, how to compare, and how its text is read."""
+
+    place: Place
+    operator: str
+    or_null: bool
+    read: Read
+
+
+class UnknownName(Exception):
+    """A name that no query of this entity knows; its text is the second half of a sentence."""
+
+
+class Vocabulary:
+    """The names of one entity, by the schema of its rows."""
+
+    def __init__(self, table: str, schema: type[BaseSchema]) -> None:
+        self.table = table
+        self.fields: dict[str, Field[Any]] = dict(schema._declared_fields)
+        self._resolved = lru_cache(maxsize=2000)(self._resolve)
+
+    def parameter(self, name: str) -> Parameter:
+        """What the name means; raises UnknownName."""
+        return self.own.get(name) or self._resolved(name)
+
+    @cached_property
+    def own(self) -> dict[str, Parameter]:
+        """The names about the entity's own columns and about what points to it."""
+        names = {
+            _written(column, operator, or_null): Parameter(Place(column), operator, or_null, reader(field, operator))
+            for column, field in self.fields.items()
+            for operator, or_null in operators_of(kind_of(field))
+        }
+        for name in REVERSE[self.table]:
+            names[f"{name}__exists"] = Parameter(Place(name), "exists", False, reader(None, "exists"))
+        if self.table == "users":
+            names["phone"] = Parameter(Place("phone"), "eq", False, read_digits)
+        return names
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names to which operators can be added."""
+        return [*self.fields, *REVERSE[self.table], *(["phone"] if self.table == "users" else [])]
+
+    def _resolve(self, name: str) -> Parameter:
+        path, operator, or_null = _split(name)
+        place, field = self._place(path)
+        kind = kind_of(field) if field else "key"
+        if operator not in OPERATORS_OF_KIND[kind]:
+            raise UnknownName(f"does not exist: {path} cannot be compared by {operator}. {_known_operators(kind)}")
+        if or_null and operator in WITHOUT_NULL:
+            raise UnknownName(f"does not exist: {operator} cannot be combined with or_null.")
+        return Parameter(place, operator, or_null, reader(field, operator))
+
+    def _place(self, path: str) -> tuple[Place, Field[Any] | None]:
+        """The place of a dotted path, and its field unless it is a key inside an object."""
+        head, *rest = path.split(".")
+        if head in self.fields:
+            return _inside(head, self.fields[head], rest, None)
+        if head in REFERENCES[self.table] and rest:
+            return self._referenced(head, rest)
+        if head in REVERSE[self.table]:
+            raise UnknownName(f"does not exist: of {head} one can only ask {head}__exists=true or false.")
+        raise UnknownName(self._unknown(path))
+
+    def _referenced(self, reference: str, rest: list[str]) -> tuple[Place, Field[Any] | None]:
+        other = vocabulary(REFERENCES[self.table][reference])
+        if rest[0] in other.fields:
+            return _inside(rest[0], other.fields[rest[0]], rest[1:], reference)
+        if rest[0] in REFERENCES[other.table]:
+            raise UnknownName("does not exist: a path leads over one reference at most.")
+        raise UnknownName(f"does not exist: {reference} has no column {rest[0]}.{did_you_mean(rest[0], other.fields)}")
+
+    def _unknown(self, path: str) -> str:
+        return f"is not a parameter of this operation.{did_you_mean(path, self.names)}"
+
+
+def _inside(column: str, field: Field[Any], keys: list[str], reference: str | None) -> tuple[Place, Field[Any] | None]:
+    if not keys:
+        return Place(column, (), reference), field
+    if kind_of(field) != "object":
+        raise UnknownName(f"does not exist: {column} is no object, so it has no key {keys[0]}.")
+    if len(keys) > DEEPEST_PATH:
+        raise UnknownName(f"is too deep: a path leads {DEEPEST_PATH} levels into an object at most.")
+    for key in keys:
+        read_text(key)
+    return Place(column, tuple(keys), reference), None
+
+
+def operators_of(kind: str) -> Iterator[tuple[str, bool]]:
+    """The operators of a kind of value, each with whether a null passes too."""
+    for operator in OPERATORS_OF_KIND[kind]:
+        yield operator, False
+        if operator not in WITHOUT_NULL:
+            yield operator, True
+
+
+def did_you_mean(name: str, known: Any) -> str:
+    """A sentence with the closest known name, or nothing."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _written(column: str, operator: str, or_null: bool) -> str:
+    if operator == "eq" and not or_null:
+        return column
+    return f"{column}__{operator}{OR_NULL if or_null else ''}"
+
+
+def _split(name: str) -> tuple[str, str, bool]:
+    """The path, the operator and whether null passes too. Raises UnknownName for an operator that is none."""
+    path, separator, operator = name.rpartition("__")
+    if not separator:
+        return name, "eq", False
+    plain = operator.removesuffix(OR_NULL)
+    if plain not in OPERATORS:
+        guess = did_you_mean(operator, OPERATORS)
+        raise UnknownName(f"does not exist: there is no operator {operator}.{guess} There are: {', '.join(OPERATORS)}.")
+    if operator == "eq":
+        raise UnknownName(f"does not exist: to be equal is written without an operator, as {path}=…")
+    return path, plain, plain != operator
+
+
+def _known_operators(kind: str) -> str:
+    names = [each for each in OPERATORS_OF_KIND[kind] if each != "eq"]
+    return f"Its operators are: {', '.join(f'__{each}' for each in names)}."
+
+
+def read_digits(text: str) -> str:
+    """The digits of a phone number."""
+    digits = re.sub(r"[^0-9]", "", read_text(text))
+    if not digits:
+        raise ValidationError("must have digits, as a phone number such as +971501234567 has.")
+    return digits
+
+
+SCHEMAS = {
+    "users": UserSchema,
+    "goals": GoalSchema,
+    "tasks": TaskSchema,
+    "conversations": ConversationSchema,
+    "messages": MessageSchema,
+    "patterns": PatternSchema,
+    "notification_log": NotificationLogEntrySchema,
+}
+VOCABULARIES = {table: Vocabulary(table, schema) for table, schema in SCHEMAS.items()}
+
+
+def vocabulary(table: str) -> Vocabulary:
+    """The names of this table's entity."""
+    return VOCABULARIES[table]
