@@ -150,6 +150,9 @@ class Settings:
     database_connect_timeout: int = setting(
         3, read_positive, "Seconds to wait for the database to accept a connection."
     )
+    idempotency_hours: int = setting(
+        24, read_positive, "Hours for which the answer to a request with an Idempotency-Key is kept."
+    )
     embedded_data_dir: Path = setting(
         PROJECT / ".data" / "postgres", read_path, "Where the embedded database keeps its data."
     )

@@ -5,8 +5,10 @@ from typing import Any
 import peewee
 from peewee import (
     SQL,
+    BlobField,
     BooleanField,
     Check,
+    CompositeKey,
     DeferredForeignKey,
     DoubleField,
     ForeignKeyField,
@@ -275,3 +277,39 @@ class NotificationLogEntry(Row):
             index("notification_log", "by_sending", "sent_at, id"),
             index("notification_log", "by_task", "task_id"),
         )
+
+
+class DispatchLogEntry(Row):
+    """One attempt to reach a person about a task: recorded before it is made, and again when it is over."""
+
+    task = ForeignKeyField(Task, on_delete="CASCADE", index=False)
+    channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call", "auto_miss")])
+    status = TextField(constraints=[default("'pending'"), one_of("status", "pending", "dispatched", "failed")])
+    dispatched_at = DateTimeTZField(null=True)
+    error = TextField(null=True)
+
+    class Meta:
+        table_name = "dispatch_log"
+        indexes = (
+            index("dispatch_log", "newest", "created_at, id"),
+            index("dispatch_log", "by_task", "task_id"),
+            index("dispatch_log", "open", "status, created_at, id", where="status <> 'dispatched'"),
+        )
+
+
+class IdempotencyKey(Model):
+    """The answer to a request that may be repeated, until it expires."""
+
+    caller = TextField()
+    key = TextField()
+    request = BlobField()
+    status = IntegerField()
+    headers = JSONField()
+    body = BlobField()
+    expires_at = DateTimeTZField()
+
+    class Meta:
+        database = database
+        table_name = "idempotency_keys"
+        primary_key = CompositeKey("caller", "key")
+        indexes = (index("idempotency_keys", "by_expiry", "expires_at"),)

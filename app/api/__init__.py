@@ -4,7 +4,9 @@ from flask import Flask
 
 from app.api import (
     auth,
+    batch,
     conversations,
+    dispatch_log,
     documentation,
     goals,
     messages,
@@ -26,6 +28,8 @@ BLUEPRINTS = (
     messages.blueprint,
     patterns.blueprint,
     notification_log.blueprint,
+    dispatch_log.blueprint,
+    batch.blueprint,
     operations.blueprint,
 )
 

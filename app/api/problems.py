@@ -2,10 +2,11 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ class Kind:
     status: int
     title: str
     meaning: str
+    retryable: bool = False
 
     @property
     def uri(self) -> str:
@@ -52,6 +54,27 @@ VALUE_TAKEN = Kind(
 MISSING_REFERENCE = Kind(
     "missing-reference", 409, "A referenced row does not exist", "`errors` names the field; create that row first."
 )
+TOO_MANY_AFFECTED = Kind(
+    "too-many-affected",
+    409,
+    "The filter matches too many rows",
+    "Nothing was changed; narrow it or raise max_affected.",
+)
+NOT_A_NUMBER = Kind(
+    "not-a-number", 409, "What is to be added to is no number", "Nothing was changed; correct the stored value first."
+)
+IN_PROGRESS = Kind(
+    "in-progress", 409, "The same request is still at work", "Repeat it with the same Idempotency-Key later.", True
+)
+STALE_VERSION = Kind(
+    "stale-version", 412, "The row has moved on", "ETag tells its version now; read the row, and decide anew."
+)
+CONDITION_FAILED = Kind(
+    "condition-failed", 412, "The row does not match the condition", "`current` is the row as it is; decide anew."
+)
+EXPECTATION_UNMET = Kind(
+    "expectation-unmet", 412, "An operation affected other rows than expected", "Nothing of the batch was done."
+)
 TOO_LARGE = Kind("too-large", 413, "The body is too large", "Send less at once; the detail tells the limit.")
 UNSUPPORTED_MEDIA_TYPE = Kind(
     "unsupported-media-type", 415, "The body has another media type", "Send Content-Type: application/json."
@@ -59,18 +82,29 @@ UNSUPPORTED_MEDIA_TYPE = Kind(
 INVALID_VALUE = Kind(
     "invalid-value", 422, "A value is wrong", "`errors` points to each wrong value and says what it must be."
 )
+KEY_REUSED = Kind(
+    "idempotency-key-reused", 422, "The Idempotency-Key belongs to another request", "Make a new key for each request."
+)
+UNRESOLVED_REFERENCE = Kind(
+    "reference-not-resolved", 422, "A reference leads nowhere", "Nothing of the batch was done; correct the reference."
+)
 UNFORESEEN = Kind(
     "unforeseen", 500, "Something went wrong here", "Not the caller's fault; report the request_id. Retrying may help."
 )
 UNAVAILABLE = Kind(
-    "unavailable", 503, "The database cannot serve now", "Try again after as many seconds as Retry-After says."
+    "unavailable",
+    503,
+    "The database cannot serve now",
+    "Try again after as many seconds as Retry-After says.",
+    True,
 )
-BUSY = Kind("busy", 503, "The service is too busy", "Try again after as many seconds as Retry-After says.")
+BUSY = Kind("busy", 503, "The service is too busy", "Try again after as many seconds as Retry-After says.", True)
 OTHER = Kind("http", 0, "The request failed", "Any other HTTP error; its status and detail say which.")
 
 KINDS = (
     NOT_JSON, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, VALUE_TAKEN, MISSING_REFERENCE,
-    TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, UNFORESEEN, UNAVAILABLE, BUSY, OTHER,
+    TOO_MANY_AFFECTED, NOT_A_NUMBER, IN_PROGRESS, STALE_VERSION, CONDITION_FAILED, EXPECTATION_UNMET, TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, KEY_REUSED, UNRESOLVED_REFERENCE, UNFORESEEN, UNAVAILABLE, BUSY, OTHER,
 )  # fmt: skip
 
 KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
@@ -79,6 +113,14 @@ KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
     errors.NotFound: NOT_FOUND,
     errors.Conflict: VALUE_TAKEN,
     errors.MissingReference: MISSING_REFERENCE,
+    errors.TooManyAffected: TOO_MANY_AFFECTED,
+    errors.NotANumber: NOT_A_NUMBER,
+    errors.InProgress: IN_PROGRESS,
+    errors.Stale: STALE_VERSION,
+    errors.ConditionFailed: CONDITION_FAILED,
+    errors.ExpectationUnmet: EXPECTATION_UNMET,
+    errors.KeyReused: KEY_REUSED,
+    errors.UnresolvedReference: UNRESOLVED_REFERENCE,
     errors.Unavailable: UNAVAILABLE,
     errors.Busy: BUSY,
 }
@@ -135,8 +177,9 @@ def document(
     faults: Sequence[errors.Fault] = (),
     hint: str | None = None,
     status: int | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> bytes:
-    """The problem's JSON text."""
+    """The problem's JSON text; `more` are members of its own."""
     problem: dict[str, Any] = {
         "type": kind.uri,
         "title": kind.title,
@@ -144,6 +187,7 @@ def document(
         "detail": detail,
         "instance": instance,
         "request_id": request_id,
+        "retryable": kind.retryable,
     }
     if faults:
         problem["errors"] = [
@@ -151,14 +195,18 @@ def document(
         ]
     if hint:
         problem["hint"] = hint
+    problem |= more
     return orjson.dumps(problem, default=str)
 
 
 def _of_service_error(error: errors.ServiceError) -> Response:
     kind = next(KIND_OF_ERROR[base] for base in type(error).__mro__ if base in KIND_OF_ERROR)
-    response = _response(kind, error.detail, error.faults, error.hint)
-    if isinstance(error, errors.Unavailable):
+    more = {"current": orjson.Fragment(error.current)} if isinstance(error, errors.ConditionFailed) else {}
+    response = _response(kind, error.detail, error.faults, error.hint, more=more)
+    if isinstance(error, errors.Unavailable | errors.InProgress):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Stale | errors.ConditionFailed):
+        response.headers["ETag"] = f'"{error.version}"'
     return response
 
 
@@ -170,14 +218,15 @@ def _of_unforeseen(error: Exception) -> Response:
 
 
 def _of_http_error(error: HTTPException) -> Response:
+    method, path = g.get("asked", (request.method, request.path))
     if isinstance(error, MethodNotAllowed):
         methods = ", ".join(sorted(error.valid_methods or ()))
-        response = _response(METHOD_NOT_ALLOWED, f"{request.method} is not possible here. Possible are: {methods}.")
+        response = _response(METHOD_NOT_ALLOWED, f"{method} is not possible here. Possible are: {methods}.")
         response.headers["Allow"] = methods
         return response
     if error.code == HTTPStatus.NOT_FOUND:
-        detail = f"There is no path {request.path}. All paths are listed in /openapi.json."
-        return _response(NO_SUCH_PATH, detail, hint=_path_hint())
+        detail = f"There is no path {path}. All paths are listed in /openapi.json."
+        return _response(NO_SUCH_PATH, detail, hint=_path_hint(path))
     if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         limit = current_app.config["MAX_CONTENT_LENGTH"]
         return _response(TOO_LARGE, f"The body is larger than the {limit} bytes that one request may have.")
@@ -195,15 +244,18 @@ def _response(
     faults: Sequence[errors.Fault] = (),
     hint: str | None = None,
     status: int | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Response:
-    body = document(kind, detail, quote(request.path), request_id(), faults, hint, status)
+    if "operation" in g:
+        more = {**more, "operation": g.operation}
+    body = document(kind, detail, quote(request.path), request_id(), faults, hint, status, more)
     response = Response(body, status or kind.status, content_type=CONTENT_TYPE)
     response.headers["X-Request-Id"] = request_id()
     return response
 
 
-def _path_hint() -> str | None:
-    close = get_close_matches(request.path.rstrip("/"), list(_plain_paths()), n=1)
+def _path_hint(path: str) -> str | None:
+    close = get_close_matches(path.rstrip("/"), list(_plain_paths()), n=1)
     return f"Did you mean {close[0]}?" if close else None
 
 

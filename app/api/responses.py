@@ -100,6 +100,11 @@ def _link(cursor: str) -> str:
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 
+def not_modified(row: Row) -> Response:
+    """The answer to a reader who has this version of the row."""
+    return Response(status=304, headers={"ETag": f'"{row.version}"'})
+
+
 def no_content() -> Response:
     """The answer to a deletion."""
     return Response(status=204)

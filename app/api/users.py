@@ -7,4 +7,4 @@ from app.schemas.users import NewUserSchema, UserPatchSchema, UserSchema
 
 blueprint = Blueprint("users", "The people whom Flux plans for.", "/users")
 crud.collection(blueprint, users, NewUserSchema, UserSchema)
-crud.item(blueprint, users, UserPatchSchema, UserSchema)
+crud.item(blueprint, users, NewUserSchema, UserPatchSchema, UserSchema)

@@ -89,6 +89,10 @@ class Database(peewee.PostgresqlDatabase):
         self.connection()
         self._waiting.controls.append(control)
 
+    def send_along(self, sql: str) -> None:
+        """Send this in the same message as the BEGIN that waits; what it gives is not read, but it may fail."""
+        self._waiting.controls[-1] += f";{sql}"
+
     def take_back(self) -> bool:
         """Forget the last control that waits; False when none does, because a statement took it along."""
         if not self._waiting.controls:

@@ -5,7 +5,18 @@ from typing import Any
 import peewee
 import psycopg2
 
-from app.errors import Busy, Conflict, Contended, Fault, Invalid, MissingReference, ServiceError, Unavailable
+from app.errors import (
+    Busy,
+    Conflict,
+    Contended,
+    Fault,
+    InProgress,
+    Invalid,
+    MissingReference,
+    NotANumber,
+    ServiceError,
+    Unavailable,
+)
 
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
@@ -17,6 +28,9 @@ GAVE_UP = ("57014", "55P03", "25P03")
 # 25006: the server only reads, as a standby does.
 CANNOT_SERVE = ("08", "53", "57P", "25006")
 DATA_EXCEPTION = "22"
+# Raised by functions of our own, in migrations/0003_writes.py.
+NOT_A_NUMBER = "FX001"
+KEY_IN_USE = "FX002"
 LIMIT_EXCEEDED = "54"
 
 
@@ -75,6 +89,10 @@ def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:
         return _refused(_columns(cause, "_check"))
     if sqlstate == NOT_NULL_VIOLATION:
         return _refused((cause.diag.column_name or "",), "cannot be null")
+    if sqlstate == NOT_A_NUMBER:
+        return NotANumber("A value that is to be added to is not a number. Read the row, and correct that value first.")
+    if sqlstate == KEY_IN_USE:
+        return InProgress("A request with this Idempotency-Key is still at work. Repeat yours in a moment.")
     if sqlstate in CONTENDED:
         return Contended("The request met others that change the same rows, again and again. Try again.")
     if sqlstate in GAVE_UP:

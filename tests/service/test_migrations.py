@@ -14,15 +14,8 @@ from app.database import database, migrations
 from app.database.embedded import EmbeddedServer
 from app.database.session import configure
 
-MODELS = (
-    models.User,
-    models.Goal,
-    models.Conversation,
-    models.Task,
-    models.Message,
-    models.Pattern,
-    models.NotificationLogEntry,
-)
+ENTITIES = models.Row.__subclasses__()
+MODELS = [*ENTITIES, models.IdempotencyKey]
 
 # Columns, constraints and indexes, each as PostgreSQL itself writes them.
 SCHEMA = """
@@ -115,7 +108,7 @@ def test_a_revision_gets_the_next_number_and_needs_no_database(tmp_path: Path):
     assert "def up(migrator, db):" in file.read_text()
 
 
-@pytest.mark.parametrize("table", [model._meta.table_name for model in MODELS])
+@pytest.mark.parametrize("table", [model._meta.table_name for model in ENTITIES])
 def test_every_change_of_a_row_counts_in_its_version(app, table: str):
     triggers = database.read(
         "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", (table,)
