@@ -25,7 +25,7 @@ def make_spans(settings: Settings) -> "Spans | None":
         from app.telemetry.spans import Spans
     except ImportError as error:
         raise SettingError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but the package {error.name} is not installed. "
-            "Install what traces need with pip install -r requirements-otel.txt, or leave the setting empty."
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but the packages for traces are not installed ({error}). "
+            "Install them with pip install -r requirements-otel.txt, or leave the setting empty."
         ) from None
     return Spans(endpoint)
