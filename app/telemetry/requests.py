@@ -162,7 +162,7 @@ class MeasuredBody:
             yield from self._pieces
         except Exception:
             self._request.failed = True
-            logger.exception("request %s: unforeseen, while the body was sent", usage.request_id)
+            logger.exception("request %s: the answer broke off", usage.request_id)
             raise
 
     def close(self) -> None:

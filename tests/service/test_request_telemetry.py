@@ -19,7 +19,13 @@ from servers import command_environment
 
 from app import create_app
 from app.config import PROJECT, Settings
+from app.errors import Unavailable
 
+FILL = "INSERT INTO messages (id, conversation_id, role, content) SELECT gen_random_uuid(), '{}', 'user', 'x' FROM"
+TERMINATE = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 FIELDS = {
     "time", "level", "request_id", "trace_id", "caller", "method", "route", "status", "problem", "duration_ms",
     "statements", "database_ms",
@@ -81,14 +87,19 @@ def test_neither_a_body_nor_a_key_nor_a_query_is_logged(settings: Settings, clie
     assert "opensesame" not in json.dumps(written)
 
 
-def test_a_body_that_is_sent_as_it_is_read_counts_to_its_end(
-    committing_client: FlaskClient, settings: Settings, lines: Lines
-):
+@pytest.fixture
+def transcript(committing_client: FlaskClient, settings: Settings) -> str:
+    """The path of an array that is sent as it is read."""
     talk = conversation(served(committing_client.application.test_client()))["id"]
-    fill = "INSERT INTO messages (id, conversation_id, role, content) SELECT gen_random_uuid(), '{}', 'user', 'x' {}"
-    run_alone(settings.database_url, fill.format(talk, "FROM generate_series(1, 2500)"))
+    run_alone(settings.database_url, f"{FILL.format(talk)} generate_series(1, 2500)")
+    return f"/api/v1/messages?conversation_id={talk}"
+
+
+def test_a_body_that_is_sent_as_it_is_read_counts_to_its_end(
+    committing_client: FlaskClient, transcript: str, lines: Lines
+):
     lines()
-    answer = committing_client.get(f"/api/v1/messages?conversation_id={talk}")
+    answer = committing_client.get(transcript)
     pieces = answer.iter_encoded()
     next(pieces)
     assert lines() == [], "there is more to come"
@@ -98,6 +109,21 @@ def test_a_body_that_is_sent_as_it_is_read_counts_to_its_end(
     # One that finds out that there are many, and BEGIN, DECLARE, FETCH, FETCH, FETCH, … COMMIT behind it.
     assert line["statements"] >= 7
     assert line["duration_ms"] > line["database_ms"]
+
+
+def test_a_body_that_breaks_off_is_an_error_with_its_stack(
+    committing_client: FlaskClient, settings: Settings, transcript: str, lines: Lines, caplog: pytest.LogCaptureFixture
+):
+    lines()
+    answer = committing_client.get(transcript)
+    run_alone(settings.database_url, TERMINATE)
+    with pytest.raises(Unavailable):
+        list(answer.iter_encoded())
+    answer.close()
+    [line] = lines()
+    assert (line["level"], line["status"]) == ("error", 200)
+    assert f"request {line['request_id']}: the answer broke off" in caplog.text
+    assert "Traceback" in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/health", "/nowhere", USERS, f"{USERS}?limit=x", "/docs/"])
