@@ -128,7 +128,7 @@ class MeasuredRequest:
         return {
             "time": datetime.now(UTC),
             "level": LEVEL_NAMES[level],
-            "request_id": usage.request_id,
+            "request_id": request_id(self.environ),
             "trace_id": self.trace.trace_id,
             "caller": self.environ.get(CALLER),
             "method": self.environ["REQUEST_METHOD"],
@@ -142,7 +142,7 @@ class MeasuredRequest:
 
     def _server_timing(self) -> str:
         database, total = self.database_seconds * 1000, (perf_counter() - self.began) * 1000
-        return f'db;dur={database:.3f};desc="{self.statements} statements", total;dur={total:.3f}'
+        return f'db;dur={database:.3f};desc="statements: {self.statements}", total;dur={total:.3f}'
 
 
 LEVEL_NAMES = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}

@@ -103,6 +103,20 @@ def test_any_worker_answers_for_all_and_a_killed_ones_requests_stay_counted(tmp_
         assert counted(metrics) % 5 == 0, "each of the forty once, and each since"
 
 
+def test_a_reload_keeps_the_counts(tmp_path: Path, server_database: str):
+    with observed(tmp_path, server_database, WEB_CONCURRENCY="2") as (server, metrics):
+        for _ in range(10):
+            get_users(server)
+        wait_until(lambda: counted(metrics) == 10)
+        before = workers(server)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(workers(server)) == 2 and not set(before) & set(workers(server)))
+        assert counted(metrics) == 10
+        get_users(server)
+        wait_until(lambda: counted(metrics) == 11)
+        assert scrape(metrics)["db_client_connection_max"] == 20
+
+
 def test_what_is_under_way_is_told_while_all_threads_are_busy_and_forgotten_when_they_die(
     tmp_path: Path, server_database: str
 ):
