@@ -33,6 +33,11 @@ DOCUMENT = (PROJECT / "docs" / "telemetry.md").read_text()
 DASHBOARD = json.loads((PROJECT / "deploy" / "grafana-dashboard.json").read_text())
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN = "00f067aa0ba902b7"
+# Servers that other tests share lose their connections too, and replace them.
+TERMINATE = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 COUNT = "http_server_request_duration_seconds_count"
 IN_FLIGHT = "http_server_active_requests"
 
@@ -133,6 +138,23 @@ def test_what_is_under_way_is_told_while_all_threads_are_busy_and_forgotten_when
         wait_until(lambda: worker not in workers(server))
         wait_until(lambda: scrape(metrics).get(IN_FLIGHT) == 0)
         assert scrape(metrics)["db_client_connection_used"] == 0
+
+
+def test_who_waits_for_a_connection_in_vain_and_what_is_tried_again_is_counted(tmp_path: Path, server_database: str):
+    small = {"WEB_CONCURRENCY": "1", "DATABASE_POOL_SIZE": "1", "DATABASE_POOL_WAIT": "1"}
+    with observed(tmp_path, server_database, **small) as (server, metrics):
+        with holding_users(server_database):
+            waiting = threading.Thread(target=get_users, args=[server])
+            waiting.start()
+            wait_until(lambda: scrape(metrics)["db_client_connection_used"] == 1)
+            assert get_users(server) == 503
+        waiting.join()
+        run_alone(server_database, TERMINATE)
+        assert get_users(server) == 200
+        text = httpx.get(metrics).text
+    assert "db_client_connection_timeouts_total 1.0" in text
+    assert 'flux_requests_rejected_total{reason="busy"} 1.0' in text
+    assert 'db_client_retries_total{reason="connection"} 1.0' in text
 
 
 @contextmanager

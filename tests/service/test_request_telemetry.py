@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,16 @@ from conftest import run_alone
 from entities import conversation, user
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from servers import command_environment
 
 from app import create_app
 from app.config import PROJECT, Settings
-from app.database import database
-from app.errors import Unavailable
+from app.database import atomic, database
+from app.errors import Contended, Unavailable
+from app.telemetry.meters import meter
+from app.telemetry.prometheus import PrometheusMeters
 
 FILL = "INSERT INTO messages (id, conversation_id, role, content) SELECT gen_random_uuid(), '{}', 'user', 'x' FROM"
 TERMINATE = """
@@ -205,6 +210,19 @@ def test_a_higher_log_level_leaves_out_what_went_well(settings: Settings, client
     assert (line["level"], line["status"], line["problem"]) == ("error", 500, "unforeseen")
 
 
+def test_a_request_that_ends_the_worker_is_an_error_too(settings: Settings, lines: Lines):
+    made = create_app(settings)
+
+    @made.get("/end")
+    def end_worker():
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        made.test_client().get("/end")
+    [line] = lines()
+    assert (line["level"], line["status"]) == ("error", 500)
+
+
 def test_traces_without_their_packages_stop_the_start_with_a_sentence():
     without = "import sys; sys.modules['opentelemetry'] = None; import wsgi"
     environment = command_environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")
@@ -212,3 +230,18 @@ def test_traces_without_their_packages_stop_the_start_with_a_sentence():
     assert done.returncode == 1
     assert done.stderr.startswith("flux-dao: OTEL_EXPORTER_OTLP_ENDPOINT is set, but the packages for traces")
     assert "pip install -r requirements-otel.txt" in done.stderr
+
+
+def test_a_transaction_that_is_repeated_is_counted(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(meter, "now", PrometheusMeters("0", pool_size=1))
+    runs = iter([Contended("Others change the same rows."), None])
+
+    @atomic()
+    def succeed_at_the_second_try() -> None:
+        if error := next(runs):
+            raise error
+
+    succeed_at_the_second_try()
+    told = generate_latest(MultiProcessCollector(None, str(tmp_path))).decode()
+    assert 'db_client_retries_total{reason="contention"} 1.0' in told
