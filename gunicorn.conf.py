@@ -7,10 +7,13 @@ import sys
 from app.config import SettingError, load_settings
 from app.database import EmbeddedError, embedded_server, migrations, open_database
 from app.errors import ServiceError
+from app.telemetry import make_spans
+from app.telemetry.exporter import exporter
 
 try:
     settings = load_settings()
     settings.refuse_to_be_open_by_accident()
+    make_spans(settings)
 except SettingError as error:
     sys.exit(f"flux-dao: {error}")
 
@@ -26,8 +29,9 @@ keepalive = 75
 loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload
-accesslog = "-"
-access_log_format = "%(t)s %(m)s %(U)s %(s)s %(b)s bytes %(M)s ms caller=%({flux.caller}e)s"
+# The app writes a line a request itself; see docs/telemetry.md.
+accesslog = None
+logger_class = "app.server.JsonLogger"
 control_socket_disable = True
 
 server = embedded_server(settings)
@@ -46,16 +50,16 @@ WELCOME = f"""
 
 
 def on_starting(arbiter):
-    """Before the first worker: the embedded database runs and has the newest schema."""
-    if not server:
-        return
+    """Before the first worker: /metrics has its port; the embedded database runs and has the newest schema."""
     # Not gunicorn's own on_exit: it is left out when the port turns out to be taken.
-    atexit.register(stop_database, owner=os.getpid())
+    atexit.register(clean_up, owner=os.getpid())
     try:
-        server.start()
-        with open_database(settings):
-            migrations.upgrade()
-    except (EmbeddedError, ServiceError) as error:
+        exporter.open(settings)
+        if server:
+            server.start()
+            with open_database(settings):
+                migrations.upgrade()
+    except (SettingError, EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")
 
 
@@ -65,14 +69,27 @@ def when_ready(arbiter):
         print(WELCOME, flush=True)
 
 
+def pre_fork(arbiter, worker):
+    """A worker counts under a number, which the one that replaces it takes over."""
+    worker.place = exporter.take_place()
+
+
 def post_fork(arbiter, worker):
     """While developing, a new worker reads the code anew, although this file has loaded it before the fork."""
     if reload:
         for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
             del sys.modules[name]
+    exporter.serve(worker.place)
 
 
-def stop_database(owner):
+def child_exit(arbiter, worker):
+    """In the master, when a worker has ended, however it did."""
+    exporter.leave_place(worker.place)
+
+
+def clean_up(owner):
     """At the end of the process that started it, and not of a worker, which inherits this at the fork."""
     if os.getpid() == owner:
-        server.stop()
+        exporter.close()
+        if server:
+            server.stop()

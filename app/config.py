@@ -57,6 +57,13 @@ def read_log_level(text: str) -> str:
     return text.lower()
 
 
+def read_http_url(text: str) -> str:
+    """The address of an HTTP server."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("it must start with http:// or https://")
+    return text
+
+
 def read_path(text: str) -> Path:
     """A path; a relative one starts at the project's folder."""
     return (PROJECT / Path(text).expanduser()).resolve()
@@ -98,6 +105,11 @@ def read_keys(text: str) -> dict[str, str]:
 def show_plain(value: Any) -> str:
     """A value as `flask settings` shows it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def show_optional(value: Any) -> str:
+    """The value, or nothing for none."""
+    return "" if value is None else str(value)
 
 
 def show_database_url(url: str) -> str:
@@ -155,6 +167,12 @@ class Settings:
     )
     embedded_data_dir: Path = setting(
         PROJECT / ".data" / "postgres", read_path, "Where the embedded database keeps its data."
+    )
+    metrics_port: int | None = setting(
+        None, read_port, "The port of /metrics, which needs no key; empty: nothing is counted.", show_optional
+    )
+    otel_exporter_otlp_endpoint: str = setting(
+        "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made."
     )
 
     @property

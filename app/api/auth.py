@@ -8,11 +8,10 @@ from flask import Flask, request
 
 from app.api.problems import Unauthorized
 from app.config import Settings
+from app.telemetry.requests import CALLER
 
 PROTECTED = "/api/v1"
 KEY_HEADER = "X-Flux-Service-Key"
-# What the access log writes as the caller.
-CALLER = "flux.caller"
 
 
 def init_app(app: Flask, settings: Settings) -> None:

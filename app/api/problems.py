@@ -1,7 +1,6 @@
 """Errors over HTTP: the one place where an exception becomes application/problem+json (RFC 9457)."""
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,15 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-import uuid_utils
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
 from app.database.failures import in_our_words
+from app.telemetry import requests
 
 CONTENT_TYPE = "application/problem+json"
-HARMLESS_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -163,10 +161,7 @@ def answer(error: Exception) -> Response:
 
 def request_id() -> str:
     """The caller's X-Request-Id when it is harmless, else one of ours; the same all through the request."""
-    if "request_id" not in g:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
-    return str(g.request_id)
+    return requests.request_id(request.environ)
 
 
 def document(
@@ -249,9 +244,8 @@ def _response(
     if "operation" in g:
         more = {**more, "operation": g.operation}
     body = document(kind, detail, quote(request.path), request_id(), faults, hint, status, more)
-    response = Response(body, status or kind.status, content_type=CONTENT_TYPE)
-    response.headers["X-Request-Id"] = request_id()
-    return response
+    request.environ[requests.PROBLEM] = kind.name
+    return Response(body, status or kind.status, content_type=CONTENT_TYPE)
 
 
 def _path_hint(path: str) -> str | None:

@@ -16,6 +16,8 @@ from app.config import Settings
 from app.database.failures import connection_is_lost, failing_in_our_words
 from app.database.literals import register
 from app.errors import Busy, Unavailable
+from app.telemetry.meters import meter
+from app.telemetry.usage import usage
 
 # libpq sends it when it connects, as poolers in transaction mode allow; a SET afterwards they would not keep.
 os.environ["PGTZ"] = "UTC"
@@ -125,7 +127,7 @@ class Database(peewee.PostgresqlDatabase):
         self._state.reset()
         if connection is not None:
             connection.close()
-            self._slots.release()
+            self._leave_slot()
 
     def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
         """Run a statement behind the controls that wait for it.
@@ -140,15 +142,15 @@ class Database(peewee.PostgresqlDatabase):
             sql = f"{';'.join(controls)};{sql}"
         elif repeatable:
             repeatable = not self._state.transactions
-        cursor = connection.cursor()
+        count = 1 + len(controls)
         try:
-            cursor.execute(sql, parameters or None)
+            cursor = _execute(connection, sql, parameters, count)
         except psycopg2.Error as error:
             if not repeatable or not connection_is_lost(error):
                 controls.clear()
                 raise
-            cursor = self._replaced_connection().cursor()
-            cursor.execute(sql, parameters or None)
+            meter.now.retried("connection")
+            cursor = _execute(self._replaced_connection(), sql, parameters, count)
         controls.clear()
         return cursor
 
@@ -172,16 +174,29 @@ class Database(peewee.PostgresqlDatabase):
             self._idle.pop()[1].close()
 
     def _connect(self) -> extensions.connection:
-        if not self._slots.acquire(timeout=self._pool_wait):
-            raise Busy(
-                f"All database connections of this worker stayed in use for {self._pool_wait} s. "
-                "Try again, or raise DATABASE_POOL_SIZE."
-            )
+        self._take_slot()
         try:
             return self._take_idle() or self._open()
         except BaseException:
-            self._slots.release()
+            self._leave_slot()
             raise
+
+    def _take_slot(self) -> None:
+        """Take one of the pool's places, or wait for it; raises Busy when that takes too long."""
+        if not self._slots.acquire(blocking=False):
+            meter.now.waiting_began()
+            taken = self._slots.acquire(timeout=self._pool_wait)
+            meter.now.waiting_ended(in_vain=not taken)
+            if not taken:
+                raise Busy(
+                    f"All database connections of this worker stayed in use for {self._pool_wait} s. "
+                    "Try again, or raise DATABASE_POOL_SIZE."
+                )
+        meter.now.connection_taken()
+
+    def _leave_slot(self) -> None:
+        self._slots.release()
+        meter.now.connection_returned()
 
     def _close(self, connection: extensions.connection) -> None:
         usable = not connection.closed and connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
@@ -189,7 +204,7 @@ class Database(peewee.PostgresqlDatabase):
             self._idle.append((time.monotonic(), connection))
         else:
             connection.close()
-        self._slots.release()
+        self._leave_slot()
 
     def _take_idle(self) -> extensions.connection | None:
         """The connection that was used last, if one is idle and alive; asked whether it is only after a pause."""
@@ -220,6 +235,17 @@ class Database(peewee.PostgresqlDatabase):
         # Rows leave the database as JSON documents and travel on as the bytes they are.
         connection.string_types[JSON_OID] = extensions.BYTES
         return connection
+
+
+def _execute(connection: extensions.connection, sql: str, parameters: Any, count: int) -> extensions.cursor:
+    """The cursor of a message of `count` statements, once the database has answered it."""
+    cursor = connection.cursor()
+    began = time.perf_counter()
+    try:
+        cursor.execute(sql, parameters or None)
+    finally:
+        usage.sent(sql, count, began)
+    return cursor
 
 
 def _answers(connection: extensions.connection) -> bool:

@@ -170,16 +170,6 @@ def test_a_start_that_cannot_be_is_one_sentence(tmp_path: Path, settings: dict[s
     assert "Traceback" not in server.log
 
 
-def test_the_log_says_who_called(keyed_server: RunningServer):
-    httpx.get(f"{keyed_server.url}{USERS}", headers={"X-Flux-Service-Key": keyed_server.key})
-    httpx.get(f"{keyed_server.url}{USERS}")
-    time.sleep(0.2)
-    lines = [line for line in keyed_server.log.splitlines() if f"GET {USERS} " in line]
-    assert any(" 200 " in line and line.endswith("caller=tester") for line in lines)
-    assert any(" 401 " in line and line.endswith("caller=-") for line in lines)
-    assert keyed_server.key not in keyed_server.log
-
-
 @pytest.mark.parametrize(
     ("sent", "status"),
     [

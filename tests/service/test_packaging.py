@@ -86,7 +86,8 @@ def test_every_requirement_has_an_exact_version(name: str) -> None:
 
 
 def test_requirements_of_the_image_cover_what_the_service_imports() -> None:
-    named = {distribution(line.partition("==")[0]) for line in requirements("requirements.txt")}
+    lines = requirements("requirements.txt") + requirements("requirements-otel.txt")
+    named = {distribution(line.partition("==")[0]) for line in lines}
     brought_by = packages_distributions()
     missing = {
         module
