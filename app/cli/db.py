@@ -63,7 +63,7 @@ def backup(file: Path, as_json: bool) -> None:
     """
     started = monotonic()
     with whole_file(file) as output, _table_by_table("Backing up", backups.table_sizes(), as_json) as advance:
-        backups.back_up(output, advance)
+        backups.back_up(Path(output.name), advance)
     size, seconds = file.stat().st_size, round(monotonic() - started, 1)
     document = {"file": str(file), "bytes": size, "seconds": seconds}
     answer(document, as_json, f"Wrote {size:,} bytes to {file} in {seconds} s.")

@@ -20,7 +20,8 @@ def whole_file(file: Path) -> Iterator[IO[bytes]]:
         raise click.ClickException(f"There is no folder {file.parent} to write {file.name} to. Make it first.")
     handle, aside = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".unfinished", dir=file.parent)
     try:
-        with open(handle, "wb") as output:
+        os.close(handle)
+        with open(aside, "wb") as output:
             yield output
             output.flush()
             os.fsync(output.fileno())

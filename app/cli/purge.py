@@ -18,7 +18,7 @@ class Age(click.ParamType[timedelta]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """The age; fails with a sentence for what is none."""
-        written = re.fullmatch(r"([1-9]\d{0,5})([hdw])", value)
+        written = re.fullmatch(r"([1-9]\d{0,4})([hdw])", value)
         if not written:
             self.fail(f"{value!r} is no age. Write hours, days or weeks: 12h, 180d or 26w.", param, ctx)
         return timedelta(hours=int(written[1]) * HOURS[written[2]])

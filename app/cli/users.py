@@ -1,7 +1,8 @@
 """`flask users`: a person with everything that is theirs, taken out, put back and erased."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 from uuid import UUID
@@ -12,7 +13,7 @@ from flask.cli import AppGroup
 from app.cli.common import answer, by_table, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
 from app.database import atomic
-from app.repositories import people
+from app.repositories import importing, people
 
 PURPOSE = "Export, import or erase a person with everything that is theirs."
 
@@ -33,8 +34,7 @@ def export_user(id: UUID, output: Path | None, as_json: bool) -> None:
     if as_json and not output:
         raise click.UsageError("The standard output takes the export itself; --json needs --output FILE.")
     counts = people.count_person(id)
-    to = whole_file(output) if output else nullcontext(click.get_binary_stream("stdout"))
-    with to as target, progress("Exporting", sum(counts.values()), as_json) as advance:
+    with _target(output) as target, progress("Exporting", sum(counts.values()), as_json) as advance:
         lines = _write(people.export_person(id), target, advance)
     if output:
         document = {"id": id, "file": str(output), "lines": lines, "bytes": output.stat().st_size}
@@ -55,7 +55,7 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     size = Path(file.name).stat().st_size if file.seekable() else 0
     try:
         with progress("Importing", size, as_json) as advance, atomic():
-            counts = people.import_person(_advancing(file, advance))
+            counts = importing.import_person(_advancing(file, advance))
             if dry_run:
                 raise Undone
     except Undone:
@@ -72,6 +72,12 @@ def erase_user(id: UUID, dry_run: bool, as_json: bool) -> None:
     """Delete the user ID and everything that is theirs, for good, in one transaction."""
     counts = people.count_person(id) if dry_run else people.erase_person(id)
     _tell("Would erase" if dry_run else "Erased", counts, dry_run, as_json)
+
+
+def _target(output: Path | None) -> AbstractContextManager[IO[bytes]]:
+    if output:
+        return whole_file(output)
+    return nullcontext(sys.stdout.buffer)
 
 
 def _write(pieces: Iterator[bytes], target: IO[bytes], advance: Callable[[int], None]) -> int:

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from psycopg2.extensions import make_dsn, parse_dsn
 
@@ -23,21 +22,26 @@ TABLE_BEGINS = re.compile(r'(?:dumping contents of|processing data for) table "[
 # Extensions bring tables and functions of their own, which nobody lost who restores over them.
 CONTENTS = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1
 """
-SIZES = "SELECT relname, pg_table_size(relid) FROM pg_stat_user_tables"
+# As of the last VACUUM or ANALYZE. To measure anew would wait for whoever has a table locked.
+PAGES = (
+    "SELECT relname, greatest(relpages, 1) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+)
 
 
 def table_sizes() -> dict[str, int]:
-    """The bytes that each table takes up."""
-    return dict(database.read(SIZES))
+    """About how large each table is, in pages."""
+    return dict(database.read(PAGES))
 
 
-def back_up(output: IO[bytes], advance: Callable[[str], None]) -> None:
-    """Write the database, as of one moment, to a file. `advance` gets each table's name when its rows begin."""
-    _run([_program("pg_dump"), "--format=custom", "--verbose", "--no-password", *_target()], advance, output)
+def back_up(file: Path, advance: Callable[[str], None]) -> None:
+    """Write the database, as of one moment, to the file. `advance` gets each table's name when its rows begin."""
+    # To its own output it would write at the end what belongs to the beginning: where each table's rows are.
+    arguments = ["--format=custom", f"--file={file}", "--verbose", "--no-password", *_target()]
+    _run([_program("pg_dump"), *arguments], advance)
 
 
 def tables_in(file: Path) -> list[str]:
@@ -120,12 +124,11 @@ def _environment() -> dict[str, str]:
     return os.environ | {"LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})
 
 
-def _run(command: Sequence[str], advance: Callable[[str], None], output: IO[bytes] | None = None) -> None:
+def _run(command: Sequence[str], advance: Callable[[str], None]) -> None:
     """Run one of the programs to its end, giving each table's name to `advance`; raises Invalid with what it said."""
     last = ""
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, env=_environment()
-    ) as process:
+    null, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(command, stdin=null, stdout=null, stderr=pipe, text=True, env=_environment()) as process:
         try:
             for line in process.stderr or ():
                 begins = TABLE_BEGINS.search(line)
