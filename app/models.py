@@ -275,6 +275,7 @@ class NotificationLogEntry(Row):
         indexes = (
             index("notification_log", "external_id_key", "external_id", unique=True),
             index("notification_log", "by_sending", "sent_at, id"),
+            index("notification_log", "by_age", "created_at, id"),
             index("notification_log", "by_task", "task_id"),
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from app.api.auth import CALLER
+from app.telemetry.requests import CALLER
 from app.database import atomic
 from app.errors import InProgress, Invalid, KeyReused
 from app.repositories import idempotency
