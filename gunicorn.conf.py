@@ -47,13 +47,18 @@ WELCOME = f"""
 
 def on_starting(arbiter):
     """Before the first worker: the embedded database runs and has the newest schema."""
+    if settings.rate_limit and not settings.rate_limit_storage:
+        arbiter.log.warning(
+            "RATE_LIMIT=%s is counted by each of the %s workers for itself. Set RATE_LIMIT_STORAGE to a Redis, "
+            "in which they count together.", settings.rate_limit, settings.web_concurrency,
+        )  # fmt: skip
     if not server:
         return
     # Not gunicorn's own on_exit: it is left out when the port turns out to be taken.
     atexit.register(stop_database, owner=os.getpid())
     try:
         server.start()
-        with open_database(settings):
+        with open_database(settings.for_maintenance):
             migrations.upgrade()
     except (EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")

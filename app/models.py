@@ -5,6 +5,7 @@ from typing import Any
 import peewee
 from peewee import (
     SQL,
+    BlobField,
     BooleanField,
     Check,
     DeferredForeignKey,
@@ -267,4 +268,26 @@ class NotificationLogEntry(Row):
             index("notification_log", "external_id_key", "external_id", unique=True),
             index("notification_log", "newest", "sent_at DESC NULLS LAST, id DESC"),
             index("notification_log", "by_task", "task_id"),
+        )
+
+
+class ApiKey(Model):
+    """A caller's key: of the key itself only SHA-256. No entity of the API; `flask keys` writes it."""
+
+    id = UUIDField(primary_key=True)
+    name = TextField(constraints=[length("name", 1, 100)])
+    digest = BlobField(constraints=[Check("octet_length(digest) = 32")])
+    scopes = ArrayField(TextField, index=False, constraints=[Check("cardinality(scopes) >= 1")])
+    created_at = DateTimeTZField(constraints=[default("now()")])
+    expires_at = DateTimeTZField(null=True)
+    replaced_at = DateTimeTZField(null=True)
+    revoked_at = DateTimeTZField(null=True)
+    last_used_at = DateTimeTZField(null=True)
+
+    class Meta:
+        database = database
+        table_name = "api_keys"
+        indexes = (
+            index("api_keys", "digest_key", "digest", unique=True),
+            index("api_keys", "name_key", "name", unique=True, where="replaced_at IS NULL AND revoked_at IS NULL"),
         )

@@ -72,7 +72,7 @@ class Blueprint(flask_smorest.Blueprint):
         """The statuses with which an operation of this form can fail."""
         statuses = [422, 500]
         if self.needs_key:
-            statuses += [401, 503]
+            statuses += [401, 403, 429, 503, 504]
         if "json" in _locations(documentation):
             statuses += [400, 413, 415]
         if "PATCH" in methods or 201 in documentation["success_status_codes"]:

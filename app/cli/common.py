@@ -21,7 +21,7 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with open_database(current_app.config["SETTINGS"]):
+            with open_database(current_app.config["SETTINGS"].for_maintenance):
                 return command(*args, **kwargs)
         except click.ClickException:
             raise

@@ -22,6 +22,7 @@ MODELS = (
     models.Message,
     models.Pattern,
     models.NotificationLogEntry,
+    models.ApiKey,
 )
 
 # Columns, constraints and indexes, each as PostgreSQL itself writes them.
@@ -50,7 +51,7 @@ def schema(url: str) -> list[tuple]:
 
 def up_and_down(url: str, *commands: str) -> None:
     for command in commands:
-        done = flask("db", command, DATABASE_URL=url)
+        done = flask("db", *command.split(), DATABASE_URL=url)
         assert done.returncode == 0, done.stderr
 
 
@@ -72,7 +73,7 @@ def test_the_migrations_make_exactly_the_schema_of_the_models(empty: str, settin
 def test_up_down_and_up_again_gives_the_same(empty: str):
     up_and_down(empty, "upgrade")
     first = schema(empty)
-    up_and_down(empty, "downgrade")
+    up_and_down(empty, "downgrade 0001_initial")
     assert schema(empty) == []
     up_and_down(empty, "upgrade", "upgrade")
     assert schema(empty) == first != []
@@ -109,12 +110,12 @@ def test_a_revision_gets_the_next_number_and_needs_no_database(tmp_path: Path):
     shutil.copy(PROJECT / "wsgi.py", tmp_path)
     done = flask("db", "revision", "add karma", folder=tmp_path, DATABASE_URL="postgresql://127.0.0.1:1/x")
     assert done.returncode == 0, done.stderr
-    file = tmp_path / "migrations" / f"{len(migrations.names()) + 1:04}_add_karma.py"
+    file = tmp_path / "migrations" / f"{int(migrations.names()[-1][:4]) + 1:04}_add_karma.py"
     assert str(file) in done.stdout
     assert "def up(migrator, db):" in file.read_text()
 
 
-@pytest.mark.parametrize("table", [model._meta.table_name for model in MODELS])
+@pytest.mark.parametrize("table", [model._meta.table_name for model in MODELS if issubclass(model, models.Row)])
 def test_every_change_of_a_row_counts_in_its_version(app, table: str):
     triggers = database.read(
         "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", (table,)
