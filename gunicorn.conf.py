@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import socket
 import sys
 
 from app.config import SettingError, load_settings
@@ -65,7 +66,11 @@ def on_starting(arbiter):
 
 
 def when_ready(arbiter):
-    """Tell where things are, when requests can be served."""
+    """Tell where things are, when requests can be served; and let clients go who take no more of an answer."""
+    patience = settings.database_idle_transaction_timeout
+    for listener in arbiter.LISTENERS if patience and hasattr(socket, "TCP_USER_TIMEOUT") else ():
+        # Their thread and its database connection would otherwise wait as long as they like.
+        listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience * 1000)
     if server:
         print(WELCOME, flush=True)
 

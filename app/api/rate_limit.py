@@ -1,10 +1,11 @@
-"""How many requests a caller may make: counted before the key or the database is looked at. Loaded only with RATE_LIMIT.
+"""How many requests a caller may make, counted before the database is asked anything. Loaded only with RATE_LIMIT.
 
 A key that this worker has seen is counted by itself; whoever brings none, or one not seen yet, by the address.
 """
 
 import math
 import time
+from typing import Any
 
 from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter
@@ -53,7 +54,7 @@ def _limiter(settings: Settings) -> Limiter:
     return limiter
 
 
-def _redis_options() -> dict[str, object]:
+def _redis_options() -> dict[str, Any]:
     return {
         "socket_connect_timeout": REDIS_ANSWERS_WITHIN_SECONDS,
         "socket_timeout": REDIS_ANSWERS_WITHIN_SECONDS,
