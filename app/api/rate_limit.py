@@ -47,6 +47,8 @@ def _limiter(settings: Settings) -> Limiter:
         storage_uri=settings.rate_limit_storage or "memory://",
         storage_options=_redis_options() if settings.rate_limit_storage else {},
         in_memory_fallback_enabled=True,
+        # Of several requests that find the Redis gone at once, the library falls back for one and raises in the others.
+        swallow_errors=True,
         key_prefix="flux",
     )
     # It would keep the library's warnings, that Redis cannot be reached for one, from the log.

@@ -31,7 +31,7 @@ class Duration(click.ParamType[timedelta]):
         """The timedelta."""
         if isinstance(value, timedelta):
             return value
-        parts = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
+        parts = re.fullmatch(r"([0-9]{1,5})([smhdw])", value)
         length = timedelta(**{UNITS[parts[2]]: int(parts[1])}) if parts else None
         if length is None or length > LONGEST:
             self.fail(f"{value} is no length of time up to 100 years. Write 45s, 30m, 24h, 90d or 4w.", param, ctx)

@@ -38,7 +38,8 @@ WITH k AS (
 REPLACE = """
 UPDATE api_keys SET replaced_at = now(), expires_at = least(expires_at, now() + %s)
     WHERE name = %s AND replaced_at IS NULL AND revoked_at IS NULL
-    RETURNING scopes, expires_at, (SELECT k.expires_at FROM api_keys k WHERE k.id = api_keys.id) - created_at
+    RETURNING scopes, to_json(expires_at) #>> '{}',
+        (SELECT k.expires_at FROM api_keys k WHERE k.id = api_keys.id) - created_at
 """
 REVOKE = "UPDATE api_keys SET revoked_at = now() WHERE name = %s AND revoked_at IS NULL"
 
@@ -88,7 +89,7 @@ def rotate(name: str, digest: bytes, overlap: timedelta) -> tuple[Row, str]:
     if not replaced:
         _missing(name)
     [(scopes, old_ends_at, lasts)] = replaced
-    return _insert(name, digest, scopes, lasts), old_ends_at.isoformat()
+    return _insert(name, digest, scopes, lasts), old_ends_at
 
 
 @atomic()
