@@ -44,28 +44,24 @@ class Doorkeeper:
 
     def admit(self, key: str) -> Caller:
         """Who holds this key. Raises Unauthorized, and Unavailable when the database would have to be asked."""
-        name = self._listed(key)
+        given = digest(key)
+        name = self._listed(given)
         if name is not None:
             return Caller(name, frozenset((ADMIN,)))
-        if not has_the_form_of_a_key(key):
-            raise Unauthorized("The key is not known. Check it for typing errors, or ask for a new one.")
-        if is_mistyped(key):
-            raise Unauthorized("The key is mistyped or cut short, as its checksum tells. Copy it anew.")
-        found = self._known.find(digest(key))
+        if not self._known.has_seen(given):
+            _refuse_what_we_never_made(key)
+        found = self._known.find(given)
         if found is None:
             raise Unauthorized("The key is not known, has ended or was revoked. Ask for a new one.")
         return Caller(found.name, found.scopes)
 
     def recognize(self, key: str) -> str | None:
         """What tells this key from others, when it is known without asking the database."""
-        name = self._listed(key)
-        if name is not None:
-            return name
-        return digest(key).hex() if self._known.has_seen(digest(key)) else None
-
-    def _listed(self, key: str) -> str | None:
-        """The name that SERVICE_API_KEYS gives the key."""
         given = digest(key)
+        return self._listed(given) or (given.hex() if self._known.has_seen(given) else None)
+
+    def _listed(self, given: bytes) -> str | None:
+        """The name that SERVICE_API_KEYS gives the key with this SHA-256."""
         # Every key is compared, whether one matched already or not, so that the time tells nothing.
         matching = [name for name, known in self._digests.items() if compare_digest(known, given)]
         return matching[0] if matching else None
@@ -139,6 +135,14 @@ def _scope_of_operation() -> str:
         return declared
     entity = (request.blueprint or "").replace("_", "-")
     return scope_of(entity, request.method) if entity in ENTITIES else ADMIN
+
+
+def _refuse_what_we_never_made(key: str) -> None:
+    """Raise Unauthorized for what cannot be a key of ours, so that the database is not asked about it."""
+    if not has_the_form_of_a_key(key):
+        raise Unauthorized("The key is not known. Check it for typing errors, or ask for a new one.")
+    if is_mistyped(key):
+        raise Unauthorized("The key is mistyped or cut short, as its checksum tells. Copy it anew.")
 
 
 def _bearer_token() -> str:
