@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import socket
 import sys
 
 from app.config import SettingError, load_settings
@@ -51,20 +52,29 @@ WELCOME = f"""
 
 def on_starting(arbiter):
     """Before the first worker: /metrics has its port; the embedded database runs and has the newest schema."""
+    if settings.rate_limit and not settings.rate_limit_storage:
+        arbiter.log.warning(
+            "RATE_LIMIT=%s is counted by each of the %s workers for itself. Set RATE_LIMIT_STORAGE to a Redis, "
+            "in which they count together.", settings.rate_limit, settings.web_concurrency,
+        )  # fmt: skip
     # Not gunicorn's own on_exit: it is left out when the port turns out to be taken.
     atexit.register(clean_up, owner=os.getpid())
     try:
         exporter.open(settings)
         if server:
             server.start()
-            with open_database(settings):
+            with open_database(settings.for_maintenance):
                 migrations.upgrade()
     except (SettingError, EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")
 
 
 def when_ready(arbiter):
-    """Tell where things are, when requests can be served."""
+    """Tell where things are, when requests can be served; and let clients go who take no more of an answer."""
+    patience = settings.database_idle_transaction_timeout
+    for listener in arbiter.LISTENERS if patience and hasattr(socket, "TCP_USER_TIMEOUT") else ():
+        # Their thread and its database connection would otherwise wait as long as they like.
+        listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience * 1000)
     if server:
         print(WELCOME, flush=True)
 

@@ -4,9 +4,9 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg2
 from dotenv import dotenv_values
@@ -40,6 +40,27 @@ def read_positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ValueError("it must be a whole number from 1")
     return int(text)
+
+
+def read_seconds(text: str) -> int:
+    """A whole number of seconds; 0 stands for no end."""
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("it must be a whole number of seconds, or 0 for no limit")
+    return int(text)
+
+
+def read_rate(text: str) -> str:
+    """How many requests in what time, as in 600/minute."""
+    if not re.fullmatch(r"[1-9][0-9]*/(second|minute|hour|day)", text):
+        raise ValueError("it must be a number per second, minute, hour or day, such as 600/minute")
+    return text
+
+
+def read_redis_url(text: str) -> str:
+    """The URL of a Redis."""
+    if not text.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("it must start with redis://, rediss:// or redis+unix://")
+    return text
 
 
 def read_port(text: str) -> int:
@@ -112,7 +133,7 @@ def show_optional(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def show_database_url(url: str) -> str:
+def show_url(url: str) -> str:
     """The URL with its password masked, wherever in it that stands."""
     server, _, query = url.partition("?")
     server = re.sub(r"(//[^:/@]*):.*@", rf"\1:{MASK}@", server)
@@ -137,11 +158,12 @@ def setting(default: Any, read: Callable[[str], Any], help: str, show: Callable[
 class Settings:
     """The settings in force. Each is read from the environment variable of its name in capitals, or from `.env`."""
 
-    database_url: str = setting(
-        "", read_database_url, "The PostgreSQL to use; empty: the embedded one.", show_database_url
-    )
+    database_url: str = setting("", read_database_url, "The PostgreSQL to use; empty: the embedded one.", show_url)
     service_api_keys: Mapping[str, str] = setting(
         dict, read_keys, "Accepted keys: a JSON list, or a JSON object of name to key.", show_keys
+    )
+    database_keys: bool = setting(
+        False, read_flag, "Ask for keys although SERVICE_API_KEYS is empty: those that `flask keys` makes."
     )
     auth_disabled: bool = setting(
         False, read_flag, "Serve without keys although DATABASE_URL or HOST opens the service."
@@ -165,6 +187,21 @@ class Settings:
     idempotency_hours: int = setting(
         24, read_positive, "Hours for which the answer to a request with an Idempotency-Key is kept."
     )
+    database_statement_timeout: int = setting(
+        30, read_seconds, "Seconds that one statement of a request may take before it gets 504; 0: no limit."
+    )
+    database_lock_timeout: int = setting(
+        10, read_seconds, "Seconds a statement waits for rows that others hold locked before it gets 503; 0: no limit."
+    )
+    database_idle_transaction_timeout: int = setting(
+        60, read_seconds, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
+    )
+    rate_limit: str = setting(
+        "", read_rate, "Requests that one caller may make, such as 600/minute; empty: any number."
+    )
+    rate_limit_storage: str = setting(
+        "", read_redis_url, "The Redis in which all workers count together; empty: each counts by itself.", show_url
+    )
     embedded_data_dir: Path = setting(
         PROJECT / ".data" / "postgres", read_path, "Where the embedded database keeps its data."
     )
@@ -183,7 +220,17 @@ class Settings:
     @property
     def open(self) -> bool:
         """Whether requests need no key."""
-        return self.auth_disabled or (self.embedded and not self.service_api_keys)
+        return self.auth_disabled or (self.embedded and not self.has_keys)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys are listed in the settings, or may be in the database."""
+        return bool(self.service_api_keys) or self.database_keys
+
+    @property
+    def for_maintenance(self) -> Self:
+        """The same for work that may take its time, a migration for one: statements have no end."""
+        return replace(self, database_statement_timeout=0, database_lock_timeout=0, database_idle_transaction_timeout=0)
 
     @property
     def binds_to_loopback(self) -> bool:
@@ -192,18 +239,18 @@ class Settings:
 
     def refuse_to_be_open_by_accident(self) -> None:
         """Raise SettingError when starting would serve without keys to whom nobody meant to."""
-        if self.service_api_keys or self.auth_disabled:
+        if self.has_keys or self.auth_disabled:
             return
         if not self.embedded:
             raise SettingError(
                 "DATABASE_URL is set but SERVICE_API_KEYS is not, so the service would need a key and have none. "
                 'Set SERVICE_API_KEYS to a JSON object such as {"planner": "<a long random text>"}, '
-                "or AUTH_DISABLED=true to serve without keys."
+                "or DATABASE_KEYS=true to take the keys of `flask keys`, or AUTH_DISABLED=true to serve without keys."
             )
         if not self.binds_to_loopback:
             raise SettingError(
                 f"HOST={self.host} would open the service to other machines without keys. "
-                "Set SERVICE_API_KEYS, or AUTH_DISABLED=true, or leave HOST at 127.0.0.1."
+                "Set SERVICE_API_KEYS, or DATABASE_KEYS=true, or AUTH_DISABLED=true, or leave HOST at 127.0.0.1."
             )
 
 

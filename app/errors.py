@@ -107,5 +107,9 @@ class Busy(Unavailable):
     retry_after = 1
 
 
+class TimedOut(Unavailable):
+    """The database needed longer for one statement than it may; what the request did was undone."""
+
+
 class Contended(Busy):
     """A deadlock or a serialization failure: the whole transaction may be repeated at once."""

@@ -314,3 +314,25 @@ class IdempotencyKey(Model):
         table_name = "idempotency_keys"
         primary_key = CompositeKey("caller", "key")
         indexes = (index("idempotency_keys", "by_expiry", "expires_at"),)
+
+
+class ApiKey(Model):
+    """A caller's key: of the key itself only SHA-256. No entity of the API; `flask keys` writes it."""
+
+    id = UUIDField(primary_key=True)
+    name = TextField(constraints=[length("name", 1, 100)])
+    digest = BlobField(constraints=[Check("octet_length(digest) = 32")])
+    scopes = ArrayField(TextField, index=False, constraints=[Check("cardinality(scopes) >= 1")])
+    created_at = DateTimeTZField(constraints=[default("now()")])
+    expires_at = DateTimeTZField(null=True)
+    replaced_at = DateTimeTZField(null=True)
+    revoked_at = DateTimeTZField(null=True)
+    last_used_at = DateTimeTZField(null=True)
+
+    class Meta:
+        database = database
+        table_name = "api_keys"
+        indexes = (
+            index("api_keys", "digest_key", "digest", unique=True),
+            index("api_keys", "name_key", "name", unique=True, where="replaced_at IS NULL AND revoked_at IS NULL"),
+        )

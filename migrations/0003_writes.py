@@ -1,4 +1,4 @@
-"""What careful writes need: the dispatch log, stored answers for repeats, and functions that change objects in place."""
+"""What careful writes need: the dispatch log, stored answers for repeats, functions that change objects in place."""
 
 DISPATCH_LOG = """
 CREATE TABLE dispatch_log (

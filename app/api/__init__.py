@@ -41,5 +41,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     problems.init_app(app)
+    if settings.rate_limit:
+        # Here, so that a service without a limit does not load what counts.
+        from app.api import rate_limit
+
+        rate_limit.init_app(app, settings)
     auth.init_app(app, settings)
     documentation.init_app(app, BLUEPRINTS, PREFIX)

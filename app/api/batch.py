@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import orjson
 from flask import Response, current_app, g, request
 
-from app.api.auth import PROTECTED
+from app.api.auth import CHECKS_ITSELF, PROTECTED, require_scope, required_scope, scope_of_operation
 from app.api.blueprint import JSON, Blueprint
 from app.api.references import MISSING, Answers
 from app.api.transaction import WITHIN_BATCH, transaction
@@ -26,6 +26,7 @@ blueprint = Blueprint("batch", "Several operations in one transaction.", "/batch
 
 
 @blueprint.route("", methods=["POST"])
+@required_scope(CHECKS_ITSELF)
 @blueprint.doc(operationId="run_batch")
 @blueprint.arguments(BatchSchema, example=BatchSchema.example)
 @blueprint.response(200, BatchAnswerSchema, example=BatchAnswerSchema.example)
@@ -77,6 +78,7 @@ def _dispatch(environment: dict[str, Any]) -> Response:
         if request.routing_exception is not None:
             raise request.routing_exception
         assert request.endpoint
+        require_scope(scope_of_operation())
         if request.endpoint in NOT_IN_A_BATCH:
             raise Invalid(f"{request.path} cannot stand in a batch.")
         response: Response = app.view_functions[request.endpoint](**(request.view_args or {}))

@@ -1,6 +1,6 @@
 """flask-smorest's Blueprint, made strict: bodies and queries go straight to our schemas, what is unknown is refused."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -9,11 +9,13 @@ from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map
 
+from app.api.auth import require_scope
 from app.api.parameters import references
 from app.api.problems import InvalidPath, UnsupportedMediaType
 from app.query.reading import QueryReader
 from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_many, load_query, parse_json
 from app.schemas.fields import UUID_FORM
+from app.scopes import scope_of
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
@@ -73,7 +75,10 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
-                return view(reader.read_text(request.query_string.decode(errors="replace")), *args, **path)
+                query = reader.read_text(request.query_string.decode(errors="replace"))
+                if query.others:
+                    _require_reading(query.others)
+                return view(query, *args, **path)
 
             documentation = with_query.__dict__.setdefault("_apidoc", {})
             documentation.setdefault("manual_doc", {}).setdefault("parameters", []).extend(references(reader))
@@ -103,7 +108,7 @@ class Blueprint(flask_smorest.Blueprint):
         """The statuses with which an operation of this form can fail."""
         statuses = [422, 500]
         if self.needs_key:
-            statuses += [401, 503]
+            statuses += [401, 403, 429, 503, 504]
         if "json" in _locations(documentation):
             statuses += [400, 413, 415]
         if "GET" not in methods:
@@ -144,6 +149,12 @@ class RowId(BaseConverter):
 def merges_objects() -> bool:
     """Whether the body is a merge patch (RFC 7396), so that objects are merged and not replaced."""
     return request.mimetype == MERGE_PATCH
+
+
+def _require_reading(tables: Iterable[str]) -> None:
+    """Raise Forbidden unless the caller may read these tables too, into which the query looks."""
+    for table in tables:
+        require_scope(scope_of(table.replace("_", "-"), "GET"))
 
 
 def problem_response_name(status: int) -> str:

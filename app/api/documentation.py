@@ -41,9 +41,19 @@ Every error is `application/problem+json` (RFC 9457). `type` tells the kind:
 |---|---|---|
 """
 
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}
+}
+RATE_LIMIT: dict[str, Any] = {
+    "RateLimit": {"description": 'What is left, as in `"requests";r=0;t=12`.', "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": 'The limit, as in `"requests";q=600;w=60`.', "schema": {"type": "string"}},
+}
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}, "required": True}},
-    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}},
+    403: {"WWW-Authenticate": {"description": "The scope.", "schema": {"type": "string"}, "required": True}},
+    429: RETRY_AFTER | RATE_LIMIT,
+    503: RETRY_AFTER,
+    504: RETRY_AFTER,
 }
 
 
@@ -108,7 +118,7 @@ def _spec_options() -> dict[str, object]:
                     "type": "apiKey",
                     "in": "header",
                     "name": "X-Flux-Service-Key",
-                    "description": "A key that SERVICE_API_KEYS holds. Not needed where the service runs without keys.",
+                    "description": "A key of `flask keys create` or SERVICE_API_KEYS, with a scope for what is done.",
                 },
                 "BearerKey": {"type": "http", "scheme": "bearer", "description": "The same key; either one will do."},
             }

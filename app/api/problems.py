@@ -43,6 +43,9 @@ BAD_REQUEST = Kind("bad-request", 400, "The request is malformed", "It breaks th
 UNAUTHORIZED = Kind(
     "unauthorized", 401, "A key is needed", "Send a known key as X-Flux-Service-Key or as Authorization: Bearer."
 )
+FORBIDDEN = Kind(
+    "forbidden", 403, "The key lacks a scope", "The detail names the scope; use a key that has it, or have one made."
+)
 NOT_FOUND = Kind("not-found", 404, "There is no such row", "The id is of no row, or the row has been deleted.")
 NO_SUCH_PATH = Kind("no-such-path", 404, "There is no such path", "Look the path up in /openapi.json.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The path has no such method", "Use one that Allow names.")
@@ -86,6 +89,13 @@ KEY_REUSED = Kind(
 UNRESOLVED_REFERENCE = Kind(
     "reference-not-resolved", 422, "A reference leads nowhere", "Nothing of the batch was done; correct the reference."
 )
+RATE_LIMITED = Kind(
+    "rate-limited",
+    429,
+    "Too many requests",
+    "Wait as many seconds as Retry-After says; RateLimit tells what is left.",
+    True,
+)
 UNFORESEEN = Kind(
     "unforeseen", 500, "Something went wrong here", "Not the caller's fault; report the request_id. Retrying may help."
 )
@@ -97,12 +107,20 @@ UNAVAILABLE = Kind(
     True,
 )
 BUSY = Kind("busy", 503, "The service is too busy", "Try again after as many seconds as Retry-After says.", True)
+TIMED_OUT = Kind(
+    "timed-out",
+    504,
+    "The database took too long",
+    "Nothing was changed. Ask for less, or try again after Retry-After.",
+    True,
+)
 OTHER = Kind("http", 0, "The request failed", "Any other HTTP error; its status and detail say which.")
 
 KINDS = (
-    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, VALUE_TAKEN, MISSING_REFERENCE,
-    TOO_MANY_AFFECTED, NOT_A_NUMBER, IN_PROGRESS, STALE_VERSION, CONDITION_FAILED, EXPECTATION_UNMET, TOO_LARGE,
-    UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, KEY_REUSED, UNRESOLVED_REFERENCE, UNFORESEEN, UNAVAILABLE, BUSY, OTHER,
+    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, VALUE_TAKEN,
+    MISSING_REFERENCE, TOO_MANY_AFFECTED, NOT_A_NUMBER, IN_PROGRESS, STALE_VERSION, CONDITION_FAILED,
+    EXPECTATION_UNMET, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, KEY_REUSED, UNRESOLVED_REFERENCE,
+    RATE_LIMITED, UNFORESEEN, UNAVAILABLE, BUSY, TIMED_OUT, OTHER,
 )  # fmt: skip
 
 KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
@@ -121,6 +139,7 @@ KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
     errors.UnresolvedReference: UNRESOLVED_REFERENCE,
     errors.Unavailable: UNAVAILABLE,
     errors.Busy: BUSY,
+    errors.TimedOut: TIMED_OUT,
 }
 
 
@@ -128,6 +147,16 @@ class Unauthorized(HTTPException):
     """The request carries no key, or one that nobody holds."""
 
     code = 401
+
+
+class Forbidden(HTTPException):
+    """The caller's key has no scope for this; `scope` is the one that would do."""
+
+    code = 403
+
+    def __init__(self, description: str, scope: str) -> None:
+        super().__init__(description)
+        self.scope = scope
 
 
 class UnsupportedMediaType(HTTPException):
@@ -230,6 +259,10 @@ def _of_http_error(error: HTTPException) -> Response:
     response = _response(kind, detail, status=error.code)
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="flux-dao"'
+    if isinstance(error, Forbidden):
+        # RFC 6750, section 3.1.
+        challenge = f'Bearer realm="flux-dao", error="insufficient_scope", scope="{error.scope}"'
+        response.headers["WWW-Authenticate"] = challenge
     return response
 
 

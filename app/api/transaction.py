@@ -8,11 +8,11 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from app.telemetry.requests import CALLER
 from app.database import atomic
 from app.errors import InProgress, Invalid, KeyReused
 from app.repositories import idempotency
 from app.repositories.idempotency import StoredAnswer
+from app.telemetry.requests import CALLER
 
 KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255

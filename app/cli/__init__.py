@@ -6,6 +6,7 @@ from app.cli.db import db
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.idempotency import idempotency
+from app.cli.keys import keys
 from app.cli.purge import purge
 from app.cli.settings import settings_command
 from app.cli.users import users
@@ -15,5 +16,5 @@ from app.config import Settings
 def init_app(app: Flask, settings: Settings) -> None:
     """Add the commands to `flask`."""
     app.config["SETTINGS"] = settings
-    for command in (db, demo, doctor, idempotency, purge, settings_command, users):
+    for command in (db, demo, doctor, idempotency, keys, purge, settings_command, users):
         app.cli.add_command(command)

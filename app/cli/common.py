@@ -31,7 +31,7 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with _stopping_in_order(), open_database(current_app.config["SETTINGS"]):
+            with _stopping_in_order(), open_database(current_app.config["SETTINGS"].for_maintenance):
                 return command(*args, **kwargs)
         except click.ClickException:
             raise

@@ -14,6 +14,7 @@ from psycopg2 import extensions
 
 from app.config import Settings
 from app.database.failures import connection_is_lost, failing_in_our_words
+from app.database.limits import TimeLimits, refuses_startup_options
 from app.database.literals import register
 from app.errors import Busy, Unavailable
 from app.telemetry.meters import meter
@@ -24,6 +25,8 @@ os.environ["PGTZ"] = "UTC"
 
 JSON_OID = 114
 PROBE_AFTER_IDLE_SECONDS = 30
+# A network that fell silent is noticed within half a minute; by the system's own default it would take hours.
+NOTICE_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 
 
 register()
@@ -58,13 +61,18 @@ class Database(peewee.PostgresqlDatabase):
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
         pool = (settings.database_pool_size, settings.database_pool_wait, settings.database_connect_timeout)
-        if (url, pool) == self._configuration:
+        limits = TimeLimits.of(settings)
+        if (url, pool, limits) == self._configuration:
             return
         self.release()
         self.close_idle()
         size, self._pool_wait, self._connect_timeout = pool
         self._slots = threading.Semaphore(size)
-        self._configuration = (url, pool)
+        self._limits = limits
+        # How sessions learn of the limits; None until the first connection has shown what the server or pooler takes.
+        self._limits_last: bool | None = None
+        self._set_limits = ""
+        self._configuration = (url, pool, limits)
         self.init(url)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
@@ -81,6 +89,12 @@ class Database(peewee.PostgresqlDatabase):
         """How many rows one INSERT, UPDATE or DELETE changed."""
         with failing_in_our_words:
             return self._send(sql, parameters).rowcount
+
+    def cursor(self, named_cursor: str | None = None) -> extensions.cursor:
+        """A cursor of the driver's, for COPY for one; a BEGIN or SAVEPOINT that waits for a statement is sent first."""
+        if self._waiting.controls:
+            self._send(self._waiting.controls.pop())
+        return super().cursor(named_cursor)
 
     def execute_sql(self, sql: str, params: Any = None) -> extensions.cursor:
         """Peewee's own way to send a statement, with the driver's errors as they are."""
@@ -143,6 +157,8 @@ class Database(peewee.PostgresqlDatabase):
         elif repeatable:
             repeatable = not self._state.transactions
         count = 1 + len(controls)
+        if self._set_limits:
+            sql = self._with_limits(sql, connection)
         try:
             cursor = _execute(connection, sql, parameters, count)
         except psycopg2.Error as error:
@@ -153,6 +169,14 @@ class Database(peewee.PostgresqlDatabase):
             cursor = _execute(self._replaced_connection(), sql, parameters, count)
         controls.clear()
         return cursor
+
+    def _with_limits(self, sql: str, connection: extensions.connection) -> str:
+        """The statement with the limits for a pooler, where it begins a transaction or stands outside of one."""
+        if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
+            return sql
+        if sql.startswith("BEGIN"):
+            return f"BEGIN;{self._set_limits}{sql.removeprefix('BEGIN').removeprefix(';')}".rstrip(";")
+        return f"{self._set_limits}{sql}"
 
     def _replaced_connection(self) -> extensions.connection:
         """A new connection in the place of a dead one."""
@@ -219,13 +243,7 @@ class Database(peewee.PostgresqlDatabase):
         return None
 
     def _open(self) -> extensions.connection:
-        connection = psycopg2.connect(
-            self.database,
-            connect_timeout=self._connect_timeout,
-            client_encoding="UTF8",
-            fallback_application_name="flux-dao",
-        )
-        connection.autocommit = True
+        connection = self._connected()
         if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
             connection.close()
             raise Unavailable(
@@ -235,6 +253,39 @@ class Database(peewee.PostgresqlDatabase):
         # Rows leave the database as JSON documents and travel on as the bytes they are.
         connection.string_types[JSON_OID] = extensions.BYTES
         return connection
+
+    def _connected(self) -> extensions.connection:
+        """A connection on which the limits hold, or will with each transaction where a pooler lets no others."""
+        if self._limits_last is not False:
+            try:
+                connection = self._dialled(options=self._limits.startup_options(self.database))
+            except psycopg2.OperationalError as error:
+                if not refuses_startup_options(error):
+                    raise
+                self._send_limits_along()
+            else:
+                if self._limits_last is None and not self._limits.are_kept(connection, self.database):
+                    self._send_limits_along()
+                else:
+                    self._limits_last = True
+                return connection
+        return self._dialled()
+
+    def _dialled(self, **options: str) -> extensions.connection:
+        connection = psycopg2.connect(
+            self.database,
+            connect_timeout=self._connect_timeout,
+            client_encoding="UTF8",
+            fallback_application_name="flux-dao",
+            **NOTICE_SILENCE,
+            **options,
+        )
+        connection.autocommit = True
+        return connection
+
+    def _send_limits_along(self) -> None:
+        self._limits_last = False
+        self._set_limits = self._limits.set_local()
 
 
 def _execute(connection: extensions.connection, sql: str, parameters: Any, count: int) -> extensions.cursor:

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from app.errors import Fault, Invalid
 from app.query import cursors
 from app.query.alternatives import Given, Malformed, parse_groups, parse_list, parse_names
-from app.query.relations import expansions_of, table_of_expansion
+from app.query.relations import REFERENCES, REVERSE, expansions_of, table_of_expansion
 from app.query.terms import GROUPS, Condition, Either, Expansion, Grouping, Place, Query, Shape, SortKey, Writing
 from app.query.values import Read, kind_of, read_flag, read_list
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
@@ -109,6 +109,7 @@ class _Reading:
         self.conditions = 0
         self.controls: dict[str, str] = {}
         self.filters: list[str] = []
+        self.others: set[str] = set()
         self.given: set[str] = set()
         for name, text in pairs:
             self._take(name, text)
@@ -141,7 +142,20 @@ class _Reading:
             self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MOST_CONDITIONS} are allowed.")]
         if self.faults:
             raise Invalid.from_faults(self.faults, self.hint)
-        return Query(tuple(self.where), sort, skip, limit, after, shape, count, print_of_list, grouping, writing)
+        self.others |= {_table_shown(self.reader.table, each.name) for each in shape.expansions}
+        return Query(
+            tuple(self.where),
+            sort,
+            skip,
+            limit,
+            after,
+            shape,
+            count,
+            print_of_list,
+            grouping,
+            writing,
+            tuple(sorted(self.others)),
+        )
 
     def _take(self, name: str, text: str) -> None:
         if name in self.given and name != "or" and not name.endswith("__contains"):
@@ -160,6 +174,10 @@ class _Reading:
     def _condition(self, name: str, given: Given) -> Condition:
         self.conditions += 1
         place, operator, or_null, read = self._parameter(name)
+        if place.reference:
+            self.others.add(REFERENCES[self.reader.table][place.reference])
+        if operator == "exists":
+            self.others.add(REVERSE[self.reader.table][place.column].table)
         if operator in ("in", "nin"):
             return Condition(place, operator, tuple(_listed(read, given)), or_null)
         if isinstance(given, list):
@@ -332,6 +350,11 @@ def _count(text: str) -> str:
     if text not in COUNTS:
         raise Unreadable(f"must be one of {', '.join(COUNTS)}.")
     return text
+
+
+def _table_shown(table: str, name: str) -> str:
+    # Counts, which show no rows, are of tasks.
+    return table_of_expansion(table, name) or "tasks"
 
 
 def _rows(text: str) -> bool:

@@ -83,7 +83,7 @@ class Writing(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Which rows, in which order, from where on, how many (None: all), and what each shows.
+    """Which rows, in which order, from where on, how many (None: all), what each shows; into which `others` it looks.
 
     `after` are the sort keys of the row before the first, the id last. `fingerprint` tells lists apart for cursors.
     """
@@ -98,3 +98,4 @@ class Query(NamedTuple):
     fingerprint: str = ""
     grouping: Grouping | None = None
     writing: Writing = Writing()
+    others: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from app.errors import Conflict, Fault, Invalid, MissingReference
 from app.query.relations import REFERENCES
 from app.query.terms import Filter, Shape
 from app.repositories import conditions, writes
-from app.repositories.keys import ID, Key, key_of
+from app.repositories.natural_keys import ID, Key, key_of
 from app.repositories.rows import Row
 
 Values = Mapping[str, Any]

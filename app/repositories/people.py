@@ -101,7 +101,8 @@ def _export() -> Statement:
 
 
 def _rows_with_type(part: Part) -> Statement:
-    typed = part.model.select(SQL(f"'{part.name}' AS type"), *columns_of(part.model)).where(part.is_of_person())
+    columns = [part.model._meta.columns[name] for name in part.columns]
+    typed = part.model.select(SQL(f"'{part.name}' AS type"), *columns).where(part.is_of_person())
     return compiled(Select((typed.alias("r"),), (fn.row_to_json(SQL("r")),)))
 
 

@@ -15,7 +15,7 @@ from app.database.embedded import EmbeddedServer
 from app.database.session import configure
 
 ENTITIES = models.Row.__subclasses__()
-MODELS = [*ENTITIES, models.IdempotencyKey]
+MODELS = [*ENTITIES, models.IdempotencyKey, models.ApiKey]
 
 # Columns, constraints and indexes, each as PostgreSQL itself writes them.
 SCHEMA = """
@@ -43,7 +43,7 @@ def schema(url: str) -> list[tuple]:
 
 def up_and_down(url: str, *commands: str) -> None:
     for command in commands:
-        done = flask("db", command, DATABASE_URL=url)
+        done = flask("db", *command.split(), DATABASE_URL=url)
         assert done.returncode == 0, done.stderr
 
 
@@ -103,7 +103,7 @@ def test_a_revision_gets_the_next_number_and_needs_no_database(tmp_path: Path):
     shutil.copy(PROJECT / "wsgi.py", tmp_path)
     done = flask("db", "revision", "add karma", folder=tmp_path, DATABASE_URL="postgresql://127.0.0.1:1/x")
     assert done.returncode == 0, done.stderr
-    file = tmp_path / "migrations" / f"{len(migrations.names()) + 1:04}_add_karma.py"
+    file = tmp_path / "migrations" / f"{int(migrations.names()[-1][:4]) + 1:04}_add_karma.py"
     assert str(file) in done.stdout
     assert "def up(migrator, db):" in file.read_text()
 
