@@ -15,6 +15,8 @@ from psycopg2.extensions import parse_dsn
 PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MASK = "********"
+# As a browser sends it (RFC 6454, section 7): in small letters, without a path, a slash or a wildcard.
+ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
 class SettingError(Exception):
@@ -78,6 +80,15 @@ def read_database_url(text: str) -> str:
     return url
 
 
+def read_origins(text: str) -> tuple[str, ...]:
+    """Origins of web pages as browsers write them, with commas between."""
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin} must be a scheme, a host and maybe a port, such as https://app.example.com")
+    return origins
+
+
 def read_keys(text: str) -> dict[str, str]:
     """Accepted keys by the name of who holds them; in a plain list they are called key-1, key-2, …"""
     try:
@@ -106,6 +117,11 @@ def show_database_url(url: str) -> str:
     server = re.sub(r"(//[^:/@]*):.*@", rf"\1:{MASK}@", server)
     query = re.sub(r"(\w*password)=[^&]*", rf"\1={MASK}", query)
     return f"{server}?{query}" if query else server
+
+
+def show_origins(origins: tuple[str, ...]) -> str:
+    """The origins as they are given."""
+    return ",".join(origins)
 
 
 def show_keys(keys: Mapping[str, str]) -> str:
@@ -144,6 +160,12 @@ class Settings:
     reload: bool = setting(False, read_flag, "Restart the workers when the code changes; for development.")
     max_body_bytes: int = setting(
         1024 * 1024, read_positive, "The largest request body, in bytes; a larger one is 413."
+    )
+    request_timeout: int = setting(
+        20, read_positive, "Seconds a client has to send a whole request, and to take each piece of an answer."
+    )
+    cors_origins: tuple[str, ...] = setting(
+        (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
     )
     database_pool_size: int = setting(10, read_positive, "The most connections that one worker opens.")
     database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection before it gets 503.")

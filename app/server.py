@@ -1,31 +1,140 @@
-"""gunicorn's threaded worker, with our problems where a request is too broken to reach the app."""
+"""gunicorn's threaded worker, made patient: its threads get whole requests, and slow clients wait in the main loop."""
 
+import contextlib
+import selectors
+import socket
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import uuid_utils
+from gunicorn import http
 from gunicorn.http import errors
 from gunicorn.workers import base
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from app.api import problems
+from app.api import headers, problems
+from app.config import Settings
+from app.errors import Unavailable
+from app.incoming import BodyTooLarge, Incoming
 
-STATUS_OF_ERROR: dict[type[Exception], HTTPStatus] = {
-    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
-    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+RECEIVED_AT_ONCE = 256 * 1024
+MOST_UNFINISHED_BYTES = 64 * 1024 * 1024
+# How long a client may go on sending when it has its last answer, so that it gets to read it (RFC 9112, section 9.6).
+LINGERS_SECONDS = 2.0
+LOOKS_EVERY_SECONDS = 0.25
+GO_AHEAD = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class TooSlow(errors.ParseException):
+    """The request was not whole when its time was over."""
+
+
+class TooMuchUnfinished(errors.ParseException):
+    """The requests that are not whole yet fill the memory that is meant for them."""
+
+
+ANSWERS: dict[type[Exception], tuple[problems.Kind, HTTPStatus]] = {
+    TooSlow: (problems.TOO_SLOW, HTTPStatus.REQUEST_TIMEOUT),
+    TooMuchUnfinished: (problems.BUSY, HTTPStatus.SERVICE_UNAVAILABLE),
+    BodyTooLarge: (problems.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    errors.LimitRequestLine: (problems.BAD_REQUEST, HTTPStatus.REQUEST_URI_TOO_LONG),
+    errors.LimitRequestHeaders: (problems.BAD_REQUEST, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    errors.ExpectationFailed: (problems.BAD_REQUEST, HTTPStatus.EXPECTATION_FAILED),
+    errors.UnsupportedTransferCoding: (problems.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED),
 }
 
 
+class Connection(TConn):
+    """A client's connection, and what it has sent of its next request. Only the main loop receives from it."""
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, settings: Settings) -> None:
+        super().__init__(cfg, sock, client, server)
+        self.seconds = settings.request_timeout
+        self.incoming = Incoming(settings.max_body_bytes)
+        self.begin()
+        # The parser finds a whole request and then the end, so that it never waits.
+        self.data_ready = True
+        self.parser = http.get_parser(cfg, (), client)
+
+    def begin(self) -> None:
+        """From now on the time runs in which the request must become whole."""
+        self.timeout = time.monotonic() + self.seconds
+
+    def receive(self) -> bool:
+        """Take what has come; False when the client is gone."""
+        try:
+            piece = self.sock.recv(RECEIVED_AT_ONCE)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.incoming.add(piece)
+        return bool(piece)
+
+    def go_ahead(self) -> None:
+        """Tell a client that waits for it to send the body (RFC 9110, section 10.1.1)."""
+        self.incoming.expects_to_continue = False
+        with contextlib.suppress(OSError):
+            self.sock.send(GO_AHEAD)
+
+    def init(self) -> None:
+        """In the thread, before each request: give the parser its bytes, and bound the time for taking the answer."""
+        self.sock.settimeout(self.seconds)
+        self.parser.unreader.unread(self.incoming.take())
+
+
 class Worker(ThreadWorker):
-    """gthread: connections are kept alive, and those that were accepted are answered before it stops."""
+    """gthread: connections are kept alive, and those that were accepted are answered before it stops.
+
+    gthread's threads wait for the bytes of a request, so that as many slow clients would keep all of them. Here a
+    connection waits in the main loop until its request is whole, and no longer than REQUEST_TIMEOUT.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Beside gthread's keepalived_conns, from which nothing has come, and pending_conns, from which too little has.
+        self.lingering_conns: deque[Connection] = deque()
+        self.next_look = 0.0
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Stop at once. ThreadWorker would shut its thread pool down in here, and wait for ever for the pool's lock
         when the signal came in the moment in which the main thread held it.
         """
         base.Worker.handle_quit(self, sig, frame)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection, and wait for its first request."""
+        try:
+            client_socket, client = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        self.nr_conns += 1
+        conn = Connection(self.cfg, client_socket, client, listener.getsockname(), self.wsgi.config["SETTINGS"])
+        self._wait(conn, self.pending_conns)
+
+    def on_client_socket_readable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
+        """Take what has come of a request; a thread gets it when it is whole."""
+        self._stop_waiting(conn, waiting)
+        if not conn.incoming.data:
+            conn.begin()
+        if conn.receive():
+            self._proceed(conn)
+        else:
+            self._drop(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """As gthread's. A client that does not take its answer in time is left."""
+        if conn.incoming.cut:
+            req.force_close()
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError:
+            self.log.warning("%s did not take its answer within %s s", conn.client, conn.seconds)
+            return False
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that breaks the rules of HTTP, or whose answer could not be made, with a problem."""
@@ -40,14 +149,113 @@ class Worker(ThreadWorker):
         except OSError:
             self.log.debug("the client of request %s has gone", request_id)
 
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """After a request: wait for the connection's next one, or end it."""
+        conn.sock.setblocking(False)
+        if fs.cancelled() or fs.exception() or not fs.result():
+            self._linger(conn)
+        elif conn.incoming.data:
+            conn.begin()
+            self._proceed(conn)
+        else:
+            conn.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else LINGERS_SECONDS)
+            self._wait(conn, self.keepalived_conns)
+
+    def murder_pending(self) -> None:
+        """End what takes too long: requests that do not become whole, and clients that stay after their last answer."""
+        now = time.monotonic()
+        if now < self.next_look:
+            return
+        self.next_look = now + LOOKS_EVERY_SECONDS
+        for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
+            self._stop_waiting(conn, self.pending_conns)
+            self._refuse(conn, TooSlow(f"it was not whole after {conn.seconds} s"))
+        for conn in [conn for conn in self.lingering_conns if conn.timeout <= now]:
+            self._stop_waiting(conn, self.lingering_conns)
+            self._drop(conn)
+        self._bound_memory()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """When stopping: wait no longer for those that have not begun a request."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            if not conn.incoming.data:
+                conn.timeout = min(conn.timeout, deadline)
+
+    def _proceed(self, conn: Connection) -> None:
+        try:
+            whole = conn.incoming.is_whole()
+        except errors.ParseException as error:
+            self._refuse(conn, error)
+            return
+        if whole:
+            self.enqueue_req(conn)
+            return
+        if conn.incoming.expects_to_continue:
+            conn.go_ahead()
+        self._wait(conn, self.pending_conns)
+
+    def _wait(self, conn: Connection, waiting: deque[Connection]) -> None:
+        """Have the main loop look after the connection, until its timeout."""
+        waiting.append(conn)
+        on_readable = self._on_lingering_readable if waiting is self.lingering_conns else self.on_client_socket_readable
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(on_readable, conn, waiting))
+
+    def _stop_waiting(self, conn: Connection, waiting: deque[Connection]) -> None:
+        waiting.remove(conn)
+        self.poller.unregister(conn.sock)
+
+    def _refuse(self, conn: Connection, error: errors.ParseException) -> None:
+        if conn.incoming.data:
+            self.handle_error(None, conn.sock, conn.client, error)
+        self._linger(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        """End our side. Were the connection closed while the client still sends, it could not read its last answer."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
+        conn.timeout = time.monotonic() + LINGERS_SECONDS
+        self._wait(conn, self.lingering_conns)
+
+    def _on_lingering_readable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
+        conn.incoming.data.clear()
+        if not conn.receive():
+            self._stop_waiting(conn, waiting)
+            self._drop(conn)
+
+    def _drop(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _bound_memory(self) -> None:
+        """Refuse the largest of the requests that are not whole while all of them together are too large."""
+        excess = sum(len(conn.incoming.data) for conn in self.pending_conns) - MOST_UNFINISHED_BYTES
+        if excess <= 0:
+            return
+        for conn in sorted(self.pending_conns, key=lambda conn: len(conn.incoming.data), reverse=True):
+            excess -= len(conn.incoming.data)
+            self._stop_waiting(conn, self.pending_conns)
+            self._refuse(conn, TooMuchUnfinished("too many requests are not whole yet"))
+            if excess <= 0:
+                break
+
 
 def _response(error: Exception, broken: bool, request_id: str) -> bytes:
-    status = STATUS_OF_ERROR.get(type(error), HTTPStatus.BAD_REQUEST if broken else HTTPStatus.INTERNAL_SERVER_ERROR)
-    kind = problems.BAD_REQUEST if broken else problems.UNFORESEEN
-    detail = f"The request cannot be read: {error}." if broken else kind.meaning
+    otherwise = (problems.BAD_REQUEST, HTTPStatus.BAD_REQUEST)
+    kind, status = ANSWERS.get(type(error), otherwise) if broken else (problems.UNFORESEEN, HTTPStatus(500))
+    detail = f"The request cannot be served: {error}." if broken else kind.meaning
     body = problems.document(kind, detail, "/", request_id, status=status)
-    head = (
-        f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: {problems.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode("ascii") + body
+    lines = [
+        ("Connection", "close"),
+        ("Content-Type", problems.CONTENT_TYPE),
+        ("Content-Length", str(len(body))),
+        ("X-Request-Id", request_id),
+        *headers.OF_ANSWERS,
+    ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        lines.append(("Retry-After", str(Unavailable.retry_after)))
+    head = f"HTTP/1.1 {status} {status.phrase}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return head.encode("ascii") + b"\r\n" + body

@@ -7,6 +7,7 @@ from app.api import (
     conversations,
     documentation,
     goals,
+    headers,
     messages,
     notification_log,
     operations,
@@ -39,3 +40,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     problems.init_app(app)
     auth.init_app(app, settings)
     documentation.init_app(app, BLUEPRINTS, PREFIX)
+    headers.init_app(app, settings)

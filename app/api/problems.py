@@ -46,6 +46,9 @@ UNAUTHORIZED = Kind(
 NOT_FOUND = Kind("not-found", 404, "There is no such row", "The id is of no row, or the row has been deleted.")
 NO_SUCH_PATH = Kind("no-such-path", 404, "There is no such path", "Look the path up in /openapi.json.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The path has no such method", "Use one that Allow names.")
+TOO_SLOW = Kind(
+    "too-slow", 408, "The request took too long to arrive", "Send it again, and all of it within the time told."
+)
 VALUE_TAKEN = Kind(
     "value-taken", 409, "A unique value is taken", "Another row has it; `errors` names the fields that must be unique."
 )
@@ -69,8 +72,8 @@ BUSY = Kind("busy", 503, "The service is too busy", "Try again after as many sec
 OTHER = Kind("http", 0, "The request failed", "Any other HTTP error; its status and detail say which.")
 
 KINDS = (
-    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, VALUE_TAKEN, MISSING_REFERENCE,
-    TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, UNFORESEEN, UNAVAILABLE, BUSY, OTHER,
+    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, TOO_SLOW, VALUE_TAKEN,
+    MISSING_REFERENCE, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, UNFORESEEN, UNAVAILABLE, BUSY, OTHER,
 )  # fmt: skip
 
 KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
