@@ -23,6 +23,9 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 # Between a TERM and the end, requests that were accepted are answered.
 graceful_timeout = 30
 keepalive = 75
+# It would wait for the client, in a thread.
+sendfile = False
+limit_request_fields = 64
 loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload

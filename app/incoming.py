@@ -34,6 +34,7 @@ class Incoming:
         self.end = 0
         self.chunked = False
         self.body = 0
+        self.expects = False
         self.expects_to_continue = False
 
     def add(self, piece: bytes) -> None:
@@ -53,9 +54,10 @@ class Incoming:
 
     def take(self) -> bytes:
         """The request, which is whole; what came after it stays."""
-        # What a client expects before it sends the body has no meaning any more.
-        head = EXPECTS_TO_CONTINUE.sub(b"", self.data[: self.end_of_head])
-        request = bytes(head + self.data[self.end_of_head : self.end])
+        request = bytes(self.data[: self.end])
+        if self.expects:
+            # What a client expects before it sends the body has no meaning any more.
+            request = EXPECTS_TO_CONTINUE.sub(b"", request[: self.end_of_head]) + request[self.end_of_head :]
         del self.data[: self.end]
         self._start_over()
         return request
@@ -76,6 +78,7 @@ class Incoming:
         if name == b"transfer-encoding":
             self.chunked = value.endswith(b"chunked")
         elif name == b"expect":
+            self.expects = True
             # A client of HTTP/1.0 knows no interim answers (RFC 9110, section 10.1.1).
             self.expects_to_continue = value == b"100-continue" and b" HTTP/1.1\r\n" in self.data[: self.end_of_head]
         elif value.isdigit():

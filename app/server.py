@@ -1,6 +1,5 @@
 """gunicorn's threaded worker, made patient: its threads get whole requests, and slow clients wait in the main loop."""
 
-import contextlib
 import selectors
 import socket
 import time
@@ -11,22 +10,20 @@ from http import HTTPStatus
 from typing import Any
 
 import uuid_utils
-from gunicorn import http
 from gunicorn.http import errors
 from gunicorn.workers import base
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from app.api import headers, problems
-from app.config import Settings
+from app.connections import Connection
 from app.errors import Unavailable
-from app.incoming import BodyTooLarge, Incoming
+from app.incoming import BodyTooLarge
 
-RECEIVED_AT_ONCE = 256 * 1024
-MOST_UNFINISHED_BYTES = 64 * 1024 * 1024
+# Of requests that are not whole, and of answers that are not taken, in each worker.
+MOST_BYTES_KEPT = 64 * 1024 * 1024
 # How long a client may go on sending when it has its last answer, so that it gets to read it (RFC 9112, section 9.6).
 LINGERS_SECONDS = 2.0
 LOOKS_EVERY_SECONDS = 0.25
-GO_AHEAD = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class TooSlow(errors.ParseException):
@@ -34,7 +31,7 @@ class TooSlow(errors.ParseException):
 
 
 class TooMuchUnfinished(errors.ParseException):
-    """The requests that are not whole yet fill the memory that is meant for them."""
+    """Requests and answers that are under way fill the memory that is meant for them."""
 
 
 ANSWERS: dict[type[Exception], tuple[problems.Kind, HTTPStatus]] = {
@@ -48,55 +45,18 @@ ANSWERS: dict[type[Exception], tuple[problems.Kind, HTTPStatus]] = {
 }
 
 
-class Connection(TConn):
-    """A client's connection, and what it has sent of its next request. Only the main loop receives from it."""
-
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, settings: Settings) -> None:
-        super().__init__(cfg, sock, client, server)
-        self.seconds = settings.request_timeout
-        self.incoming = Incoming(settings.max_body_bytes)
-        self.begin()
-        # The parser finds a whole request and then the end, so that it never waits.
-        self.data_ready = True
-        self.parser = http.get_parser(cfg, (), client)
-
-    def begin(self) -> None:
-        """From now on the time runs in which the request must become whole."""
-        self.timeout = time.monotonic() + self.seconds
-
-    def receive(self) -> bool:
-        """Take what has come; False when the client is gone."""
-        try:
-            piece = self.sock.recv(RECEIVED_AT_ONCE)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        self.incoming.add(piece)
-        return bool(piece)
-
-    def go_ahead(self) -> None:
-        """Tell a client that waits for it to send the body (RFC 9110, section 10.1.1)."""
-        self.incoming.expects_to_continue = False
-        with contextlib.suppress(OSError):
-            self.sock.send(GO_AHEAD)
-
-    def init(self) -> None:
-        """In the thread, before each request: give the parser its bytes, and bound the time for taking the answer."""
-        self.sock.settimeout(self.seconds)
-        self.parser.unreader.unread(self.incoming.take())
-
-
 class Worker(ThreadWorker):
     """gthread: connections are kept alive, and those that were accepted are answered before it stops.
 
-    gthread's threads wait for the bytes of a request, so that as many slow clients would keep all of them. Here a
-    connection waits in the main loop until its request is whole, and no longer than REQUEST_TIMEOUT.
+    gthread's threads wait for the bytes of a request and for room to send an answer, so that as many slow clients as
+    there are threads would stop it. Here connections do both in the main loop, and no longer than REQUEST_TIMEOUT.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Beside gthread's keepalived_conns, from which nothing has come, and pending_conns, from which too little has.
+        # Beside gthread's keepalived_conns, from which nothing has come, and pending_conns, from which too little has:
+        # those that have not taken their answer, and those that have taken their last one.
+        self.sending_conns: deque[Connection] = deque()
         self.lingering_conns: deque[Connection] = deque()
         self.next_look = 0.0
 
@@ -133,7 +93,7 @@ class Worker(ThreadWorker):
         try:
             return super().handle_request(req, conn)
         except TimeoutError:
-            self.log.warning("%s did not take its answer within %s s", conn.client, conn.seconds)
+            self._tell_not_taken(conn)
             return False
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
@@ -150,28 +110,26 @@ class Worker(ThreadWorker):
             self.log.debug("the client of request %s has gone", request_id)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
-        """After a request: wait for the connection's next one, or end it."""
-        conn.sock.setblocking(False)
-        if fs.cancelled() or fs.exception() or not fs.result():
-            self._linger(conn)
-        elif conn.incoming.data:
+        """After a request: send the rest of its answer, then wait for the connection's next one, or end it."""
+        conn.kept = not fs.cancelled() and not fs.exception() and bool(fs.result())
+        if conn.sock.unsent:
             conn.begin()
-            self._proceed(conn)
+            self._wait(conn, self.sending_conns)
         else:
-            conn.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else LINGERS_SECONDS)
-            self._wait(conn, self.keepalived_conns)
+            self._answered(conn)
 
     def murder_pending(self) -> None:
-        """End what takes too long: requests that do not become whole, and clients that stay after their last answer."""
+        """End what takes too long: requests to come, answers to be taken, and clients to go after their last answer."""
         now = time.monotonic()
         if now < self.next_look:
             return
         self.next_look = now + LOOKS_EVERY_SECONDS
-        for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
-            self._stop_waiting(conn, self.pending_conns)
+        for conn in self._overdue(self.pending_conns, now):
             self._refuse(conn, TooSlow(f"it was not whole after {conn.seconds} s"))
-        for conn in [conn for conn in self.lingering_conns if conn.timeout <= now]:
-            self._stop_waiting(conn, self.lingering_conns)
+        for conn in self._overdue(self.sending_conns, now):
+            self._tell_not_taken(conn)
+            self._drop(conn)
+        for conn in self._overdue(self.lingering_conns, now):
             self._drop(conn)
         self._bound_memory()
 
@@ -183,6 +141,7 @@ class Worker(ThreadWorker):
                 conn.timeout = min(conn.timeout, deadline)
 
     def _proceed(self, conn: Connection) -> None:
+        """Give a request that is whole to a thread; wait for the rest of any other."""
         try:
             whole = conn.incoming.is_whole()
         except errors.ParseException as error:
@@ -191,19 +150,18 @@ class Worker(ThreadWorker):
         if whole:
             self.enqueue_req(conn)
             return
-        if conn.incoming.expects_to_continue:
-            conn.go_ahead()
+        conn.go_ahead()
         self._wait(conn, self.pending_conns)
 
-    def _wait(self, conn: Connection, waiting: deque[Connection]) -> None:
-        """Have the main loop look after the connection, until its timeout."""
-        waiting.append(conn)
-        on_readable = self._on_lingering_readable if waiting is self.lingering_conns else self.on_client_socket_readable
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(on_readable, conn, waiting))
-
-    def _stop_waiting(self, conn: Connection, waiting: deque[Connection]) -> None:
-        waiting.remove(conn)
-        self.poller.unregister(conn.sock)
+    def _answered(self, conn: Connection) -> None:
+        if not conn.kept:
+            self._linger(conn)
+        elif conn.incoming.data:
+            conn.begin()
+            self._proceed(conn)
+        else:
+            conn.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else LINGERS_SECONDS)
+            self._wait(conn, self.keepalived_conns)
 
     def _refuse(self, conn: Connection, error: errors.ParseException) -> None:
         if conn.incoming.data:
@@ -220,27 +178,67 @@ class Worker(ThreadWorker):
         conn.timeout = time.monotonic() + LINGERS_SECONDS
         self._wait(conn, self.lingering_conns)
 
+    def _wait(self, conn: Connection, waiting: deque[Connection]) -> None:
+        """Have the main loop look after the connection, until its timeout."""
+        waiting.append(conn)
+        event = selectors.EVENT_READ
+        then = self.on_client_socket_readable
+        if waiting is self.sending_conns:
+            event, then = selectors.EVENT_WRITE, self._on_writable
+        elif waiting is self.lingering_conns:
+            then = self._on_lingering_readable
+        self.poller.register(conn.sock, event, partial(then, conn, waiting))
+
+    def _stop_waiting(self, conn: Connection, waiting: deque[Connection]) -> None:
+        waiting.remove(conn)
+        self.poller.unregister(conn.sock)
+
+    def _overdue(self, waiting: deque[Connection], now: float) -> list[Connection]:
+        """The connections whose time is over, which wait no more."""
+        overdue = [conn for conn in waiting if conn.timeout <= now]
+        for conn in overdue:
+            self._stop_waiting(conn, waiting)
+        return overdue
+
+    def _on_writable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
+        try:
+            conn.sock.push()
+        except OSError:
+            self._stop_waiting(conn, waiting)
+            self._drop(conn)
+            return
+        if not conn.sock.unsent:
+            self._stop_waiting(conn, waiting)
+            self._answered(conn)
+
     def _on_lingering_readable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
         conn.incoming.data.clear()
         if not conn.receive():
             self._stop_waiting(conn, waiting)
             self._drop(conn)
 
+    def _tell_not_taken(self, conn: Connection) -> None:
+        self.log.warning("%s did not take its answer within %s s", conn.client, conn.seconds)
+
     def _drop(self, conn: Connection) -> None:
         self.nr_conns -= 1
         conn.close()
 
     def _bound_memory(self) -> None:
-        """Refuse the largest of the requests that are not whole while all of them together are too large."""
-        excess = sum(len(conn.incoming.data) for conn in self.pending_conns) - MOST_UNFINISHED_BYTES
+        """End the largest of what is under way while all of it together is too large."""
+        under_way = [(conn, waiting) for waiting in (self.pending_conns, self.sending_conns) for conn in waiting]
+        excess = sum(conn.size for conn, _ in under_way) - MOST_BYTES_KEPT
         if excess <= 0:
             return
-        for conn in sorted(self.pending_conns, key=lambda conn: len(conn.incoming.data), reverse=True):
-            excess -= len(conn.incoming.data)
-            self._stop_waiting(conn, self.pending_conns)
-            self._refuse(conn, TooMuchUnfinished("too many requests are not whole yet"))
+        for conn, waiting in sorted(under_way, key=lambda each: each[0].size, reverse=True):
+            excess -= conn.size
+            self._stop_waiting(conn, waiting)
+            if waiting is self.pending_conns:
+                self._refuse(conn, TooMuchUnfinished("too much is under way at the same time"))
+            else:
+                self._drop(conn)
             if excess <= 0:
-                break
+                return
 
 
 def _response(error: Exception, broken: bool, request_id: str) -> bytes:

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_two_hundred_clients_that_send_a_byte_a_second_stop_nobody(server: Runni
     with dripping(server, begin):
         for _ in range(4):
             assert httpx.get(f"{server.url}/ready", timeout=3).status_code == 200
-            threading.Event().wait(0.5)
+            time.sleep(0.5)
 
 
 def test_many_clients_that_connect_and_say_nothing_stop_nobody(server: RunningServer):
@@ -106,14 +107,44 @@ def test_a_request_that_is_not_whole_in_time_is_answered_408(server: RunningServ
     assert problem["detail"] == "The request cannot be served: it was not whole after 2 s."
 
 
-def test_a_client_that_does_not_read_its_answer_holds_no_thread_for_ever(server: RunningServer):
+@contextmanager
+def not_reading(server: RunningServer, clients: int, sent: bytes) -> Iterator[None]:
+    """Many clients that ask and do not read, and what the kernel takes in their place is full."""
     with ExitStack() as stack:
-        for _ in range(4):
+        for _ in range(clients):
             client = stack.enter_context(socket.socket())
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
-            client.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
-        assert httpx.get(f"{server.url}/ready", timeout=20).status_code == 200
+            client.sendall(sent)
+        time.sleep(1)
+        yield
+
+
+def test_clients_that_do_not_read_their_answers_stop_nobody(server: RunningServer):
+    with not_reading(server, MANY, b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20):
+        assert httpx.get(f"{server.url}/ready", timeout=3).status_code == 200
+
+
+def test_an_answer_that_is_too_long_to_be_kept_holds_its_thread_for_a_time_that_ends(server: RunningServer):
+    at = "user_id={}&start_at=2000-01-01T00:00:00Z&end_at=2100-01-01T00:00:00Z"
+    user = httpx.post(f"{server.url}/api/v1/users", json={"email": f"slow-{time.time_ns()}@example.com"}).json()["id"]
+    task = {"user_id": user, "title": "x", "description": "x" * 500_000, "scheduled_at": "2026-01-01T00:00:00Z"}
+    for _ in range(20):
+        assert httpx.post(f"{server.url}/api/v1/tasks", json=task).status_code == 201
+    with not_reading(
+        server, 4, f"GET /api/v1/tasks/by-timerange?{at.format(user)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    ):
+        assert httpx.get(f"{server.url}/ready", timeout=60).status_code == 200
+    assert "did not take its answer within 2 s" in server.log
+
+
+def test_a_long_answer_reaches_a_slow_reader_whole(server: RunningServer):
+    with connect(server) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100_000)
+        client.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(1)
+        body = client.makefile("rb").read().partition(b"\r\n\r\n")[2]
+    assert body == httpx.get(f"{server.url}/docs/swagger-ui-bundle.js").content
 
 
 def test_requests_that_come_together_are_answered_in_their_order(server: RunningServer):
