@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ class Settings:
         1024 * 1024, read_positive, "The largest request body, in bytes; a larger one is 413."
     )
     request_timeout: int = setting(
-        20, read_positive, "Seconds a client has to send a whole request, and to take each piece of an answer."
+        20, read_positive, "Seconds a client has to send a whole request, and to take its answer."
     )
     cors_origins: tuple[str, ...] = setting(
         (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
@@ -240,6 +240,22 @@ def show_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         )
         for each in fields(Settings)
     ]
+
+
+def settings_table() -> str:
+    """Every setting, its default and what it is for, as the table in Markdown that README.md has."""
+    rows = [
+        f"| `{each.name.upper()}` | {_shown_default(each)} | {each.metadata['help']} |" for each in fields(Settings)
+    ]
+    return "\n".join(["| name | default | what it does |", "|---|---|---|", *rows])
+
+
+def _shown_default(each: Field[Any]) -> str:
+    """What a table shows as the default; nothing for what is empty, and for what the help tells since it varies."""
+    if each.default is MISSING or each.default in ("", ()):
+        return ""
+    default = each.default.relative_to(PROJECT) if isinstance(each.default, Path) else each.default
+    return f"`{each.metadata['show'](default)}`"
 
 
 def _given(environment: Mapping[str, str] | None, dotenv: Path) -> dict[str, tuple[str, str]]:

@@ -57,6 +57,9 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("WEB_CONCURRENCY", "-1", "whole number"),
         ("WEB_THREADS", "1.5", "whole number"),
         ("LOG_LEVEL", "loud", "warning"),
+        ("CORS_ORIGINS", "*", "scheme"),
+        ("CORS_ORIGINS", "https://app.example.com/", "scheme"),
+        ("CORS_ORIGINS", "https://app.example.com,app.example.com", "app.example.com must be a scheme"),
     ],
 )
 def test_a_setting_that_cannot_be_parsed_is_named_with_its_remedy(name: str, value: str, remedy: str):
@@ -103,6 +106,11 @@ def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tm
     file.write_text("PORT=9000\nHOST=localhost\n")
     settings = load_settings({"PORT": "9001"}, file)
     assert (settings.port, settings.host, settings.web_threads) == (9001, "localhost", 8)
+
+
+def test_the_origins_of_pages_are_a_list_with_commas():
+    settings = load(CORS_ORIGINS="https://app.example.com, http://localhost:3000,")
+    assert settings.cors_origins == ("https://app.example.com", "http://localhost:3000")
 
 
 def test_an_empty_text_counts_as_not_given():
