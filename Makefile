@@ -47,11 +47,13 @@ test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 coverage: $(INSTALLED) ## Run the tests, the server's too, and tell what they do not reach (at most 5 % of branches)
 	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz" --cov --cov-report=term-missing
 
-check: $(INSTALLED) ## Lint, formatting, types, Dockerfile
+check: $(INSTALLED) ## Lint, formatting, types, Dockerfile, insecure code, known vulnerabilities (with the internet)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app migrations wsgi.py gunicorn.conf.py
+	@PYTHONPATH=. $(BIN)/python tests/audit.py
 
 format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix .
