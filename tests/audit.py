@@ -15,7 +15,7 @@ def verdict(report: str) -> tuple[int, str]:
     """The exit code and the sentences for what pip-audit wrote; nothing when it reached nobody."""
     dependencies: list[dict[str, Any]] = json.loads(report)["dependencies"] if report.strip() else []
     found = [
-        f"{each['name']} {each['version']} has {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'no version'}."
+        f"{each['name']} {each['version']} has {flaw['id']}; mended in: {', '.join(flaw['fix_versions']) or 'none'}."
         for each in dependencies
         for flaw in each.get("vulns", ())
     ]

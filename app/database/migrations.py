@@ -55,7 +55,7 @@ def revision(name: str) -> Path:
 def pending() -> list[str]:
     """The names of the migrations that this code brings and the database has not seen. One statement."""
     try:
-        applied = {name for (name,) in database.read(f"SELECT name FROM {TABLE}")}  # nosec B608: a constant
+        applied = {name for (name,) in database.read(f"SELECT name FROM {TABLE}")}  # nosec B608
     except psycopg2.errors.UndefinedTable:
         applied = set()
     return [name for name in names() if name not in applied]

@@ -19,7 +19,7 @@ def test_that_nobody_can_be_asked_is_said_and_is_no_failure(report: str):
 
 def test_a_known_vulnerability_is_a_failure_that_names_the_version_without_it():
     report = json.dumps({"dependencies": [SAFE, SKIPPED, FLAWED]})
-    assert verdict(report) == (1, "jinja2 3.1.0 has PYSEC-1, mended in 3.1.6.")
+    assert verdict(report) == (1, "jinja2 3.1.0 has PYSEC-1; mended in: 3.1.6.")
 
 
 def test_what_is_checked_is_counted():
