@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --dist worksteal
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-browser test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-browser test-role test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ test-server: $(INSTALLED) ## Run the tests against the real server under gunicor
 
 test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, or CHROMIUM=…)
 	$(BIN)/pytest -m browser
+
+test-role: $(INSTALLED) ## Run the tests of the contract with a database role that may only read and write rows
+	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
 
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 	$(BIN)/pytest -m fuzz
@@ -77,7 +80,7 @@ openapi: $(INSTALLED) ## Write openapi.json anew
 image: ## Build the container image
 	docker build -t flux-dao-service .
 
-pipeline: check coverage test-browser test-fuzz ## All of it in a row; the image too where an engine is there
+pipeline: check coverage test-role test-browser test-fuzz ## All of it in a row; the image too where an engine is there
 	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
 	else echo "No container engine is running: the image is not built."; fi
 
