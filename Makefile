@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --dist worksteal
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-browser test-role test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-browser test-role test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,9 +80,12 @@ openapi: $(INSTALLED) ## Write openapi.json anew
 image: ## Build the container image
 	docker build -t flux-dao-service .
 
+image-check: $(INSTALLED) ## Build the image with buildah, where no engine is, and try it (as root)
+	@sh tests/try_build.sh
+
 pipeline: check coverage test-role test-browser test-fuzz ## All of it in a row; the image too where an engine is there
 	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
-	else echo "No container engine is running: the image is not built."; fi
+	else $(MAKE) image-check; fi
 
 clean: ## Remove what was installed and produced; the data stays
 	rm -rf .venv artifacts .pytest_cache .mypy_cache .ruff_cache .coverage
