@@ -16,7 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from app.api import headers, problems
 from app.connections import Connection
-from app.errors import Unavailable
+from app.errors import Busy
 from app.incoming import BodyTooLarge
 
 # Of requests that are not whole, and of answers that are not taken, in each worker.
@@ -254,6 +254,6 @@ def _response(error: Exception, broken: bool, request_id: str) -> bytes:
         *headers.OF_ANSWERS,
     ]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        lines.append(("Retry-After", str(Unavailable.retry_after)))
+        lines.append(("Retry-After", str(Busy.retry_after)))
     head = f"HTTP/1.1 {status} {status.phrase}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)
     return head.encode("ascii") + b"\r\n" + body

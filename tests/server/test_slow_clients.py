@@ -1,6 +1,7 @@
 """Clients that send or read slowly, or go on after their last answer: others are served, and their time ends."""
 
 import json
+import select
 import signal
 import socket
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 from servers import RunningServer, running_server
+
+from app.server import MOST_BYTES_KEPT
 
 pytestmark = pytest.mark.server
 
@@ -167,6 +170,20 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: RunningSe
     assert status(announced) == 413
     assert b"Connection: close" in announced
     assert status(ask(server, HEAD + b"Transfer-Encoding: chunked\r\n\r\n5F5E100\r\n")) == 413
+
+
+def test_requests_that_are_not_whole_cannot_fill_the_memory(server_database: str, tmp_path: Path):
+    settings = {"DATABASE_URL": server_database, "AUTH_DISABLED": "true", "WEB_CONCURRENCY": "1"}
+    nearly = HEAD + b"Content-Length: 1000000\r\n\r\n" + b"x" * 999_999
+    with running_server(tmp_path, **settings) as server, ExitStack() as stack:
+        clients = [stack.enter_context(connect(server)) for _ in range(MOST_BYTES_KEPT // len(nearly) + 5)]
+        for client in clients:
+            client.sendall(nearly)
+        refused, _, _ = select.select(clients, [], [], 15)
+        answers = [client.makefile("rb").read() for client in refused]
+        assert {status(answer) for answer in answers} == {503}
+        assert all(b"Retry-After: 1\r\n" in answer for answer in answers)
+        assert len(refused) < len(clients) / 2
 
 
 def test_a_head_without_end_is_refused(server: RunningServer):
