@@ -23,10 +23,14 @@ bind = address
 workers = settings.web_concurrency
 threads = settings.web_threads
 worker_class = "app.server.Worker"
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+# In memory, so that a busy disk never makes a worker look dead. gunicorn makes the file itself, under a random name.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 # Between a TERM and the end, requests that were accepted are answered.
 graceful_timeout = 30
 keepalive = 75
+# It would wait for the client, in a thread.
+sendfile = False
+limit_request_fields = 64
 loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +15,8 @@ from psycopg2.extensions import parse_dsn
 PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MASK = "********"
+# As a browser sends it (RFC 6454, section 7): in small letters, without a path, a slash or a wildcard.
+ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
 class SettingError(Exception):
@@ -106,6 +108,15 @@ def read_database_url(text: str) -> str:
     return url
 
 
+def read_origins(text: str) -> tuple[str, ...]:
+    """Origins of web pages as browsers write them, with commas between."""
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin} must be a scheme, a host and maybe a port, such as https://app.example.com")
+    return origins
+
+
 def read_keys(text: str) -> dict[str, str]:
     """Accepted keys by the name of who holds them; in a plain list they are called key-1, key-2, …"""
     try:
@@ -139,6 +150,11 @@ def show_url(url: str) -> str:
     server = re.sub(r"(//[^:/@]*):.*@", rf"\1:{MASK}@", server)
     query = re.sub(r"(\w*password)=[^&]*", rf"\1={MASK}", query)
     return f"{server}?{query}" if query else server
+
+
+def show_origins(origins: tuple[str, ...]) -> str:
+    """The origins as they are given."""
+    return ",".join(origins)
 
 
 def show_keys(keys: Mapping[str, str]) -> str:
@@ -178,6 +194,12 @@ class Settings:
     reload: bool = setting(False, read_flag, "Restart the workers when the code changes; for development.")
     max_body_bytes: int = setting(
         1024 * 1024, read_positive, "The largest request body, in bytes; a larger one is 413."
+    )
+    request_timeout: int = setting(
+        20, read_positive, "Seconds a client has to send a whole request, and to take its answer."
+    )
+    cors_origins: tuple[str, ...] = setting(
+        (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
     )
     database_pool_size: int = setting(10, read_positive, "The most connections that one worker opens.")
     database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection before it gets 503.")
@@ -286,6 +308,22 @@ def show_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         )
         for each in fields(Settings)
     ]
+
+
+def settings_table() -> str:
+    """Every setting, its default and what it is for, as the table in Markdown that README.md has."""
+    rows = [
+        f"| `{each.name.upper()}` | {_shown_default(each)} | {each.metadata['help']} |" for each in fields(Settings)
+    ]
+    return "\n".join(["| name | default | what it does |", "|---|---|---|", *rows])
+
+
+def _shown_default(each: Field[Any]) -> str:
+    """What a table shows as the default; nothing for what is empty, and for what the help tells since it varies."""
+    if each.default is MISSING or each.default in ("", ()):
+        return ""
+    default = each.default.relative_to(PROJECT) if isinstance(each.default, Path) else each.default
+    return f"`{each.metadata['show'](default)}`"
 
 
 def _given(environment: Mapping[str, str] | None, dotenv: Path) -> dict[str, tuple[str, str]]:

@@ -9,6 +9,7 @@ from app.api import (
     dispatch_log,
     documentation,
     goals,
+    headers,
     messages,
     notification_log,
     operations,
@@ -48,3 +49,4 @@ def init_app(app: Flask, settings: Settings) -> None:
         rate_limit.init_app(app, settings)
     auth.init_app(app, settings)
     documentation.init_app(app, BLUEPRINTS, PREFIX)
+    headers.init_app(app, settings)

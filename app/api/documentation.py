@@ -1,5 +1,6 @@
 """The OpenAPI document at /openapi.json, and Swagger UI at /docs from files that a package brings."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -106,6 +107,13 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     app.register_blueprint(get_swaggerui_blueprint(PAGE_PATH, DOCUMENT_PATH, config=_page_options()))
 
 
+def scripts_in_page(app: Flask) -> list[str]:
+    """The scripts that stand in the page itself, for its Content-Security-Policy to know them by."""
+    with app.test_request_context():
+        page = app.view_functions["swagger_ui.show"]()
+    return re.findall(r"<script>(.*?)</script>", str(page), re.DOTALL)
+
+
 def _spec_options() -> dict[str, object]:
     rows = [f"| `{kind.uri}` | {kind.status or 'any'} | {kind.title}. {kind.meaning} |" for kind in problems.KINDS]
     return {
@@ -135,4 +143,6 @@ def _page_options() -> dict[str, object]:
         "layout": "BaseLayout",
         # Its default asks a server on the internet whether the document is valid.
         "validatorUrl": None,
+        # Not used; without it the page would repeat the request's Host in its script.
+        "oauth2RedirectUrl": f"{PAGE_PATH}/oauth2-redirect.html",
     }

@@ -124,8 +124,8 @@ class EmbeddedServer:
     def _make_database(self) -> None:
         listed = self._run("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname",
                            self.database_url(MAINTENANCE_DATABASE), "--command",
-                           f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'")  # fmt: skip
-        if not listed.strip():
+                           "SELECT datname FROM pg_database")  # fmt: skip
+        if DATABASE not in listed.split():
             self._run("createdb", "--maintenance-db", self.database_url(MAINTENANCE_DATABASE), DATABASE)
 
     def _is_running(self) -> bool:

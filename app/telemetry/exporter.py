@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from app.config import SettingError, Settings
 
-SHARED_MEMORY = "/dev/shm"
+SHARED_MEMORY = "/dev/shm"  # nosec B108: a folder of our own is made in it
 # Where prometheus_client looks for the folder with the workers' files.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 READ_TIMEOUT_SECONDS = 5

@@ -200,3 +200,16 @@ def test_a_body_in_chunks_is_read_like_any_other(keyed_server: RunningServer):
     too_large = (b"x" * 100_000 for _ in range(20))
     answer = httpx.post(f"{keyed_server.url}{USERS}", headers=headers, content=too_large)
     assert answer.status_code == 413
+
+
+def test_a_query_is_bounded(keyed_server: RunningServer):
+    longest = httpx.get(f"{keyed_server.url}/health", params={"x": "y" * 10_000})
+    assert longest.status_code == 414
+    assert longest.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/health", "/nowhere", "/docs/", "/health?x=" + "y" * 10_000])
+def test_no_answer_tells_the_version_of_the_server(keyed_server: RunningServer, path: str):
+    headers = httpx.get(f"{keyed_server.url}{path}").headers
+    assert headers.get("Server", "gunicorn") == "gunicorn"
+    assert headers["X-Content-Type-Options"] == "nosniff"

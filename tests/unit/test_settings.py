@@ -62,6 +62,9 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("RATE_LIMIT", "many", "600/minute"),
         ("RATE_LIMIT", "0/minute", "600/minute"),
         ("RATE_LIMIT_STORAGE", "db.example.com", "redis://"),
+        ("CORS_ORIGINS", "*", "scheme"),
+        ("CORS_ORIGINS", "https://app.example.com/", "scheme"),
+        ("CORS_ORIGINS", "https://app.example.com,app.example.com", "app.example.com must be a scheme"),
     ],
 )
 def test_a_setting_that_cannot_be_parsed_is_named_with_its_remedy(name: str, value: str, remedy: str):
@@ -121,6 +124,11 @@ def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tm
     file.write_text("PORT=9000\nHOST=localhost\n")
     settings = load_settings({"PORT": "9001"}, file)
     assert (settings.port, settings.host, settings.web_threads) == (9001, "localhost", 8)
+
+
+def test_the_origins_of_pages_are_a_list_with_commas():
+    settings = load(CORS_ORIGINS="https://app.example.com, http://localhost:3000,")
+    assert settings.cors_origins == ("https://app.example.com", "http://localhost:3000")
 
 
 def test_an_empty_text_counts_as_not_given():
