@@ -94,4 +94,4 @@ def test_the_example_in_the_guide_runs(settings):
     )
     run_alone(settings.database_url, "TRUNCATE users CASCADE")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["3 tasks for Run 10 km"]
+    assert done.stdout.splitlines() == ["3 tasks for Run 10 km", "Run 10 km", "Run 3 km", "Run 5 km"]
