@@ -7,6 +7,7 @@ import sys
 from app.config import SettingError, load_settings
 from app.database import EmbeddedError, embedded_server, migrations, open_database
 from app.errors import ServiceError
+from app.server import LONGEST_REQUEST_LINE
 
 try:
     settings = load_settings()
@@ -26,6 +27,7 @@ keepalive = 75
 loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload
+limit_request_line = LONGEST_REQUEST_LINE
 accesslog = "-"
 access_log_format = "%(t)s %(m)s %(U)s %(s)s %(b)s bytes %(M)s ms caller=%({flux.caller}e)s"
 control_socket_disable = True
