@@ -69,7 +69,6 @@ COLUMNS: dict[str, dict[str, list[Any]]] = {
         "confidence": [None, 0.0, 1.0, 0.1, 5e-324, 1 / 3],
     },
 }
-REQUIRED = {"tasks": {"title": "x"}, "goals": {"title": "x", "status": "completed"}, "patterns": {}}
 FILTERS = ["", "", "id__isnull=false", "or=(version:1;version:2)", "user.email=a@b.io", "created_at__lte=now"]
 
 
