@@ -89,14 +89,12 @@ def get_task_statistics(query: Query) -> Response:
     if query.grouping:
         return _groups(query)
     by_status = tasks.count_by_status(query.where)
-    total = sum(by_status.values())
-    completion_rate = round(by_status.get("done", 0) / total, 4) if total else 0.0
     return json_response(
         {
             "user_id": _user_id(query),
-            "total_tasks": total,
+            "total_tasks": sum(by_status.values()),
             "by_status": by_status,
-            "completion_rate": completion_rate,
+            "completion_rate": _completion_rate(by_status),
         }
     )
 
@@ -104,10 +102,16 @@ def get_task_statistics(query: Query) -> Response:
 def _groups(query: Query) -> Response:
     assert query.grouping
     groups = tasks.count_by_group(query.where, query.grouping)
-    answer: dict[str, Any] = {"groups": groups[:MOST_GROUPS]}
+    shown = [each | {"completion_rate": _completion_rate(each["by_status"])} for each in groups[:MOST_GROUPS]]
+    answer: dict[str, Any] = {"groups": shown}
     if len(groups) > MOST_GROUPS:
         answer["truncated"] = True
     return json_response(answer)
+
+
+def _completion_rate(by_status: dict[str, int]) -> float:
+    total = sum(by_status.values())
+    return round(by_status.get("done", 0) / total, 4) if total else 0.0
 
 
 def _user_id(query: Query) -> str | None:

@@ -225,9 +225,10 @@ class _Reading:
         except cursors.BadCursor as error:
             raise Unreadable(str(error)) from None
         for key, value in zip(sort, position, strict=True):
-            kind = kind_of(self.vocabulary.fields[key.column])
-            if value is not None and not isinstance(value, TYPES_IN_CURSOR.get(kind, str)):
-                raise Unreadable("is damaged. Take next_cursor as it was answered.")
+            field = self.vocabulary.fields[key.column]
+            fits = field.allow_none if value is None else isinstance(value, TYPES_IN_CURSOR.get(kind_of(field), str))
+            if not fits:
+                raise Unreadable(cursors.DAMAGED)
         return position
 
     def _shape(self) -> Shape:
