@@ -8,7 +8,8 @@ from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import transaction
-from app.query.reading import GROUPING, PAGING, SHAPING, Fixed, QueryReader
+from app.query.controls import GROUPING, PAGING, SHAPING
+from app.query.reading import Fixed, QueryReader
 from app.query.terms import MOST_GROUPS, Condition, Place, Query, SortKey
 from app.query.values import TIME
 from app.repositories import tasks
