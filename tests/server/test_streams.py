@@ -63,6 +63,13 @@ def open_transactions(url: str) -> int:
     return run_alone(url, OPEN_TRANSACTIONS)[0][0]
 
 
+def wait_until_none_is_open(url: str) -> None:
+    deadline = time.monotonic() + 10
+    while open_transactions(url) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert open_transactions(url) == 0
+
+
 def begun_stream(server: RunningServer) -> socket.socket:
     """A connection on which a stream has begun, and whose client reads no further."""
     connection = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10)
@@ -78,10 +85,7 @@ def test_a_client_who_closes_in_mid_stream_frees_the_connection(filled: RunningS
     assert open_transactions(server_database) == 2
     for connection in connections:
         connection.close()
-    deadline = time.monotonic() + 10
-    while open_transactions(server_database) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert open_transactions(server_database) == 0
+    wait_until_none_is_open(server_database)
     assert httpx.get(tasks_of(filled)).status_code == 200
     assert "Traceback" not in filled.log
 
@@ -89,7 +93,7 @@ def test_a_client_who_closes_in_mid_stream_frees_the_connection(filled: RunningS
 def test_who_only_asks_for_the_head_of_a_stream_leaves_nothing_open(filled: RunningServer, server_database: str):
     for _ in range(5):
         assert httpx.head(tasks_of(filled), headers=NDJSON).status_code == 200
-    assert open_transactions(server_database) == 0
+    wait_until_none_is_open(server_database)
 
 
 def test_a_row_that_is_written_while_a_stream_is_read_is_not_in_it(filled: RunningServer, server_database: str):

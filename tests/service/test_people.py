@@ -65,8 +65,9 @@ def test_an_export_holds_everything_of_the_person_and_of_nobody_else(url: str):
     lines = [json.loads(line) for line in users(url, "export", ADA).splitlines()]
     assert [line["type"] for line in lines] == [
         "user", "goal", "goal", "conversation", "task", "message", "pattern", "notification_log",
+        "dispatch_log",
     ]  # fmt: skip
-    assert [next(iter(line)) for line in lines] == ["type"] * 8
+    assert [next(iter(line)) for line in lines] == ["type"] * 9
     assert {line["id"][-1] for line in lines} == {"a"}
     assert lines[0]["profile"]["name"] == 'Ада\n"A"'
 
