@@ -1,6 +1,7 @@
 """The real server: how it starts, what it survives, how it stops, and what it says to broken requests."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -203,12 +204,15 @@ def test_a_body_in_chunks_is_read_like_any_other(keyed_server: RunningServer):
 
 
 def test_a_query_is_bounded(keyed_server: RunningServer):
-    longest = httpx.get(f"{keyed_server.url}/health", params={"x": "y" * 70_000})
-    assert longest.status_code == 414
+    connection = http.client.HTTPConnection(keyed_server.url.removeprefix("http://"), timeout=10)
+    connection.request("GET", "/health?x=" + "y" * 70_000)
+    longest = connection.getresponse()
+    assert longest.status == 414
     assert longest.headers["Content-Type"] == "application/problem+json"
+    connection.close()
 
 
-@pytest.mark.parametrize("path", ["/health", "/nowhere", "/docs/", "/health?x=" + "y" * 70_000])
+@pytest.mark.parametrize("path", ["/health", "/nowhere", "/docs/", "/health?x=" + "y" * 10_000])
 def test_no_answer_tells_the_version_of_the_server(keyed_server: RunningServer, path: str):
     headers = httpx.get(f"{keyed_server.url}{path}").headers
     assert headers.get("Server", "gunicorn") == "gunicorn"
