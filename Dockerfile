@@ -7,11 +7,13 @@
 
 FROM python:3.11-slim AS builder
 WORKDIR /build
-COPY requirements.txt .
+# With --build-arg REQUIREMENTS=requirements-otel.txt the image can send traces.
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-otel.txt ./
 # Wheels alone, so that no compiler is needed. The environment gets no pip, since nothing is installed later.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install \
-        --no-cache-dir --disable-pip-version-check --only-binary :all: -r requirements.txt
+        --no-cache-dir --disable-pip-version-check --only-binary :all: -r "$REQUIREMENTS"
 
 FROM python:3.11-slim
 # A fixed number, not only a name: a cluster can tell from it that this is not root.

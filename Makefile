@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --dist worksteal
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-browser test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-browser test-role test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,17 +41,22 @@ test-server: $(INSTALLED) ## Run the tests against the real server under gunicor
 test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, or CHROMIUM=…)
 	$(BIN)/pytest -m browser
 
+test-role: $(INSTALLED) ## Run the tests of the contract with a database role that may only read and write rows
+	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
+
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 	$(BIN)/pytest -m fuzz
 
 coverage: $(INSTALLED) ## Run the tests, the server's too, and tell what they do not reach (at most 5 % of branches)
 	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz" --cov --cov-report=term-missing
 
-check: $(INSTALLED) ## Lint, formatting, types, Dockerfile
+check: $(INSTALLED) ## Lint, formatting, types, Dockerfile, insecure code, known vulnerabilities (with the internet)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app migrations wsgi.py gunicorn.conf.py
+	@PYTHONPATH=. $(BIN)/python tests/audit.py
 
 format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix .
@@ -75,9 +80,12 @@ openapi: $(INSTALLED) ## Write openapi.json anew
 image: ## Build the container image
 	docker build -t flux-dao-service .
 
-pipeline: check coverage test-browser test-fuzz ## All of it in a row; the image too where an engine is there
+image-check: $(INSTALLED) ## Build the image with buildah, where no engine is, and try it (as root)
+	@sh tests/try_build.sh
+
+pipeline: check coverage test-role test-browser test-fuzz ## All of it in a row; the image too where an engine is there
 	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
-	else echo "No container engine is running: the image is not built."; fi
+	else $(MAKE) image-check; fi
 
 clean: ## Remove what was installed and produced; the data stays
 	rm -rf .venv artifacts .pytest_cache .mypy_cache .ruff_cache .coverage

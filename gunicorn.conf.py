@@ -2,15 +2,19 @@
 
 import atexit
 import os
+import socket
 import sys
 
 from app.config import SettingError, load_settings
 from app.database import EmbeddedError, embedded_server, migrations, open_database
 from app.errors import ServiceError
+from app.telemetry import make_spans
+from app.telemetry.exporter import exporter
 
 try:
     settings = load_settings()
     settings.refuse_to_be_open_by_accident()
+    make_spans(settings)
 except SettingError as error:
     sys.exit(f"flux-dao: {error}")
 
@@ -19,15 +23,20 @@ bind = address
 workers = settings.web_concurrency
 threads = settings.web_threads
 worker_class = "app.server.Worker"
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+# In memory, so that a busy disk never makes a worker look dead. gunicorn makes the file itself, under a random name.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 # Between a TERM and the end, requests that were accepted are answered.
 graceful_timeout = 30
 keepalive = 75
+# It would wait for the client, in a thread.
+sendfile = False
+limit_request_fields = 64
 loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload
-accesslog = "-"
-access_log_format = "%(t)s %(m)s %(U)s %(s)s %(b)s bytes %(M)s ms caller=%({flux.caller}e)s"
+# The app writes a line a request itself; see docs/telemetry.md.
+accesslog = None
+logger_class = "app.server.JsonLogger"
 control_socket_disable = True
 
 server = embedded_server(settings)
@@ -46,23 +55,37 @@ WELCOME = f"""
 
 
 def on_starting(arbiter):
-    """Before the first worker: the embedded database runs and has the newest schema."""
-    if not server:
-        return
+    """Before the first worker: /metrics has its port; the embedded database runs and has the newest schema."""
+    if settings.rate_limit and not settings.rate_limit_storage:
+        arbiter.log.warning(
+            "RATE_LIMIT=%s is counted by each of the %s workers for itself. Set RATE_LIMIT_STORAGE to a Redis, "
+            "in which they count together.", settings.rate_limit, settings.web_concurrency,
+        )  # fmt: skip
     # Not gunicorn's own on_exit: it is left out when the port turns out to be taken.
-    atexit.register(stop_database, owner=os.getpid())
+    atexit.register(clean_up, owner=os.getpid())
     try:
-        server.start()
-        with open_database(settings):
-            migrations.upgrade()
-    except (EmbeddedError, ServiceError) as error:
+        exporter.open(settings)
+        if server:
+            server.start()
+            with open_database(settings.for_maintenance):
+                migrations.upgrade()
+    except (SettingError, EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")
 
 
 def when_ready(arbiter):
-    """Tell where things are, when requests can be served."""
+    """Tell where things are, when requests can be served; and let clients go who take no more of an answer."""
+    patience = settings.database_idle_transaction_timeout
+    for listener in arbiter.LISTENERS if patience and hasattr(socket, "TCP_USER_TIMEOUT") else ():
+        # Their thread and its database connection would otherwise wait as long as they like.
+        listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience * 1000)
     if server:
         print(WELCOME, flush=True)
+
+
+def pre_fork(arbiter, worker):
+    """A worker counts under a number, which the one that replaces it takes over."""
+    worker.place = exporter.take_place()
 
 
 def post_fork(arbiter, worker):
@@ -70,9 +93,17 @@ def post_fork(arbiter, worker):
     if reload:
         for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
             del sys.modules[name]
+    exporter.serve(worker.place)
 
 
-def stop_database(owner):
+def child_exit(arbiter, worker):
+    """In the master, when a worker has ended, however it did."""
+    exporter.leave_place(worker.place)
+
+
+def clean_up(owner):
     """At the end of the process that started it, and not of a worker, which inherits this at the fork."""
     if os.getpid() == owner:
-        server.stop()
+        exporter.close()
+        if server:
+            server.stop()

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
-from app import api, cli, database
+from app import api, cli, database, telemetry
 from app.config import Settings, load_settings
 
 
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     database.init_app(app, settings)
     api.init_app(app, settings)
     cli.init_app(app, settings)
+    telemetry.init_app(app, settings)
     return app
 
 

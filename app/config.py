@@ -4,9 +4,9 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg2
 from dotenv import dotenv_values
@@ -15,6 +15,8 @@ from psycopg2.extensions import parse_dsn
 PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MASK = "********"
+# As a browser sends it (RFC 6454, section 7): in small letters, without a path, a slash or a wildcard.
+ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
 class SettingError(Exception):
@@ -42,6 +44,27 @@ def read_positive(text: str) -> int:
     return int(text)
 
 
+def read_seconds(text: str) -> int:
+    """A whole number of seconds; 0 stands for no end."""
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("it must be a whole number of seconds, or 0 for no limit")
+    return int(text)
+
+
+def read_rate(text: str) -> str:
+    """How many requests in what time, as in 600/minute."""
+    if not re.fullmatch(r"[1-9][0-9]*/(second|minute|hour|day)", text):
+        raise ValueError("it must be a number per second, minute, hour or day, such as 600/minute")
+    return text
+
+
+def read_redis_url(text: str) -> str:
+    """The URL of a Redis."""
+    if not text.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("it must start with redis://, rediss:// or redis+unix://")
+    return text
+
+
 def read_port(text: str) -> int:
     """A TCP port."""
     port = read_positive(text)
@@ -55,6 +78,13 @@ def read_log_level(text: str) -> str:
     if text.lower() not in ("debug", "info", "warning", "error"):
         raise ValueError("it must be debug, info, warning or error")
     return text.lower()
+
+
+def read_http_url(text: str) -> str:
+    """The address of an HTTP server."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("it must start with http:// or https://")
+    return text
 
 
 def read_path(text: str) -> Path:
@@ -76,6 +106,15 @@ def read_database_url(text: str) -> str:
     if not all(port.isdigit() or not port for port in ports):
         raise ValueError("its port must be a number")
     return url
+
+
+def read_origins(text: str) -> tuple[str, ...]:
+    """Origins of web pages as browsers write them, with commas between."""
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin} must be a scheme, a host and maybe a port, such as https://app.example.com")
+    return origins
 
 
 def read_keys(text: str) -> dict[str, str]:
@@ -100,12 +139,22 @@ def show_plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def show_database_url(url: str) -> str:
+def show_optional(value: Any) -> str:
+    """The value, or nothing for none."""
+    return "" if value is None else str(value)
+
+
+def show_url(url: str) -> str:
     """The URL with its password masked, wherever in it that stands."""
     server, _, query = url.partition("?")
     server = re.sub(r"(//[^:/@]*):.*@", rf"\1:{MASK}@", server)
     query = re.sub(r"(\w*password)=[^&]*", rf"\1={MASK}", query)
     return f"{server}?{query}" if query else server
+
+
+def show_origins(origins: tuple[str, ...]) -> str:
+    """The origins as they are given."""
+    return ",".join(origins)
 
 
 def show_keys(keys: Mapping[str, str]) -> str:
@@ -125,11 +174,12 @@ def setting(default: Any, read: Callable[[str], Any], help: str, show: Callable[
 class Settings:
     """The settings in force. Each is read from the environment variable of its name in capitals, or from `.env`."""
 
-    database_url: str = setting(
-        "", read_database_url, "The PostgreSQL to use; empty: the embedded one.", show_database_url
-    )
+    database_url: str = setting("", read_database_url, "The PostgreSQL to use; empty: the embedded one.", show_url)
     service_api_keys: Mapping[str, str] = setting(
         dict, read_keys, "Accepted keys: a JSON list, or a JSON object of name to key.", show_keys
+    )
+    database_keys: bool = setting(
+        False, read_flag, "Ask for keys although SERVICE_API_KEYS is empty: those that `flask keys` makes."
     )
     auth_disabled: bool = setting(
         False, read_flag, "Serve without keys although DATABASE_URL or HOST opens the service."
@@ -145,13 +195,43 @@ class Settings:
     max_body_bytes: int = setting(
         1024 * 1024, read_positive, "The largest request body, in bytes; a larger one is 413."
     )
+    request_timeout: int = setting(
+        20, read_positive, "Seconds a client has to send a whole request, and to take its answer."
+    )
+    cors_origins: tuple[str, ...] = setting(
+        (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
+    )
     database_pool_size: int = setting(10, read_positive, "The most connections that one worker opens.")
     database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection before it gets 503.")
     database_connect_timeout: int = setting(
         3, read_positive, "Seconds to wait for the database to accept a connection."
     )
+    idempotency_hours: int = setting(
+        24, read_positive, "Hours for which the answer to a request with an Idempotency-Key is kept."
+    )
+    database_statement_timeout: int = setting(
+        30, read_seconds, "Seconds that one statement of a request may take before it gets 504; 0: no limit."
+    )
+    database_lock_timeout: int = setting(
+        10, read_seconds, "Seconds a statement waits for rows that others hold locked before it gets 503; 0: no limit."
+    )
+    database_idle_transaction_timeout: int = setting(
+        60, read_seconds, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
+    )
+    rate_limit: str = setting(
+        "", read_rate, "Requests that one caller may make, such as 600/minute; empty: any number."
+    )
+    rate_limit_storage: str = setting(
+        "", read_redis_url, "The Redis in which all workers count together; empty: each counts by itself.", show_url
+    )
     embedded_data_dir: Path = setting(
         PROJECT / ".data" / "postgres", read_path, "Where the embedded database keeps its data."
+    )
+    metrics_port: int | None = setting(
+        None, read_port, "The port of /metrics, which needs no key; empty: nothing is counted.", show_optional
+    )
+    otel_exporter_otlp_endpoint: str = setting(
+        "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made."
     )
 
     @property
@@ -162,7 +242,17 @@ class Settings:
     @property
     def open(self) -> bool:
         """Whether requests need no key."""
-        return self.auth_disabled or (self.embedded and not self.service_api_keys)
+        return self.auth_disabled or (self.embedded and not self.has_keys)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys are listed in the settings, or may be in the database."""
+        return bool(self.service_api_keys) or self.database_keys
+
+    @property
+    def for_maintenance(self) -> Self:
+        """The same for work that may take its time, a migration for one: statements have no end."""
+        return replace(self, database_statement_timeout=0, database_lock_timeout=0, database_idle_transaction_timeout=0)
 
     @property
     def binds_to_loopback(self) -> bool:
@@ -171,18 +261,18 @@ class Settings:
 
     def refuse_to_be_open_by_accident(self) -> None:
         """Raise SettingError when starting would serve without keys to whom nobody meant to."""
-        if self.service_api_keys or self.auth_disabled:
+        if self.has_keys or self.auth_disabled:
             return
         if not self.embedded:
             raise SettingError(
                 "DATABASE_URL is set but SERVICE_API_KEYS is not, so the service would need a key and have none. "
                 'Set SERVICE_API_KEYS to a JSON object such as {"planner": "<a long random text>"}, '
-                "or AUTH_DISABLED=true to serve without keys."
+                "or DATABASE_KEYS=true to take the keys of `flask keys`, or AUTH_DISABLED=true to serve without keys."
             )
         if not self.binds_to_loopback:
             raise SettingError(
                 f"HOST={self.host} would open the service to other machines without keys. "
-                "Set SERVICE_API_KEYS, or AUTH_DISABLED=true, or leave HOST at 127.0.0.1."
+                "Set SERVICE_API_KEYS, or DATABASE_KEYS=true, or AUTH_DISABLED=true, or leave HOST at 127.0.0.1."
             )
 
 
@@ -218,6 +308,22 @@ def show_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
         )
         for each in fields(Settings)
     ]
+
+
+def settings_table() -> str:
+    """Every setting, its default and what it is for, as the table in Markdown that README.md has."""
+    rows = [
+        f"| `{each.name.upper()}` | {_shown_default(each)} | {each.metadata['help']} |" for each in fields(Settings)
+    ]
+    return "\n".join(["| name | default | what it does |", "|---|---|---|", *rows])
+
+
+def _shown_default(each: Field[Any]) -> str:
+    """What a table shows as the default; nothing for what is empty, and for what the help tells since it varies."""
+    if each.default is MISSING or each.default in ("", ()):
+        return ""
+    default = each.default.relative_to(PROJECT) if isinstance(each.default, Path) else each.default
+    return f"`{each.metadata['show'](default)}`"
 
 
 def _given(environment: Mapping[str, str] | None, dotenv: Path) -> dict[str, tuple[str, str]]:

@@ -52,6 +52,49 @@ class MissingReference(ServiceError):
     """The row that a field refers to does not exist; `faults` names the field."""
 
 
+class Stale(ServiceError):
+    """The row has moved on: it is at `version` now."""
+
+    def __init__(self, detail: str, version: int = 1) -> None:
+        super().__init__(detail)
+        self.version = version
+
+
+class ConditionFailed(ServiceError):
+    """The row does not match the condition; `current` is its JSON as it is, `version` its version."""
+
+    def __init__(self, detail: str, current: bytes = b"{}", version: int = 1) -> None:
+        super().__init__(detail)
+        self.current = current
+        self.version = version
+
+
+class TooManyAffected(ServiceError):
+    """A write by filter matches more rows than it may change; nothing was changed."""
+
+
+class NotANumber(ServiceError):
+    """An increment meets a value that is no number."""
+
+
+class KeyReused(ServiceError):
+    """An Idempotency-Key came with another request before."""
+
+
+class InProgress(ServiceError):
+    """A request with the same Idempotency-Key is still at work."""
+
+    retry_after = 1
+
+
+class UnresolvedReference(ServiceError):
+    """A reference in a batch leads nowhere."""
+
+
+class ExpectationUnmet(ServiceError):
+    """An operation of a batch affected fewer or more rows than was expected."""
+
+
 class Unavailable(ServiceError):
     """The database cannot be reached, or cannot serve now. Trying again after `retry_after` seconds may help."""
 
@@ -62,6 +105,10 @@ class Busy(Unavailable):
     """The database answers, but had to give up on this request: too many at once, or they stood in each other's way."""
 
     retry_after = 1
+
+
+class TimedOut(Unavailable):
+    """The database needed longer for one statement than it may; what the request did was undone."""
 
 
 class Contended(Busy):

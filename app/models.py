@@ -5,8 +5,10 @@ from typing import Any
 import peewee
 from peewee import (
     SQL,
+    BlobField,
     BooleanField,
     Check,
+    CompositeKey,
     DeferredForeignKey,
     DoubleField,
     ForeignKeyField,
@@ -273,5 +275,64 @@ class NotificationLogEntry(Row):
         indexes = (
             index("notification_log", "external_id_key", "external_id", unique=True),
             index("notification_log", "by_sending", "sent_at, id"),
+            index("notification_log", "by_age", "created_at, id"),
             index("notification_log", "by_task", "task_id"),
+        )
+
+
+class DispatchLogEntry(Row):
+    """One attempt to reach a person about a task: recorded before it is made, and again when it is over."""
+
+    task = ForeignKeyField(Task, on_delete="CASCADE", index=False)
+    channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call", "auto_miss")])
+    status = TextField(constraints=[default("'pending'"), one_of("status", "pending", "dispatched", "failed")])
+    dispatched_at = DateTimeTZField(null=True)
+    error = TextField(null=True)
+
+    class Meta:
+        table_name = "dispatch_log"
+        indexes = (
+            index("dispatch_log", "newest", "created_at, id"),
+            index("dispatch_log", "by_task", "task_id"),
+            index("dispatch_log", "open", "status, created_at, id", where="status <> 'dispatched'"),
+        )
+
+
+class IdempotencyKey(Model):
+    """The answer to a request that may be repeated, until it expires."""
+
+    caller = TextField()
+    key = TextField()
+    request = BlobField()
+    status = IntegerField()
+    headers = JSONField()
+    body = BlobField()
+    expires_at = DateTimeTZField()
+
+    class Meta:
+        database = database
+        table_name = "idempotency_keys"
+        primary_key = CompositeKey("caller", "key")
+        indexes = (index("idempotency_keys", "by_expiry", "expires_at"),)
+
+
+class ApiKey(Model):
+    """A caller's key: of the key itself only SHA-256. No entity of the API; `flask keys` writes it."""
+
+    id = UUIDField(primary_key=True)
+    name = TextField(constraints=[length("name", 1, 100)])
+    digest = BlobField(constraints=[Check("octet_length(digest) = 32")])
+    scopes = ArrayField(TextField, index=False, constraints=[Check("cardinality(scopes) >= 1")])
+    created_at = DateTimeTZField(constraints=[default("now()")])
+    expires_at = DateTimeTZField(null=True)
+    replaced_at = DateTimeTZField(null=True)
+    revoked_at = DateTimeTZField(null=True)
+    last_used_at = DateTimeTZField(null=True)
+
+    class Meta:
+        database = database
+        table_name = "api_keys"
+        indexes = (
+            index("api_keys", "digest_key", "digest", unique=True),
+            index("api_keys", "name_key", "name", unique=True, where="replaced_at IS NULL AND revoked_at IS NULL"),
         )

@@ -1,25 +1,68 @@
-"""gunicorn's threaded worker, with our problems where a request is too broken to reach the app."""
+"""gunicorn's threaded worker, made patient: its threads get whole requests, and slow clients wait in the main loop."""
 
+import logging
+import selectors
+import socket
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import uuid_utils
+from gunicorn.glogging import Logger
 from gunicorn.http import errors
 from gunicorn.workers import base
 from gunicorn.workers.gthread import ThreadWorker
 
-from app.api import problems
+from app.api import headers, problems
+from app.connections import Connection
+from app.errors import Busy
+from app.incoming import BodyTooLarge
+from app.telemetry.log import JsonLines
+from app.telemetry.requests import tell_of_unreadable
 
-STATUS_OF_ERROR: dict[type[Exception], HTTPStatus] = {
-    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
-    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+# Of requests that are not whole, and of answers that are not taken, in each worker.
+MOST_BYTES_KEPT = 64 * 1024 * 1024
+# How long a client may go on sending when it has its last answer, so that it gets to read it (RFC 9112, section 9.6).
+LINGERS_SECONDS = 2.0
+LOOKS_EVERY_SECONDS = 0.25
+
+
+class TooSlow(errors.ParseException):
+    """The request was not whole when its time was over."""
+
+
+class TooMuchUnfinished(errors.ParseException):
+    """Requests and answers that are under way fill the memory that is meant for them."""
+
+
+ANSWERS: dict[type[Exception], tuple[problems.Kind, HTTPStatus]] = {
+    TooSlow: (problems.TOO_SLOW, HTTPStatus.REQUEST_TIMEOUT),
+    TooMuchUnfinished: (problems.BUSY, HTTPStatus.SERVICE_UNAVAILABLE),
+    BodyTooLarge: (problems.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    errors.LimitRequestLine: (problems.BAD_REQUEST, HTTPStatus.REQUEST_URI_TOO_LONG),
+    errors.LimitRequestHeaders: (problems.BAD_REQUEST, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    errors.ExpectationFailed: (problems.BAD_REQUEST, HTTPStatus.EXPECTATION_FAILED),
+    errors.UnsupportedTransferCoding: (problems.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED),
 }
 
 
 class Worker(ThreadWorker):
-    """gthread: connections are kept alive, and those that were accepted are answered before it stops."""
+    """gthread: connections are kept alive, and those that were accepted are answered before it stops.
+
+    gthread's threads wait for the bytes of a request and for room to send an answer, so that as many slow clients as
+    there are threads would stop it. Here connections do both in the main loop, and no longer than REQUEST_TIMEOUT.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Beside gthread's keepalived_conns, from which nothing has come, and pending_conns, from which too little has:
+        # those that have not taken their answer, and those that have taken their last one.
+        self.sending_conns: deque[Connection] = deque()
+        self.lingering_conns: deque[Connection] = deque()
+        self.next_look = 0.0
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Stop at once. ThreadWorker would shut its thread pool down in here, and wait for ever for the pool's lock
@@ -27,27 +70,211 @@ class Worker(ThreadWorker):
         """
         base.Worker.handle_quit(self, sig, frame)
 
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection, and wait for its first request."""
+        try:
+            client_socket, client = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        self.nr_conns += 1
+        conn = Connection(self.cfg, client_socket, client, listener.getsockname(), self.wsgi.config["SETTINGS"])
+        self._wait(conn, self.pending_conns)
+
+    def on_client_socket_readable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
+        """Take what has come of a request; a thread gets it when it is whole."""
+        self._stop_waiting(conn, waiting)
+        if not conn.incoming.data:
+            conn.begin()
+        if conn.receive():
+            self._proceed(conn)
+        else:
+            self._drop(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """As gthread's. A client that does not take its answer in time is left."""
+        if conn.incoming.cut:
+            req.force_close()
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError:
+            self._tell_not_taken(conn)
+            return False
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that breaks the rules of HTTP, or whose answer could not be made, with a problem."""
         broken = isinstance(exc, errors.ParseException | errors.ExpectationFailed)
         request_id = str(uuid_utils.uuid7())
+        kind, status = _kind(exc, broken)
         if broken:
-            self.log.warning("request %s from %s: %s", request_id, addr, exc)
+            # The error's own words repeat what was sent, and that may be a key.
+            tell_of_unreadable(request_id, status, kind.name)
         else:
             self.log.exception("request %s: unforeseen", request_id)
+        detail = f"The request cannot be served: {exc}." if broken else kind.meaning
         try:
-            client.sendall(_response(exc, broken, request_id))
+            client.sendall(_response(kind, status, detail, request_id))
         except OSError:
             self.log.debug("the client of request %s has gone", request_id)
 
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """After a request: send the rest of its answer, then wait for the connection's next one, or end it."""
+        conn.kept = not fs.cancelled() and not fs.exception() and bool(fs.result())
+        if conn.sock.unsent:
+            conn.begin()
+            self._wait(conn, self.sending_conns)
+        else:
+            self._answered(conn)
 
-def _response(error: Exception, broken: bool, request_id: str) -> bytes:
-    status = STATUS_OF_ERROR.get(type(error), HTTPStatus.BAD_REQUEST if broken else HTTPStatus.INTERNAL_SERVER_ERROR)
-    kind = problems.BAD_REQUEST if broken else problems.UNFORESEEN
-    detail = f"The request cannot be read: {error}." if broken else kind.meaning
+    def murder_pending(self) -> None:
+        """End what takes too long: requests to come, answers to be taken, and clients to go after their last answer."""
+        now = time.monotonic()
+        if now < self.next_look:
+            return
+        self.next_look = now + LOOKS_EVERY_SECONDS
+        for conn in self._overdue(self.pending_conns, now):
+            self._refuse(conn, TooSlow(f"it was not whole after {conn.seconds} s"))
+        for conn in self._overdue(self.sending_conns, now):
+            self._tell_not_taken(conn)
+            self._drop(conn)
+        for conn in self._overdue(self.lingering_conns, now):
+            self._drop(conn)
+        self._bound_memory()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """When stopping: wait no longer for those that have not begun a request."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            if not conn.incoming.data:
+                conn.timeout = min(conn.timeout, deadline)
+
+    def _proceed(self, conn: Connection) -> None:
+        """Give a request that is whole to a thread; wait for the rest of any other."""
+        try:
+            whole = conn.incoming.is_whole()
+        except errors.ParseException as error:
+            self._refuse(conn, error)
+            return
+        if whole:
+            self.enqueue_req(conn)
+            return
+        conn.go_ahead()
+        self._wait(conn, self.pending_conns)
+
+    def _answered(self, conn: Connection) -> None:
+        if not conn.kept:
+            self._linger(conn)
+        elif conn.incoming.data:
+            conn.begin()
+            self._proceed(conn)
+        else:
+            conn.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else LINGERS_SECONDS)
+            self._wait(conn, self.keepalived_conns)
+
+    def _refuse(self, conn: Connection, error: errors.ParseException) -> None:
+        if conn.incoming.data:
+            self.handle_error(None, conn.sock, conn.client, error)
+        self._linger(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        """End our side. Were the connection closed while the client still sends, it could not read its last answer."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
+        conn.timeout = time.monotonic() + LINGERS_SECONDS
+        self._wait(conn, self.lingering_conns)
+
+    def _wait(self, conn: Connection, waiting: deque[Connection]) -> None:
+        """Have the main loop look after the connection, until its timeout."""
+        waiting.append(conn)
+        event = selectors.EVENT_READ
+        then = self.on_client_socket_readable
+        if waiting is self.sending_conns:
+            event, then = selectors.EVENT_WRITE, self._on_writable
+        elif waiting is self.lingering_conns:
+            then = self._on_lingering_readable
+        self.poller.register(conn.sock, event, partial(then, conn, waiting))
+
+    def _stop_waiting(self, conn: Connection, waiting: deque[Connection]) -> None:
+        waiting.remove(conn)
+        self.poller.unregister(conn.sock)
+
+    def _overdue(self, waiting: deque[Connection], now: float) -> list[Connection]:
+        """The connections whose time is over, which wait no more."""
+        overdue = [conn for conn in waiting if conn.timeout <= now]
+        for conn in overdue:
+            self._stop_waiting(conn, waiting)
+        return overdue
+
+    def _on_writable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
+        try:
+            conn.sock.push()
+        except OSError:
+            self._stop_waiting(conn, waiting)
+            self._drop(conn)
+            return
+        if not conn.sock.unsent:
+            self._stop_waiting(conn, waiting)
+            self._answered(conn)
+
+    def _on_lingering_readable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
+        conn.incoming.data.clear()
+        if not conn.receive():
+            self._stop_waiting(conn, waiting)
+            self._drop(conn)
+
+    def _tell_not_taken(self, conn: Connection) -> None:
+        self.log.warning("%s did not take its answer within %s s", conn.client, conn.seconds)
+
+    def _drop(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _bound_memory(self) -> None:
+        """End the largest of what is under way while all of it together is too large."""
+        under_way = [(conn, waiting) for waiting in (self.pending_conns, self.sending_conns) for conn in waiting]
+        excess = sum(conn.size for conn, _ in under_way) - MOST_BYTES_KEPT
+        if excess <= 0:
+            return
+        for conn, waiting in sorted(under_way, key=lambda each: each[0].size, reverse=True):
+            excess -= conn.size
+            self._stop_waiting(conn, waiting)
+            if waiting is self.pending_conns:
+                self._refuse(conn, TooMuchUnfinished("too much is under way at the same time"))
+            else:
+                self._drop(conn)
+            if excess <= 0:
+                return
+
+
+def _kind(error: Exception, broken: bool) -> tuple[problems.Kind, HTTPStatus]:
+    if not broken:
+        return problems.UNFORESEEN, HTTPStatus.INTERNAL_SERVER_ERROR
+    return ANSWERS.get(type(error), (problems.BAD_REQUEST, HTTPStatus.BAD_REQUEST))
+
+
+def _response(kind: problems.Kind, status: HTTPStatus, detail: str, request_id: str) -> bytes:
     body = problems.document(kind, detail, "/", request_id, status=status)
-    head = (
-        f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: {problems.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode("ascii") + body
+    lines = [
+        ("Connection", "close"),
+        ("Content-Type", problems.CONTENT_TYPE),
+        ("Content-Length", str(len(body))),
+        ("X-Request-Id", request_id),
+        *headers.OF_ANSWERS,
+    ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        lines.append(("Retry-After", str(Busy.retry_after)))
+    head = f"HTTP/1.1 {status} {status.phrase}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return head.encode("ascii") + b"\r\n" + body
+
+
+class JsonLogger(Logger):
+    """gunicorn's logger: what it, the app and the libraries have to say are JSON lines like those of the requests."""
+
+    def setup(self, cfg: Any) -> None:
+        """As gunicorn's, with our handler in the place of its own."""
+        super().setup(cfg)
+        self.error_log.handlers = [JsonLines()]
+        logging.getLogger("app").setLevel(self.loglevel)
+        logging.getLogger().handlers = [JsonLines()]

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import psycopg2
 
-from app.query import ask
+from app.query.reading import ask
 from app.query.terms import Query
 from app.repositories import reads
 from benchmarks import loads

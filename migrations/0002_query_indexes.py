@@ -7,6 +7,7 @@ CREATE INDEX goals_by_user_and_status ON goals (user_id, status, pipeline_order)
 CREATE INDEX conversations_by_user_and_recency ON conversations (user_id, last_message_at, id);
 CREATE INDEX conversations_by_voice_session ON conversations (voice_session_id) WHERE voice_session_id IS NOT NULL;
 CREATE INDEX messages_newest ON messages (created_at, id);
+CREATE INDEX notification_log_by_age ON notification_log (created_at, id);
 CREATE INDEX notification_log_by_sending ON notification_log (sent_at, id);
 CREATE INDEX users_by_phone ON users
     ((regexp_replace(notification_preferences ->> 'phone_number', '\\D', '', 'g')));

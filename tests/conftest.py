@@ -2,22 +2,24 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg2.extensions import parse_dsn
 from servers import RunningServer, command_environment, running_server
 
 from app import create_app
 from app.config import PROJECT, Settings
-from app.database import database, migrations
-from app.database.embedded import EmbeddedServer
+from app.database import database, migrations, open_database
+from app.database.embedded import ROLE, EmbeddedServer
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
@@ -57,18 +59,38 @@ def run_alone(url: str, *statements: str) -> list[tuple]:
         connection.close()
 
 
+@contextmanager
+def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
+    """The URL of this database for a role that has the rights of docs/database-role.md, and no others."""
+    role, database_name = f"limited_{os.getpid()}", parse_dsn(url)["dbname"]
+    [rights] = re.findall(r"```sql\n(.*?)```", (PROJECT / "docs" / "database-role.md").read_text(), re.DOTALL)
+    rights = rights.replace("flux_service", role).replace("DATABASE flux", f"DATABASE {database_name}")
+    run_alone(server.url, f"DROP ROLE IF EXISTS {role}")
+    run_alone(url, rights)
+    try:
+        yield url.replace(f"user={ROLE}", f"user={role}")
+    finally:
+        run_alone(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
+
+
 @pytest.fixture(scope="session")
-def settings(postgres: EmbeddedServer) -> Iterator[Settings]:
+def settings(postgres: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[Settings]:
     """The settings of the app under test: a database that is current and empty, no keys."""
-    with temporary_database(postgres, "suite") as url:
+    with temporary_database(postgres, "suite") as url, ExitStack() as stack:
+        with open_database(Settings(database_url=url)):
+            migrations.upgrade()
+        if pytestconfig.getoption("limited_role"):
+            url = stack.enter_context(limited_role(postgres, url))
         yield Settings(database_url=url, auth_disabled=True)
 
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Iterator[Flask]:
-    made = create_app(settings)
-    migrations.upgrade()
-    yield made
+    yield create_app(settings)
     database.release()
     database.close_idle()
 
@@ -85,7 +107,7 @@ def client(app: Flask) -> Iterator[FlaskClient]:
 def committing_client(app: Flask) -> Iterator[FlaskClient]:
     """A client whose requests commit, for tests that race or break things; all rows are removed afterwards."""
     yield app.test_client()
-    database.execute_sql("TRUNCATE users CASCADE")
+    database.execute_sql("DELETE FROM users")
     database.release()
 
 

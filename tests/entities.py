@@ -95,7 +95,14 @@ NOTIFICATION_LOG = Entity(
     "notification-log", lambda client: {"task_id": task(client)["id"], "channel": "push"}, {"response": "ok"}, "task_id"
 )
 
-ALL = (USERS, GOALS, TASKS, CONVERSATIONS, MESSAGES, PATTERNS, NOTIFICATION_LOG)
+DISPATCH_LOG = Entity(
+    "dispatch-log",
+    lambda client: {"task_id": task(client)["id"], "channel": "auto_miss"},
+    {"status": "failed", "error": "no token"},
+    "task_id",
+)
+
+ALL = (USERS, GOALS, TASKS, CONVERSATIONS, MESSAGES, PATTERNS, NOTIFICATION_LOG, DISPATCH_LOG)
 EDITABLE = tuple(entity for entity in ALL if entity.patch)
 LISTED = tuple(entity for entity in ALL if entity.listed)
 REFERRING = tuple(entity for entity in ALL if entity.reference)

@@ -27,11 +27,12 @@ expect() { [ "$2" = "$3" ] || { echo "$1: expected $2, got $3" >&2; exit 1; }; }
 
 # Waits until /ready answers 200, so until the migrations are applied.
 compose up --detach --wait --wait-timeout 120
-expect "Who serves" 10001 "$(compose exec -T api id -u)"
+expect "Who serves" 10001 "$(compose exec -T api-1 id -u)"
 expect "A request without a key" 401 "$(post)"
 expect "A request with the key" 201 "$(post -H "X-Flux-Service-Key: $KEY")"
 
-api="$(compose ps --quiet api)"
-compose stop api
+api="$(compose ps --quiet api-1)"
+compose stop api-1
 expect "The exit status after a TERM" 0 "$(docker inspect --format '{{.State.ExitCode}}' "$api")"
+expect "A request while one of two instances is stopped" 401 "$(post)"
 echo "The image works."

@@ -4,9 +4,12 @@ from flask import Flask
 
 from app.api import (
     auth,
+    batch,
     conversations,
+    dispatch_log,
     documentation,
     goals,
+    headers,
     messages,
     notification_log,
     operations,
@@ -26,6 +29,8 @@ BLUEPRINTS = (
     messages.blueprint,
     patterns.blueprint,
     notification_log.blueprint,
+    dispatch_log.blueprint,
+    batch.blueprint,
     operations.blueprint,
 )
 
@@ -37,5 +42,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     problems.init_app(app)
+    if settings.rate_limit:
+        # Here, so that a service without a limit does not load what counts.
+        from app.api import rate_limit
+
+        rate_limit.init_app(app, settings)
     auth.init_app(app, settings)
     documentation.init_app(app, BLUEPRINTS, PREFIX)
+    headers.init_app(app, settings)

@@ -1,49 +1,149 @@
-"""Who may call: every path below /api/v1 needs a key that SERVICE_API_KEYS holds, unless the service is open."""
+"""Who may call, and what: unless the service is open, a key on every path below /api/v1, and a scope for the operation.
 
-from collections.abc import Mapping
-from hashlib import sha256
+Keys stand in SERVICE_API_KEYS, and those have every scope, or in the table that `flask keys` writes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from hmac import compare_digest
+from typing import Any
 
-from flask import Flask, request
+from flask import Flask, current_app, g, request
 
-from app.api.problems import Unauthorized
+from app.api.known_keys import KnownKeys
+from app.api.problems import Forbidden, Unauthorized
 from app.config import Settings
+from app.keys import digest, has_the_form_of_a_key, is_mistyped
+from app.scopes import ADMIN, ENTITIES, allows, opening, scope_of
+from app.telemetry.requests import CALLER
 
 PROTECTED = "/api/v1"
 KEY_HEADER = "X-Flux-Service-Key"
-# What the access log writes as the caller.
-CALLER = "flux.caller"
+EXTENSION = "flux_doorkeeper"
+CHECKS_ITSELF = ""
+SCOPE_OF_VIEW = "_required_scope"
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the name that the key has, and the scopes."""
+
+    name: str
+    scopes: frozenset[str]
+
+
+class Doorkeeper:
+    """Tells from a key who calls."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._digests = {name: digest(key) for name, key in settings.service_api_keys.items()}
+        self._known = KnownKeys()
+
+    def admit(self, key: str) -> Caller:
+        """Who holds this key. Raises Unauthorized, and Unavailable when the database would have to be asked."""
+        given = digest(key)
+        name = self._listed(given)
+        if name is not None:
+            return Caller(name, frozenset((ADMIN,)))
+        if not self._known.has_seen(given):
+            _refuse_what_we_never_made(key)
+        found = self._known.find(given)
+        if found is None:
+            raise Unauthorized("The key is not known, has ended or was revoked. Ask for a new one.")
+        return Caller(found.name, found.scopes)
+
+    def recognize(self, key: str) -> str | None:
+        """What tells this key from others, when it is known without asking the database."""
+        given = digest(key)
+        return self._listed(given) or (given.hex() if self._known.has_seen(given) else None)
+
+    def _listed(self, given: bytes) -> str | None:
+        """The name that SERVICE_API_KEYS gives the key with this SHA-256."""
+        # Every key is compared, whether one matched already or not, so that the time tells nothing.
+        matching = [name for name, known in self._digests.items() if compare_digest(known, given)]
+        return matching[0] if matching else None
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Ask for a key before anything else is done with a request."""
+    """Ask for a key, and for the scope of the operation, before anything else is done with a request."""
     if settings.open:
         return
-    digests = {name: _digest(key) for name, key in settings.service_api_keys.items()}
+    doorkeeper = app.extensions[EXTENSION] = Doorkeeper(settings)
 
     @app.before_request
     def require_key() -> None:
-        if request.path.startswith(PROTECTED):
-            request.environ[CALLER] = _caller(digests)
+        if not request.path.startswith(PROTECTED):
+            return
+        key = given_key()
+        if not key:
+            raise Unauthorized(
+                f"This path needs a key. Send it as {KEY_HEADER}: <key> or as Authorization: Bearer <key>."
+            )
+        g.caller = doorkeeper.admit(key)
+        request.environ[CALLER] = g.caller.name
+        require_scope(scope_of_operation())
 
 
-def _caller(digests: Mapping[str, bytes]) -> str:
-    """The name of who holds the key that was sent. Raises Unauthorized."""
-    given = request.headers.get(KEY_HEADER) or _bearer_token()
-    if not given:
-        raise Unauthorized(f"This path needs a key. Send it as {KEY_HEADER}: <key> or as Authorization: Bearer <key>.")
-    digest = _digest(given)
-    # Every key is compared, whether one matched already or not, so that the time tells nothing.
-    matching = [name for name, known in digests.items() if compare_digest(known, digest)]
-    if not matching:
+def given_key() -> str:
+    """The key that the request carries, or an empty text."""
+    return request.headers.get(KEY_HEADER) or _bearer_token()
+
+
+def recognized() -> str | None:
+    """What tells the caller from others, when that is known without the database; None in an open service too."""
+    doorkeeper: Doorkeeper | None = current_app.extensions.get(EXTENSION)
+    key = given_key()
+    return doorkeeper.recognize(key) if doorkeeper and key else None
+
+
+def required_scope(scope: str) -> Callable[[View], View]:
+    """Name the scope of an operation that is not one on the rows of its blueprint's entity.
+
+    CHECKS_ITSELF for one that calls `require_scope` for each thing that it does. Goes right below the route.
+    """
+
+    def mark(view: View) -> View:
+        setattr(view, SCOPE_OF_VIEW, scope)
+        return view
+
+    return mark
+
+
+def require_scope(scope: str) -> None:
+    """Raise Forbidden unless the caller's key has this scope, or one that gives it; an open service allows all."""
+    caller: Caller | None = g.get("caller")
+    if caller is None or scope == CHECKS_ITSELF or allows(caller.scopes, scope):
+        return
+    *others, last = opening(scope)
+    needed = f"{', '.join(others)} or {last}" if others else last
+    raise Forbidden(
+        f"The key {caller.name} may not do this: it needs the scope {needed}, "
+        f"and has {', '.join(sorted(caller.scopes))}. Use another key, or have one made with that scope.",
+        scope,
+    )
+
+
+def scope_of_operation() -> str:
+    """The scope that the request's operation needs; admin where nobody said what else."""
+    if request.endpoint is None:
+        return CHECKS_ITSELF
+    declared = getattr(current_app.view_functions[request.endpoint], SCOPE_OF_VIEW, None)
+    if declared is not None:
+        return declared
+    entity = (request.blueprint or "").replace("_", "-")
+    return scope_of(entity, request.method) if entity in ENTITIES else ADMIN
+
+
+def _refuse_what_we_never_made(key: str) -> None:
+    """Raise Unauthorized for what cannot be a key of ours, so that the database is not asked about it."""
+    if not has_the_form_of_a_key(key):
         raise Unauthorized("The key is not known. Check it for typing errors, or ask for a new one.")
-    return matching[0]
+    if is_mistyped(key):
+        raise Unauthorized("The key is mistyped or cut short, as its checksum tells. Copy it anew.")
 
 
 def _bearer_token() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _digest(key: str) -> bytes:
-    return sha256(key.encode()).digest()

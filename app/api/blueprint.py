@@ -1,6 +1,6 @@
 """flask-smorest's Blueprint, made strict: bodies and queries go straight to our schemas, what is unknown is refused."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -9,15 +9,19 @@ from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map
 
+from app.api.auth import require_scope
 from app.api.parameters import references
 from app.api.problems import InvalidPath, UnsupportedMediaType
 from app.query.reading import QueryReader
-from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_query, parse_json
+from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_many, load_query, parse_json
 from app.schemas.fields import UUID_FORM
+from app.scopes import scope_of
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+ACCEPT_PATCH = f"{JSON}, {MERGE_PATCH}"
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -33,21 +37,33 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix, description=description)
         self.needs_key = needs_key
-        self.row_path = f"/<row_id({', '.join(map(repr, ('count', *beside_rows)))}):id>"
+        self.row_path = f"/<row_id({', '.join(map(repr, ('count', 'bulk', *beside_rows)))}):id>"
         self._prepare_doc_cbks.append(self._prepare_problems_doc)
 
     def arguments(
         self, schema: type[BaseSchema], *, location: str = "json", as_kwargs: bool = False, **options: Any
     ) -> Decorator:
-        """Hand the view the checked values of the body or of the query: as its first argument, or each by name."""
-        read = _read_query if location == "query" else _read_body
+        """Hand the view the checked values of the body: as its next argument, or each by name."""
         document = _only_document(super().arguments(schema, location=location, **options))
 
         def decorator(view: View) -> View:
             @wraps(view)
-            def with_values(**path: Any) -> Any:
-                values = read(schema)
-                return view(**path, **values) if as_kwargs else view(values, **path)
+            def with_values(*before: Any, **path: Any) -> Any:
+                values = load(schema, read_json())
+                return view(*before, **path, **values) if as_kwargs else view(*before, values, **path)
+
+            return document(with_values)
+
+        return decorator
+
+    def many_arguments(self, schema: type[BaseSchema], **options: Any) -> Decorator:
+        """Hand the view, as its next argument, the checked values of each object in the body's array."""
+        document = _only_document(super().arguments(schema(many=True), location="json", **options))
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def with_values(*before: Any, **path: Any) -> Any:
+                return view(*before, load_many(schema, read_json()), **path)
 
             return document(with_values)
 
@@ -59,7 +75,10 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
-                return view(reader.read_text(request.query_string.decode(errors="replace")), *args, **path)
+                query = reader.read_text(request.query_string.decode(errors="replace"))
+                if query.others:
+                    _require_reading(query.others)
+                return view(query, *args, **path)
 
             documentation = with_query.__dict__.setdefault("_apidoc", {})
             documentation.setdefault("manual_doc", {}).setdefault("parameters", []).extend(references(reader))
@@ -89,11 +108,13 @@ class Blueprint(flask_smorest.Blueprint):
         """The statuses with which an operation of this form can fail."""
         statuses = [422, 500]
         if self.needs_key:
-            statuses += [401, 503]
+            statuses += [401, 403, 429, 503, 504]
         if "json" in _locations(documentation):
             statuses += [400, 413, 415]
-        if "PATCH" in methods or 201 in documentation["success_status_codes"]:
+        if "GET" not in methods:
             statuses.append(409)
+        if {"PATCH", "DELETE"} & set(methods):
+            statuses.append(412)
         if "<" in rule:
             statuses.append(404)
         return sorted(statuses)
@@ -125,6 +146,17 @@ class RowId(BaseConverter):
         return value.lower()
 
 
+def merges_objects() -> bool:
+    """Whether the body is a merge patch (RFC 7396), so that objects are merged and not replaced."""
+    return request.mimetype == MERGE_PATCH
+
+
+def _require_reading(tables: Iterable[str]) -> None:
+    """Raise Forbidden unless the caller may read these tables too, into which the query looks."""
+    for table in tables:
+        require_scope(scope_of(table.replace("_", "-"), "GET"))
+
+
 def problem_response_name(status: int) -> str:
     """The name under which the OpenAPI document describes the problems of a status."""
     return f"Problem{status}"
@@ -145,19 +177,23 @@ def _locations(documentation: Mapping[str, Any]) -> list[str]:
     return [parameter["in"] for parameter in parameters]
 
 
-def _read_query(schema: type[BaseSchema]) -> dict[str, Any]:
-    return load_query(schema, list(request.args.items(multi=True)))
-
-
-def _read_body(schema: type[BaseSchema]) -> dict[str, Any]:
+def read_json() -> Any:
+    """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
     body = request.get_data()
     if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         # werkzeug cuts a body that comes in chunks at the limit, without a word.
         raise RequestEntityTooLarge
-    if request.content_type != JSON and request.mimetype != JSON and (body or request.mimetype):
-        given = f"not {request.mimetype}" if request.mimetype else "and the request names no type"
-        raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {given}.")
-    return load(schema, parse_json(body))
+    if request.content_type != JSON and (body or request.mimetype):
+        _refuse_other_types(request.mimetype)
+    return parse_json(body)
+
+
+def _refuse_other_types(given: str) -> None:
+    if given == JSON or (given == MERGE_PATCH and request.method == "PATCH"):
+        return
+    names = f"not {given}" if given else "and the request names no type"
+    also = f" or {MERGE_PATCH}" if request.method == "PATCH" else ""
+    raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}{also}, {names}.")
 
 
 def _without_query(view: View) -> View:

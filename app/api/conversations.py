@@ -7,7 +7,9 @@ from flask import Response
 from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import ETAG, row_response
-from app.database import atomic
+from app.api.transaction import transaction
+from app.query.reading import SHAPING, QueryReader
+from app.query.terms import Query
 from app.repositories import conversations
 from app.schemas.conversations import (
     ConversationPatchSchema,
@@ -16,15 +18,18 @@ from app.schemas.conversations import (
     NewConversationSchema,
 )
 
+VOICE = QueryReader("conversations", "update conversations", SHAPING)
+
 blueprint = Blueprint("conversations", "Chats and voice sessions with a person.", "/conversations")
 crud.collection(blueprint, conversations, NewConversationSchema, ConversationSchema)
-crud.item(blueprint, conversations, ConversationPatchSchema, ConversationSchema)
+crud.item(blueprint, conversations, NewConversationSchema, ConversationPatchSchema, ConversationSchema)
 
 
 @blueprint.route(f"{blueprint.row_path}/voice", methods=["PATCH"])
+@blueprint.query(VOICE)
 @blueprint.arguments(ConversationVoicePatchSchema, example=ConversationVoicePatchSchema.example)
 @blueprint.response(200, ConversationSchema, example=ConversationSchema.example, headers=ETAG)
-@atomic()
-def update_conversation_voice(values: dict[str, Any], id: str) -> Response:
+@transaction
+def update_conversation_voice(query: Query, values: dict[str, Any], id: str) -> Response:
     """Record how a voice session ended and what came of it."""
-    return row_response(conversations.update(id, values))
+    return row_response(crud.changed_row(conversations, id, values, query))

@@ -4,27 +4,36 @@ from typing import Any
 
 from flask import Response, request
 
-from app.api.blueprint import Blueprint
+from app.api import crud_many
+from app.api.blueprint import Blueprint, merges_objects
+from app.api.crud_many import name_of, refuse_filter
+from app.api.preconditions import reader_has, versions_to_match
 from app.api.responses import (
     ETAG,
     LINK,
     LOCATION,
     json_response,
     no_content,
+    not_modified,
     page_response,
     row_response,
     stream_response,
     wants_stream,
 )
-from app.database import atomic
+from app.api.transaction import transaction
 from app.query.reading import LISTING, SHAPING, QueryReader
 from app.query.terms import Query, SortKey
-from app.repositories.base import Repository
-from app.schemas.base import BaseSchema
+from app.repositories.base import Repository, new_id
+from app.repositories.many import Outcome
+from app.repositories.rows import Row
+from app.schemas.base import BaseSchema, has_numbers, increment_schema
 from app.schemas.pages import USUAL_PAGE, CountSchema, page_schema
 
 Schema = type[BaseSchema]
 STREAMS = "With `Accept: application/x-ndjson` every match is answered, a row a line, from one snapshot."
+CONDITIONAL = "Filters, and `If-Match`, are conditions: a row that does not meet them is left alone, with 412."
+UPSERTS = "With `upsert` a row that has the same key is merged or left alone, and answered with 200."
+ADDS = "What is missing counts as 0. Amounts of parallel calls add up."
 
 
 def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_by: str) -> None:
@@ -62,16 +71,29 @@ def count_rows(blueprint: Blueprint, repository: Repository) -> None:
 
 
 def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
-    """Add POST on the collection: a new row."""
+    """Add POST on the collection: a new row, or with `upsert` the one that has its key."""
+    reader = QueryReader(repository.table, f"create {repository.table}", ("upsert", *SHAPING))
 
     @blueprint.route("", methods=["POST"])
-    @blueprint.doc(operationId=f"create_{_name(repository)}", summary=f"Create a {repository.noun}.")
+    @blueprint.doc(
+        operationId=f"create_{name_of(repository)}", summary=f"Create a {repository.noun}.", description=UPSERTS
+    )
+    @blueprint.query(reader)
     @blueprint.arguments(new, example=new.example)
     @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
-    @atomic()
-    def create_row(values: dict[str, Any]) -> Response:
-        created = repository.create(values)
-        return row_response(created, 201, location=f"{request.path.rstrip('/')}/{created['id']}")
+    @blueprint.alt_response(200, schema=row, example=row.example, description="It existed (upsert)", headers=ETAG)
+    @transaction
+    def create_row(query: Query, values: dict[str, Any]) -> Response:
+        how = query.writing.upsert
+        if how is None:
+            refuse_filter(query)
+            values = {"id": new_id(), **values}
+            created = repository.create(values, query.shape)
+            return row_response(created, 201, location=_place(values["id"]))
+        found, outcome = repository.upsert(values, how, query.where, query.shape)
+        if outcome is not Outcome.CREATED:
+            return row_response(found)
+        return row_response(found, 201, location=_place(found.id))
 
 
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
@@ -79,41 +101,79 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     reader = QueryReader(repository.table, f"get {repository.table}", SHAPING, filters=False)
 
     @blueprint.route(blueprint.row_path, methods=["GET"])
-    @blueprint.doc(operationId=f"get_{_name(repository)}", summary=f"Get one {repository.noun}.")
+    @blueprint.doc(operationId=f"get_{name_of(repository)}", summary=f"Get one {repository.noun}.")
     @blueprint.query(reader)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     def get_row(query: Query, id: str) -> Response:
-        return row_response(repository.get(id, query.shape))
+        found = repository.get(id, query.shape)
+        return not_modified(found) if reader_has(found, query) else row_response(found)
 
 
 def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
     """Add PATCH on a row: only the fields in the body change."""
+    reader = QueryReader(repository.table, f"update {repository.table}", SHAPING)
 
     @blueprint.route(blueprint.row_path, methods=["PATCH"])
     @blueprint.doc(
-        operationId=f"update_{_name(repository)}",
+        operationId=f"update_{name_of(repository)}",
         summary=f"Change some fields of a {repository.noun}.",
+        description=CONDITIONAL,
     )
+    @blueprint.query(reader)
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
-    @atomic()
-    def update_row(values: dict[str, Any], id: str) -> Response:
-        return row_response(repository.update(id, values))
+    @transaction
+    def update_row(query: Query, values: dict[str, Any], id: str) -> Response:
+        return row_response(changed_row(repository, id, values, query))
+
+
+def changed_row(repository: Repository, id: str, values: dict[str, Any], query: Query) -> Row:
+    """The row after a PATCH with its conditions, as its media type asks."""
+    return repository.update(
+        id,
+        values,
+        merge=merges_objects(),
+        versions=versions_to_match(),
+        filter=query.where,
+        shape=query.shape,
+    )
 
 
 def delete_row(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on a row."""
+    reader = QueryReader(repository.table, f"delete {repository.table}")
 
     @blueprint.route(blueprint.row_path, methods=["DELETE"])
     @blueprint.doc(
-        operationId=f"delete_{_name(repository)}",
+        operationId=f"delete_{name_of(repository)}",
         summary=f"Delete a {repository.noun}, and what belongs to it.",
+        description=CONDITIONAL,
     )
+    @blueprint.query(reader)
     @blueprint.response(204)
-    @atomic()
-    def delete_row(id: str) -> Response:
-        repository.delete(id)
+    @transaction
+    def delete_row(query: Query, id: str) -> Response:
+        repository.delete(id, versions=versions_to_match(), filter=query.where)
         return no_content()
+
+
+def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
+    """Add POST on a row's /increment: amounts are added to its numbers."""
+    amounts = increment_schema(new)
+    reader = QueryReader(repository.table, f"increment {repository.table}", SHAPING, filters=False)
+
+    @blueprint.route(f"{blueprint.row_path}/increment", methods=["POST"])
+    @blueprint.doc(
+        operationId=f"increment_{name_of(repository)}",
+        summary=f"Add to numbers of a {repository.noun}, those inside its objects too.",
+        description=ADDS,
+    )
+    @blueprint.query(reader)
+    @blueprint.arguments(amounts, example=amounts.example)
+    @blueprint.response(200, row, example=row.example, headers=ETAG)
+    @transaction
+    def increment_row(query: Query, values: dict[str, Any], id: str) -> Response:
+        return row_response(repository.increment(id, values, query.shape))
 
 
 def collection(
@@ -123,20 +183,25 @@ def collection(
     list_rows(blueprint, repository, row, newest_by)
     count_rows(blueprint, repository)
     create_row(blueprint, repository, new, row)
+    crud_many.create_rows(blueprint, repository, new, row)
 
 
-def item(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
-    """Add what one can do with a row: get, update, delete."""
+def item(blueprint: Blueprint, repository: Repository, new: Schema, patch: Schema, row: Schema) -> None:
+    """Add what one can do with a row, and with all that match a filter: get, change, delete; and add to its numbers."""
     get_row(blueprint, repository, row)
     update_row(blueprint, repository, patch, row)
     delete_row(blueprint, repository)
+    if has_numbers(new):
+        increment_row(blueprint, repository, new, row)
+    crud_many.update_rows(blueprint, repository, patch, row)
+    crud_many.delete_rows(blueprint, repository)
+
+
+def _place(id: str | None) -> str:
+    return f"{request.path.rstrip('/')}/{id}"
 
 
 def _total(repository: Repository, query: Query) -> int | None:
     if query.counting == "none":
         return None
     return repository.estimate(query.where) if query.counting == "estimated" else repository.count(query.where)
-
-
-def _name(repository: Repository) -> str:
-    return repository.noun.replace(" ", "_")

@@ -1,5 +1,6 @@
 """The OpenAPI document at /openapi.json, and Swagger UI at /docs from files that a package brings."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -41,9 +42,19 @@ Every error is `application/problem+json` (RFC 9457). `type` tells the kind:
 |---|---|---|
 """
 
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}
+}
+RATE_LIMIT: dict[str, Any] = {
+    "RateLimit": {"description": 'What is left, as in `"requests";r=0;t=12`.', "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": 'The limit, as in `"requests";q=600;w=60`.', "schema": {"type": "string"}},
+}
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}, "required": True}},
-    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}},
+    403: {"WWW-Authenticate": {"description": "The scope.", "schema": {"type": "string"}, "required": True}},
+    429: RETRY_AFTER | RATE_LIMIT,
+    503: RETRY_AFTER,
+    504: RETRY_AFTER,
 }
 
 
@@ -96,6 +107,13 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     app.register_blueprint(get_swaggerui_blueprint(PAGE_PATH, DOCUMENT_PATH, config=_page_options()))
 
 
+def scripts_in_page(app: Flask) -> list[str]:
+    """The scripts that stand in the page itself, for its Content-Security-Policy to know them by."""
+    with app.test_request_context():
+        page = app.view_functions["swagger_ui.show"]()
+    return re.findall(r"<script>(.*?)</script>", str(page), re.DOTALL)
+
+
 def _spec_options() -> dict[str, object]:
     rows = [f"| `{kind.uri}` | {kind.status or 'any'} | {kind.title}. {kind.meaning} |" for kind in problems.KINDS]
     return {
@@ -108,7 +126,7 @@ def _spec_options() -> dict[str, object]:
                     "type": "apiKey",
                     "in": "header",
                     "name": "X-Flux-Service-Key",
-                    "description": "A key that SERVICE_API_KEYS holds. Not needed where the service runs without keys.",
+                    "description": "A key of `flask keys create` or SERVICE_API_KEYS, with a scope for what is done.",
                 },
                 "BearerKey": {"type": "http", "scheme": "bearer", "description": "The same key; either one will do."},
             }
@@ -125,4 +143,6 @@ def _page_options() -> dict[str, object]:
         "layout": "BaseLayout",
         # Its default asks a server on the internet whether the document is valid.
         "validatorUrl": None,
+        # Not used; without it the page would repeat the request's Host in its script.
+        "oauth2RedirectUrl": f"{PAGE_PATH}/oauth2-redirect.html",
     }

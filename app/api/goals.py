@@ -7,4 +7,4 @@ from app.schemas.goals import GoalPatchSchema, GoalSchema, NewGoalSchema
 
 blueprint = Blueprint("goals", "What a person wants to reach.", "/goals")
 crud.collection(blueprint, goals, NewGoalSchema, GoalSchema)
-crud.item(blueprint, goals, GoalPatchSchema, GoalSchema)
+crud.item(blueprint, goals, NewGoalSchema, GoalPatchSchema, GoalSchema)

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from app.api import crud
+from app.api import crud, crud_many
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, rows_response, stream_response, wants_stream
 from app.query.reading import PAGING, SHAPING, QueryReader
@@ -17,8 +17,10 @@ TRANSCRIPT = QueryReader(
 blueprint = Blueprint("messages", "The turns of a conversation.", "/messages")
 crud.count_rows(blueprint, messages)
 crud.create_row(blueprint, messages, NewMessageSchema, MessageSchema)
+crud_many.create_rows(blueprint, messages, NewMessageSchema, MessageSchema)
 crud.get_row(blueprint, messages, MessageSchema)
 crud.delete_row(blueprint, messages)
+crud_many.delete_rows(blueprint, messages)
 
 
 @blueprint.route("", methods=["GET"])

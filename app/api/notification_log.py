@@ -13,4 +13,10 @@ blueprint = Blueprint("notification_log", "What was sent for a task, and what ca
 crud.collection(
     blueprint, notification_log, NewNotificationLogEntrySchema, NotificationLogEntrySchema, newest_by="sent_at"
 )
-crud.item(blueprint, notification_log, NotificationLogEntryPatchSchema, NotificationLogEntrySchema)
+crud.item(
+    blueprint,
+    notification_log,
+    NewNotificationLogEntrySchema,
+    NotificationLogEntryPatchSchema,
+    NotificationLogEntrySchema,
+)

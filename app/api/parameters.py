@@ -56,6 +56,16 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
     ),
     "fields": ({"type": "string"}, "Only these columns, by comma; `goal(title)` puts a column of the goal in."),
     "expand": ({"type": "string"}, "What to put into each row, by comma, such as `goal,user(timezone)`."),
+    "upsert": (
+        {"type": "string", "enum": ["merge", "ignore"]},
+        "When a row with the same key exists: merge the body into it, or leave it alone. Filters say when to merge.",
+    ),
+    "skip_locked": ({"type": "boolean", "default": False}, "Pass over rows that another transaction holds."),
+    "max_affected": (
+        {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 1000},
+        "When more rows match, nothing is changed and the answer is 409.",
+    ),
+    "return": ({"type": "string", "enum": ["rows"]}, "Answer the changed rows too."),
     "group_by": ({"type": "string"}, f"What to group by, by comma: {', '.join(f'`{name}`' for name in GROUPS)}."),
     "bucket_on": (
         {"type": "string"},
@@ -79,8 +89,8 @@ def components() -> dict[str, Schema]:
     """Every parameter that operations refer to, by the name of its component."""
     found: dict[str, Schema] = {}
     for table, names in VOCABULARIES.items():
-        for name, parameter in names.own.items():
-            found[f"{table}.{name}"] = _of_column(names, name, parameter)
+        for name in _listed(names):
+            found[f"{table}.{name}"] = _of_column(names, name, names.own[name])
         found[f"{table}.paths"] = _paths(names)
         expandable = ", ".join(f"`{name}`" for name in expansions_of(table)) or "nothing"
         schema, description = CONTROLS["expand"]
@@ -105,8 +115,12 @@ def _own_names(reader: QueryReader) -> Iterator[str]:
 def _filters(reader: QueryReader) -> list[str]:
     if not reader.filters:
         return []
-    own = [name for name in vocabulary(reader.table).own if name not in reader.required]
-    return [*own, "paths"]
+    return [*(name for name in _listed(vocabulary(reader.table)) if name not in reader.required), "paths"]
+
+
+def _listed(vocabulary: Vocabulary) -> list[str]:
+    """The names that are listed one by one; those that let null pass are among the paths."""
+    return [name for name, parameter in vocabulary.own.items() if not parameter.or_null]
 
 
 def _described(reader: QueryReader) -> Iterator[Schema]:
@@ -158,8 +172,9 @@ def _choices(field: Any) -> Schema | None:
 
 
 def _paths(vocabulary: Vocabulary) -> Schema:
-    """One parameter of many names: keys inside objects, and columns of what references point to."""
-    patterns = {}
+    """One parameter of many names: keys inside objects, columns of what references point to, and `…_or_null`."""
+    or_null = "|".join(name for name, parameter in vocabulary.own.items() if parameter.or_null)
+    patterns = {f"^({or_null})$": {"type": "string"}}
     for column, field in vocabulary.fields.items():
         if kind_of(field) == "object":
             patterns[rf"^{column}(\.[^.]+){{1,3}}$"] = {"type": "string"}
@@ -167,9 +182,10 @@ def _paths(vocabulary: Vocabulary) -> Schema:
         columns = "|".join(VOCABULARIES[table].fields)
         patterns[rf"^{reference}\.({columns})(\.[^.]+){{0,3}}$"] = {"type": "string"}
     description = (
-        "A key inside an object, as in `profile.language=en`, or a column of the row that a reference points to, as in "
-        "`user.timezone=UTC`; with the operators of that column's type behind `__`, for a key: "
-        f"{', '.join(OPERATORS_OF_KIND['key'])}. What points here: {', '.join(REVERSE[vocabulary.table]) or 'nothing'}."
+        "A key inside an object, as in `profile.language=en`; a comparison that null passes too, as in "
+        "`created_at__gte_or_null=now`; or a column of the row that a reference points to, as in `user.timezone=UTC`; "
+        f"with the operators of its type behind `__`, for a key: {', '.join(OPERATORS_OF_KIND['key'])}. "
+        f"What points here: {', '.join(REVERSE[vocabulary.table]) or 'nothing'}."
     )
     schema = {"type": "object", "patternProperties": patterns, "additionalProperties": False}
     return _parameter("paths", schema, description) | {"style": "form", "explode": True}

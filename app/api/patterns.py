@@ -7,4 +7,4 @@ from app.schemas.patterns import NewPatternSchema, PatternPatchSchema, PatternSc
 
 blueprint = Blueprint("patterns", "Habits that the Observer has seen in what a person does.", "/patterns")
 crud.collection(blueprint, patterns, NewPatternSchema, PatternSchema, newest_by="updated_at")
-crud.item(blueprint, patterns, PatternPatchSchema, PatternSchema)
+crud.item(blueprint, patterns, NewPatternSchema, PatternPatchSchema, PatternSchema)

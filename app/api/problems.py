@@ -1,24 +1,23 @@
 """Errors over HTTP: the one place where an exception becomes application/problem+json (RFC 9457)."""
 
 import logging
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 import orjson
-import uuid_utils
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
 from app.database.failures import in_our_words
+from app.telemetry import requests
 
 CONTENT_TYPE = "application/problem+json"
-HARMLESS_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +30,7 @@ class Kind:
     status: int
     title: str
     meaning: str
+    retryable: bool = False
 
     @property
     def uri(self) -> str:
@@ -43,14 +43,41 @@ BAD_REQUEST = Kind("bad-request", 400, "The request is malformed", "It breaks th
 UNAUTHORIZED = Kind(
     "unauthorized", 401, "A key is needed", "Send a known key as X-Flux-Service-Key or as Authorization: Bearer."
 )
+FORBIDDEN = Kind(
+    "forbidden", 403, "The key lacks a scope", "The detail names the scope; use a key that has it, or have one made."
+)
 NOT_FOUND = Kind("not-found", 404, "There is no such row", "The id is of no row, or the row has been deleted.")
 NO_SUCH_PATH = Kind("no-such-path", 404, "There is no such path", "Look the path up in /openapi.json.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The path has no such method", "Use one that Allow names.")
+TOO_SLOW = Kind(
+    "too-slow", 408, "The request took too long to arrive", "Send it again, and all of it within the time told."
+)
 VALUE_TAKEN = Kind(
     "value-taken", 409, "A unique value is taken", "Another row has it; `errors` names the fields that must be unique."
 )
 MISSING_REFERENCE = Kind(
     "missing-reference", 409, "A referenced row does not exist", "`errors` names the field; create that row first."
+)
+TOO_MANY_AFFECTED = Kind(
+    "too-many-affected",
+    409,
+    "The filter matches too many rows",
+    "Nothing was changed; narrow it or raise max_affected.",
+)
+NOT_A_NUMBER = Kind(
+    "not-a-number", 409, "What is to be added to is no number", "Nothing was changed; correct the stored value first."
+)
+IN_PROGRESS = Kind(
+    "in-progress", 409, "The same request is still at work", "Repeat it with the same Idempotency-Key later.", True
+)
+STALE_VERSION = Kind(
+    "stale-version", 412, "The row has moved on", "ETag tells its version now; read the row, and decide anew."
+)
+CONDITION_FAILED = Kind(
+    "condition-failed", 412, "The row does not match the condition", "`current` is the row as it is; decide anew."
+)
+EXPECTATION_UNMET = Kind(
+    "expectation-unmet", 412, "An operation affected other rows than expected", "Nothing of the batch was done."
 )
 TOO_LARGE = Kind("too-large", 413, "The body is too large", "Send less at once; the detail tells the limit.")
 UNSUPPORTED_MEDIA_TYPE = Kind(
@@ -59,18 +86,44 @@ UNSUPPORTED_MEDIA_TYPE = Kind(
 INVALID_VALUE = Kind(
     "invalid-value", 422, "A value is wrong", "`errors` points to each wrong value and says what it must be."
 )
+KEY_REUSED = Kind(
+    "idempotency-key-reused", 422, "The Idempotency-Key belongs to another request", "Make a new key for each request."
+)
+UNRESOLVED_REFERENCE = Kind(
+    "reference-not-resolved", 422, "A reference leads nowhere", "Nothing of the batch was done; correct the reference."
+)
+RATE_LIMITED = Kind(
+    "rate-limited",
+    429,
+    "Too many requests",
+    "Wait as many seconds as Retry-After says; RateLimit tells what is left.",
+    True,
+)
 UNFORESEEN = Kind(
     "unforeseen", 500, "Something went wrong here", "Not the caller's fault; report the request_id. Retrying may help."
 )
 UNAVAILABLE = Kind(
-    "unavailable", 503, "The database cannot serve now", "Try again after as many seconds as Retry-After says."
+    "unavailable",
+    503,
+    "The database cannot serve now",
+    "Try again after as many seconds as Retry-After says.",
+    True,
 )
-BUSY = Kind("busy", 503, "The service is too busy", "Try again after as many seconds as Retry-After says.")
+BUSY = Kind("busy", 503, "The service is too busy", "Try again after as many seconds as Retry-After says.", True)
+TIMED_OUT = Kind(
+    "timed-out",
+    504,
+    "The database took too long",
+    "Nothing was changed. Ask for less, or try again after Retry-After.",
+    True,
+)
 OTHER = Kind("http", 0, "The request failed", "Any other HTTP error; its status and detail say which.")
 
 KINDS = (
-    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, VALUE_TAKEN, MISSING_REFERENCE,
-    TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, UNFORESEEN, UNAVAILABLE, BUSY, OTHER,
+    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, TOO_SLOW,
+    VALUE_TAKEN, MISSING_REFERENCE, TOO_MANY_AFFECTED, NOT_A_NUMBER, IN_PROGRESS, STALE_VERSION, CONDITION_FAILED,
+    EXPECTATION_UNMET, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, KEY_REUSED, UNRESOLVED_REFERENCE,
+    RATE_LIMITED, UNFORESEEN, UNAVAILABLE, BUSY, TIMED_OUT, OTHER,
 )  # fmt: skip
 
 KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
@@ -79,8 +132,17 @@ KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
     errors.NotFound: NOT_FOUND,
     errors.Conflict: VALUE_TAKEN,
     errors.MissingReference: MISSING_REFERENCE,
+    errors.TooManyAffected: TOO_MANY_AFFECTED,
+    errors.NotANumber: NOT_A_NUMBER,
+    errors.InProgress: IN_PROGRESS,
+    errors.Stale: STALE_VERSION,
+    errors.ConditionFailed: CONDITION_FAILED,
+    errors.ExpectationUnmet: EXPECTATION_UNMET,
+    errors.KeyReused: KEY_REUSED,
+    errors.UnresolvedReference: UNRESOLVED_REFERENCE,
     errors.Unavailable: UNAVAILABLE,
     errors.Busy: BUSY,
+    errors.TimedOut: TIMED_OUT,
 }
 
 
@@ -88,6 +150,16 @@ class Unauthorized(HTTPException):
     """The request carries no key, or one that nobody holds."""
 
     code = 401
+
+
+class Forbidden(HTTPException):
+    """The caller's key has no scope for this; `scope` is the one that would do."""
+
+    code = 403
+
+    def __init__(self, description: str, scope: str) -> None:
+        super().__init__(description)
+        self.scope = scope
 
 
 class UnsupportedMediaType(HTTPException):
@@ -121,10 +193,7 @@ def answer(error: Exception) -> Response:
 
 def request_id() -> str:
     """The caller's X-Request-Id when it is harmless, else one of ours; the same all through the request."""
-    if "request_id" not in g:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
-    return str(g.request_id)
+    return requests.request_id(request.environ)
 
 
 def document(
@@ -135,8 +204,9 @@ def document(
     faults: Sequence[errors.Fault] = (),
     hint: str | None = None,
     status: int | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> bytes:
-    """The problem's JSON text."""
+    """The problem's JSON text; `more` are members of its own."""
     problem: dict[str, Any] = {
         "type": kind.uri,
         "title": kind.title,
@@ -144,6 +214,7 @@ def document(
         "detail": detail,
         "instance": instance,
         "request_id": request_id,
+        "retryable": kind.retryable,
     }
     if faults:
         problem["errors"] = [
@@ -151,14 +222,18 @@ def document(
         ]
     if hint:
         problem["hint"] = hint
+    problem |= more
     return orjson.dumps(problem, default=str)
 
 
 def _of_service_error(error: errors.ServiceError) -> Response:
     kind = next(KIND_OF_ERROR[base] for base in type(error).__mro__ if base in KIND_OF_ERROR)
-    response = _response(kind, error.detail, error.faults, error.hint)
-    if isinstance(error, errors.Unavailable):
+    more = {"current": orjson.Fragment(error.current)} if isinstance(error, errors.ConditionFailed) else {}
+    response = _response(kind, error.detail, error.faults, error.hint, more=more)
+    if isinstance(error, errors.Unavailable | errors.InProgress):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Stale | errors.ConditionFailed):
+        response.headers["ETag"] = f'"{error.version}"'
     return response
 
 
@@ -170,14 +245,15 @@ def _of_unforeseen(error: Exception) -> Response:
 
 
 def _of_http_error(error: HTTPException) -> Response:
+    method, path = g.get("asked", (request.method, request.path))
     if isinstance(error, MethodNotAllowed):
         methods = ", ".join(sorted(error.valid_methods or ()))
-        response = _response(METHOD_NOT_ALLOWED, f"{request.method} is not possible here. Possible are: {methods}.")
+        response = _response(METHOD_NOT_ALLOWED, f"{method} is not possible here. Possible are: {methods}.")
         response.headers["Allow"] = methods
         return response
     if error.code == HTTPStatus.NOT_FOUND:
-        detail = f"There is no path {request.path}. All paths are listed in /openapi.json."
-        return _response(NO_SUCH_PATH, detail, hint=_path_hint())
+        detail = f"There is no path {path}. All paths are listed in /openapi.json."
+        return _response(NO_SUCH_PATH, detail, hint=_path_hint(path))
     if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         limit = current_app.config["MAX_CONTENT_LENGTH"]
         return _response(TOO_LARGE, f"The body is larger than the {limit} bytes that one request may have.")
@@ -186,6 +262,10 @@ def _of_http_error(error: HTTPException) -> Response:
     response = _response(kind, detail, status=error.code)
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="flux-dao"'
+    if isinstance(error, Forbidden):
+        # RFC 6750, section 3.1.
+        challenge = f'Bearer realm="flux-dao", error="insufficient_scope", scope="{error.scope}"'
+        response.headers["WWW-Authenticate"] = challenge
     return response
 
 
@@ -195,15 +275,17 @@ def _response(
     faults: Sequence[errors.Fault] = (),
     hint: str | None = None,
     status: int | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Response:
-    body = document(kind, detail, quote(request.path), request_id(), faults, hint, status)
-    response = Response(body, status or kind.status, content_type=CONTENT_TYPE)
-    response.headers["X-Request-Id"] = request_id()
-    return response
+    if "operation" in g:
+        more = {**more, "operation": g.operation}
+    body = document(kind, detail, quote(request.path), request_id(), faults, hint, status, more)
+    request.environ[requests.PROBLEM] = kind.name
+    return Response(body, status or kind.status, content_type=CONTENT_TYPE)
 
 
-def _path_hint() -> str | None:
-    close = get_close_matches(request.path.rstrip("/"), list(_plain_paths()), n=1)
+def _path_hint(path: str) -> str | None:
+    close = get_close_matches(path.rstrip("/"), list(_plain_paths()), n=1)
     return f"Did you mean {close[0]}?" if close else None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -12,6 +12,8 @@ from app.query import cursors
 from app.query.reading import pairs_of
 from app.query.terms import Query
 from app.repositories.rows import LongRows, Row, Rows
+
+Portion = TypeVar("Portion")
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -68,12 +70,17 @@ def stream_response(portions: Iterator[list[bytes]]) -> Response:
     return Response(_Stream(lines, portions), content_type=NDJSON)
 
 
+def lines_response(pieces: Iterator[bytes]) -> Response:
+    """An answer of lines as they are made (NDJSON)."""
+    return Response(_Stream(_begun(pieces), pieces), content_type=NDJSON)
+
+
 def wants_stream() -> bool:
     """Whether the caller asked for NDJSON."""
     return NDJSON in request.headers.get("Accept", "")
 
 
-def _begun(portions: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
     """The same portions, the first of which is read already: what is wrong shows before the answer begins."""
     first = next(portions, None)
     return portions if first is None else chain([first], portions)
@@ -98,6 +105,11 @@ def _link(cursor: str) -> str:
     """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
     kept = [(name, value) for name, value in pairs_of(request.query_string.decode()) if name not in ("cursor", "skip")]
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+
+
+def not_modified(row: Row) -> Response:
+    """The answer to a reader who has this version of the row."""
+    return Response(status=304, headers={"ETag": f'"{row.version}"'})
 
 
 def no_content() -> Response:

@@ -7,10 +7,10 @@ from flask import Response
 from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
-from app.database import atomic
+from app.api.transaction import transaction
 from app.query.reading import GROUPING, PAGING, SHAPING, Fixed, QueryReader
 from app.query.terms import MOST_GROUPS, Condition, Place, Query, SortKey
-from app.query.values import read_time
+from app.query.values import TIME
 from app.repositories import tasks
 from app.schemas.fields import TimeOrDate
 from app.schemas.tasks import (
@@ -29,8 +29,8 @@ TIME_RANGE = QueryReader(
     (*PAGING, *SHAPING),
     [SortKey("scheduled_at")],
     fixed={
-        "start_at": Fixed(Place("scheduled_at"), "gte", read_time, "The earliest `scheduled_at`, included."),
-        "end_at": Fixed(Place("scheduled_at"), "lte", read_time, "The latest `scheduled_at`, included."),
+        "start_at": Fixed(Place("scheduled_at"), "gte", TIME.deserialize, "The earliest `scheduled_at`, included."),
+        "end_at": Fixed(Place("scheduled_at"), "lte", TIME.deserialize, "The latest `scheduled_at`, included."),
     },
     required=["user_id", "start_at", "end_at"],
 )
@@ -61,7 +61,7 @@ blueprint = Blueprint(
     "tasks", "What a person is to do, and when.", "/tasks", ("by-timerange", "statistics", "bulk-update-state")
 )
 crud.collection(blueprint, tasks, NewTaskSchema, TaskSchema)
-crud.item(blueprint, tasks, TaskPatchSchema, TaskSchema)
+crud.item(blueprint, tasks, NewTaskSchema, TaskPatchSchema, TaskSchema)
 
 
 @blueprint.route("/by-timerange", methods=["GET"])
@@ -119,7 +119,7 @@ def _user_id(query: Query) -> str | None:
 @blueprint.route("/bulk-update-state", methods=["POST"])
 @blueprint.arguments(BulkUpdateStateSchema, as_kwargs=True, example=BulkUpdateStateSchema.example)
 @blueprint.response(200, UpdatedCountSchema, example=UpdatedCountSchema.example)
-@atomic()
+@transaction
 def bulk_update_task_state(task_ids: list[str], new_status: str) -> Response:
     """Give many tasks one status, all or none; ids that do not exist are not counted."""
     return json_response({"updated_count": tasks.set_status(task_ids, new_status)})

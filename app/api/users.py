@@ -1,10 +1,28 @@
 """Users over HTTP: the shared operations."""
 
+from flask import Response
+
 from app.api import crud
+from app.api.auth import required_scope
 from app.api.blueprint import Blueprint
-from app.repositories import users
+from app.api.responses import NDJSON, lines_response
+from app.repositories import people, users
 from app.schemas.users import NewUserSchema, UserPatchSchema, UserSchema
+from app.scopes import READ
+
+EXPORT_LINE = {"type": "user", **UserSchema.example}
 
 blueprint = Blueprint("users", "The people whom Flux plans for.", "/users")
 crud.collection(blueprint, users, NewUserSchema, UserSchema)
-crud.item(blueprint, users, UserPatchSchema, UserSchema)
+crud.item(blueprint, users, NewUserSchema, UserPatchSchema, UserSchema)
+
+
+@blueprint.route(f"{blueprint.row_path}/export", methods=["GET"])
+@required_scope(READ)
+@blueprint.response(200, {"type": "string"}, content_type=NDJSON, example=EXPORT_LINE)
+def export_user(id: str) -> Response:
+    """Export everything that is a person's, a row a line, from one snapshot.
+
+    Each line is a row as the API shows it, with its `type`; the first is the person's own.
+    """
+    return lines_response(people.export_person(id))

@@ -4,13 +4,17 @@ from flask import Flask
 
 from app.cli.db import db
 from app.cli.demo import demo
+from app.cli.doctor import doctor
+from app.cli.idempotency import idempotency
+from app.cli.keys import keys
+from app.cli.purge import purge
 from app.cli.settings import settings_command
+from app.cli.users import users
 from app.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Add the commands to `flask`."""
     app.config["SETTINGS"] = settings
-    app.cli.add_command(db)
-    app.cli.add_command(demo)
-    app.cli.add_command(settings_command)
+    for command in (db, demo, doctor, idempotency, keys, purge, settings_command, users):
+        app.cli.add_command(command)

@@ -1,12 +1,20 @@
-"""`flask db`: the schema's migrations."""
+"""`flask db`: the schema's migrations, and backups of the whole database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
 
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import with_database
-from app.database import migrations
+from app.cli.common import answer, dry_run_option, json_option, progress, with_database
+from app.cli.files import whole_file
+from app.database import backups, migrations
 
-db = AppGroup("db", help="Migrate the database's schema.", short_help="Migrate the database's schema.")
+PURPOSE = "Migrate the database's schema; back the database up and restore it."
+
+db = AppGroup("db", help=PURPOSE, short_help=PURPOSE)
 
 
 @db.command()
@@ -42,6 +50,60 @@ def status() -> None:
 def revision(name: str) -> None:
     """Write an empty migration with the next number, called NAME."""
     click.echo(f"Wrote {migrations.revision(name)}. Fill in up() and down().")
+
+
+@db.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@with_database
+def backup(file: Path, as_json: bool) -> None:
+    """Write the whole database to FILE, in pg_dump's custom format and as of one moment.
+
+    FILE appears, or is replaced, when the backup is whole. Callers are served meanwhile.
+    """
+    started = monotonic()
+    with whole_file(file) as output, _table_by_table("Backing up", backups.table_sizes(), as_json) as advance:
+        backups.back_up(Path(output.name), advance)
+    size, seconds = file.stat().st_size, round(monotonic() - started, 1)
+    document = {"file": str(file), "bytes": size, "seconds": seconds}
+    answer(document, as_json, f"Wrote {size:,} bytes to {file} in {seconds} s.")
+
+
+@db.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@dry_run_option
+@json_option
+@with_database
+def restore(file: Path, dry_run: bool, as_json: bool) -> None:
+    """Fill the database, which must be empty, from the backup in FILE: all of it or nothing."""
+    tables = backups.tables_in(file)
+    backups.refuse_if_not_empty()
+    if not dry_run:
+        with _table_by_table("Restoring", dict.fromkeys(tables, 1), as_json) as advance:
+            backups.restore(file, advance)
+    _tell_restored(file, tables, dry_run, as_json)
+
+
+def _tell_restored(file: Path, tables: list[str], dry_run: bool, as_json: bool) -> None:
+    pending = [] if dry_run else migrations.pending()
+    document = {"file": str(file), "tables": tables, "dry_run": dry_run, "pending_migrations": pending}
+    done = "Would restore" if dry_run else "Restored"
+    hint = f" Run flask db upgrade: {', '.join(pending)} is pending." if pending else ""
+    answer(document, as_json, f"{done} {len(tables)} tables from {file}.{hint}")
+
+
+@contextmanager
+def _table_by_table(label: str, sizes: dict[str, int], as_json: bool) -> Iterator[Callable[[str], None]]:
+    """A bar that takes the name of each table when its rows begin, and so knows that the one before is done."""
+    before: list[str] = []
+    with progress(label, sum(sizes.values()), as_json) as advance:
+
+        def begin(table: str) -> None:
+            if before:
+                advance(sizes.get(before[-1], 0))
+            before.append(table)
+
+        yield begin
 
 
 def _tell(done: str, names: list[str]) -> None:

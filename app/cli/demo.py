@@ -5,13 +5,12 @@ from time import monotonic
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import with_database
+from app.cli.common import progress, with_database
 from app.cli.demo_data import Demo
 from app.database import atomic, database
 from app.database.copying import copy_rows
 from app.errors import Conflict
 
-BAR_AFTER_SECONDS = 1.0
 ROWS_AT_ONCE = 5_000
 
 demo = AppGroup("demo", help="Load data to try things out on.", short_help="Load data to try things out on.")
@@ -26,18 +25,12 @@ def load(users: int, tasks_per_user: int, seed: int) -> None:
     """Load realistic people with goals, tasks, conversations, messages, patterns and notifications."""
     made = Demo(users, tasks_per_user, seed)
     started = monotonic()
-    bar = click.progressbar(length=made.size, label="Loading", update_min_steps=max(1, made.size // 200))
-    done = 0
     try:
-        with atomic():
+        with progress("Loading", made.size) as advance, atomic():
             for table, columns, rows in made.tables():
                 for count in copy_rows(database, table, columns, rows, ROWS_AT_ONCE):
-                    done += count
-                    if monotonic() - started > BAR_AFTER_SECONDS:
-                        bar.update(done - bar.pos)
+                    advance(count)
     except Conflict as error:
         raise click.ClickException(f"The people of seed {seed} are there already. Choose another --seed.") from error
     database.execute_sql("ANALYZE")
-    if bar.pos:
-        bar.render_finish()
-    click.echo(f"Loaded {done} rows of {users} people (seed {seed}) in {monotonic() - started:.1f} s.")
+    click.echo(f"Loaded {made.size} rows of {users} people (seed {seed}) in {monotonic() - started:.1f} s.")

@@ -1,15 +1,19 @@
-"""`flask settings`: every setting, its value and where it came from."""
+"""`flask settings`: every setting, its value and where it came from, or the table that README.md has."""
 
 import click
 from flask.cli import with_appcontext
 
-from app.config import show_settings
+from app.config import settings_table, show_settings
 
 
 @click.command("settings")
+@click.option("--markdown", is_flag=True, help="Write the table of README.md instead: names, defaults and what for.")
 @with_appcontext
-def settings_command() -> None:
+def settings_command(markdown: bool) -> None:
     """List every setting, its value with secrets masked, and its source: environment, .env or default."""
+    if markdown:
+        click.echo(settings_table())
+        return
     shown = show_settings()
     name_width = max(len(each.name) for each in shown)
     value_width = max(len(each.value) for each in shown)

@@ -14,14 +14,19 @@ from psycopg2 import extensions
 
 from app.config import Settings
 from app.database.failures import connection_is_lost, failing_in_our_words
+from app.database.limits import TimeLimits, refuses_startup_options
 from app.database.literals import register
 from app.errors import Busy, Unavailable
+from app.telemetry.meters import meter
+from app.telemetry.usage import usage
 
 # libpq sends it when it connects, as poolers in transaction mode allow; a SET afterwards they would not keep.
 os.environ["PGTZ"] = "UTC"
 
 JSON_OID = 114
 PROBE_AFTER_IDLE_SECONDS = 30
+# A network that fell silent is noticed within half a minute; by the system's own default it would take hours.
+NOTICE_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 
 
 register()
@@ -56,13 +61,18 @@ class Database(peewee.PostgresqlDatabase):
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
         pool = (settings.database_pool_size, settings.database_pool_wait, settings.database_connect_timeout)
-        if (url, pool) == self._configuration:
+        limits = TimeLimits.of(settings)
+        if (url, pool, limits) == self._configuration:
             return
         self.release()
         self.close_idle()
         size, self._pool_wait, self._connect_timeout = pool
         self._slots = threading.Semaphore(size)
-        self._configuration = (url, pool)
+        self._limits = limits
+        # How sessions learn of the limits; None until the first connection has shown what the server or pooler takes.
+        self._limits_last: bool | None = None
+        self._set_limits = ""
+        self._configuration = (url, pool, limits)
         self.init(url)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
@@ -80,6 +90,12 @@ class Database(peewee.PostgresqlDatabase):
         with failing_in_our_words:
             return self._send(sql, parameters).rowcount
 
+    def cursor(self, named_cursor: str | None = None) -> extensions.cursor:
+        """A cursor of the driver's, for COPY for one; a BEGIN or SAVEPOINT that waits for a statement is sent first."""
+        if self._waiting.controls:
+            self._send(self._waiting.controls.pop())
+        return super().cursor(named_cursor)
+
     def execute_sql(self, sql: str, params: Any = None) -> extensions.cursor:
         """Peewee's own way to send a statement, with the driver's errors as they are."""
         return self._send(sql, params)
@@ -88,6 +104,10 @@ class Database(peewee.PostgresqlDatabase):
         """Send this BEGIN or SAVEPOINT in one message with the next statement, which saves it a round trip."""
         self.connection()
         self._waiting.controls.append(control)
+
+    def send_along(self, sql: str) -> None:
+        """Send this in the same message as the BEGIN that waits; what it gives is not read, but it may fail."""
+        self._waiting.controls[-1] += f";{sql}"
 
     def take_back(self) -> bool:
         """Forget the last control that waits; False when none does, because a statement took it along."""
@@ -121,7 +141,7 @@ class Database(peewee.PostgresqlDatabase):
         self._state.reset()
         if connection is not None:
             connection.close()
-            self._slots.release()
+            self._leave_slot()
 
     def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
         """Run a statement behind the controls that wait for it.
@@ -136,17 +156,27 @@ class Database(peewee.PostgresqlDatabase):
             sql = f"{';'.join(controls)};{sql}"
         elif repeatable:
             repeatable = not self._state.transactions
-        cursor = connection.cursor()
+        count = 1 + len(controls)
+        if self._set_limits:
+            sql = self._with_limits(sql, connection)
         try:
-            cursor.execute(sql, parameters or None)
+            cursor = _execute(connection, sql, parameters, count)
         except psycopg2.Error as error:
             if not repeatable or not connection_is_lost(error):
                 controls.clear()
                 raise
-            cursor = self._replaced_connection().cursor()
-            cursor.execute(sql, parameters or None)
+            meter.now.retried("connection")
+            cursor = _execute(self._replaced_connection(), sql, parameters, count)
         controls.clear()
         return cursor
+
+    def _with_limits(self, sql: str, connection: extensions.connection) -> str:
+        """The statement with the limits for a pooler, where it begins a transaction or stands outside of one."""
+        if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
+            return sql
+        if sql.startswith("BEGIN"):
+            return f"BEGIN;{self._set_limits}{sql.removeprefix('BEGIN').removeprefix(';')}".rstrip(";")
+        return f"{self._set_limits}{sql}"
 
     def _replaced_connection(self) -> extensions.connection:
         """A new connection in the place of a dead one."""
@@ -168,16 +198,29 @@ class Database(peewee.PostgresqlDatabase):
             self._idle.pop()[1].close()
 
     def _connect(self) -> extensions.connection:
-        if not self._slots.acquire(timeout=self._pool_wait):
-            raise Busy(
-                f"All database connections of this worker stayed in use for {self._pool_wait} s. "
-                "Try again, or raise DATABASE_POOL_SIZE."
-            )
+        self._take_slot()
         try:
             return self._take_idle() or self._open()
         except BaseException:
-            self._slots.release()
+            self._leave_slot()
             raise
+
+    def _take_slot(self) -> None:
+        """Take one of the pool's places, or wait for it; raises Busy when that takes too long."""
+        if not self._slots.acquire(blocking=False):
+            meter.now.waiting_began()
+            taken = self._slots.acquire(timeout=self._pool_wait)
+            meter.now.waiting_ended(in_vain=not taken)
+            if not taken:
+                raise Busy(
+                    f"All database connections of this worker stayed in use for {self._pool_wait} s. "
+                    "Try again, or raise DATABASE_POOL_SIZE."
+                )
+        meter.now.connection_taken()
+
+    def _leave_slot(self) -> None:
+        self._slots.release()
+        meter.now.connection_returned()
 
     def _close(self, connection: extensions.connection) -> None:
         usable = not connection.closed and connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
@@ -185,7 +228,7 @@ class Database(peewee.PostgresqlDatabase):
             self._idle.append((time.monotonic(), connection))
         else:
             connection.close()
-        self._slots.release()
+        self._leave_slot()
 
     def _take_idle(self) -> extensions.connection | None:
         """The connection that was used last, if one is idle and alive; asked whether it is only after a pause."""
@@ -200,13 +243,7 @@ class Database(peewee.PostgresqlDatabase):
         return None
 
     def _open(self) -> extensions.connection:
-        connection = psycopg2.connect(
-            self.database,
-            connect_timeout=self._connect_timeout,
-            client_encoding="UTF8",
-            fallback_application_name="flux-dao",
-        )
-        connection.autocommit = True
+        connection = self._connected()
         if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
             connection.close()
             raise Unavailable(
@@ -216,6 +253,50 @@ class Database(peewee.PostgresqlDatabase):
         # Rows leave the database as JSON documents and travel on as the bytes they are.
         connection.string_types[JSON_OID] = extensions.BYTES
         return connection
+
+    def _connected(self) -> extensions.connection:
+        """A connection on which the limits hold, or will with each transaction where a pooler lets no others."""
+        if self._limits_last is not False:
+            try:
+                connection = self._dialled(options=self._limits.startup_options(self.database))
+            except psycopg2.OperationalError as error:
+                if not refuses_startup_options(error):
+                    raise
+                self._send_limits_along()
+            else:
+                if self._limits_last is None and not self._limits.are_kept(connection, self.database):
+                    self._send_limits_along()
+                else:
+                    self._limits_last = True
+                return connection
+        return self._dialled()
+
+    def _dialled(self, **options: str) -> extensions.connection:
+        connection = psycopg2.connect(
+            self.database,
+            connect_timeout=self._connect_timeout,
+            client_encoding="UTF8",
+            fallback_application_name="flux-dao",
+            **NOTICE_SILENCE,
+            **options,
+        )
+        connection.autocommit = True
+        return connection
+
+    def _send_limits_along(self) -> None:
+        self._limits_last = False
+        self._set_limits = self._limits.set_local()
+
+
+def _execute(connection: extensions.connection, sql: str, parameters: Any, count: int) -> extensions.cursor:
+    """The cursor of a message of `count` statements, once the database has answered it."""
+    cursor = connection.cursor()
+    began = time.perf_counter()
+    try:
+        cursor.execute(sql, parameters or None)
+    finally:
+        usage.sent(sql, count, began)
+    return cursor
 
 
 def _answers(connection: extensions.connection) -> bool:

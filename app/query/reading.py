@@ -10,9 +10,9 @@ from marshmallow import ValidationError
 from app.errors import Fault, Invalid
 from app.query import cursors
 from app.query.alternatives import Given, Malformed, parse_groups, parse_list, parse_names
-from app.query.relations import expansions_of, table_of_expansion
-from app.query.terms import GROUPS, Condition, Either, Expansion, Grouping, Place, Query, Shape, SortKey
-from app.query.values import Read, kind_of, read_list
+from app.query.relations import REFERENCES, REVERSE, expansions_of, table_of_expansion
+from app.query.terms import GROUPS, Condition, Either, Expansion, Grouping, Place, Query, Shape, SortKey, Writing
+from app.query.values import Read, kind_of, read_flag, read_list
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
 from app.schemas.base import PLUS_IN_QUERY
 from app.schemas.fields import QueryInteger, Time, TimeZoneName
@@ -32,10 +32,14 @@ PAGING = ("sort", "limit", "skip", "cursor")
 SHAPING = ("fields", "expand")
 LISTING = (*PAGING, "count", *SHAPING)
 
+WRITING = ("sort", "limit", "skip_locked", "max_affected", "return", *SHAPING)
+DELETING = ("sort", "limit", "skip_locked", "max_affected")
 GROUPING = ("group_by", "bucket_on", "tz")
 
 TIME_ZONE = TimeZoneName()
 LIMIT = QueryInteger(1, LARGEST_PAGE)
+MAX_AFFECTED = QueryInteger(1, 100_000)
+USUAL_MOST_AFFECTED = 1000
 SKIP = QueryInteger(0)
 
 
@@ -105,6 +109,7 @@ class _Reading:
         self.conditions = 0
         self.controls: dict[str, str] = {}
         self.filters: list[str] = []
+        self.others: set[str] = set()
         self.given: set[str] = set()
         for name, text in pairs:
             self._take(name, text)
@@ -125,13 +130,32 @@ class _Reading:
         after = self._control("cursor", lambda text: self._position(text, print_of_list, sort), None)
         count = self._control("count", _count, "none" if after else "exact")
         grouping = self._grouping()
+        writing = Writing(
+            self._control("skip_locked", read_flag, False),
+            self._control("max_affected", MAX_AFFECTED.deserialize, USUAL_MOST_AFFECTED),
+            self._control("return", _rows, False),
+            self._control("upsert", _upsert, None),
+        )
         if after and "skip" in self.controls:
             self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
         if self.conditions > MOST_CONDITIONS:
             self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MOST_CONDITIONS} are allowed.")]
         if self.faults:
             raise Invalid.from_faults(self.faults, self.hint)
-        return Query(tuple(self.where), sort, skip, limit, after, shape, count, print_of_list, grouping)
+        self.others |= {_table_shown(self.reader.table, each.name) for each in shape.expansions}
+        return Query(
+            tuple(self.where),
+            sort,
+            skip,
+            limit,
+            after,
+            shape,
+            count,
+            print_of_list,
+            grouping,
+            writing,
+            tuple(sorted(self.others)),
+        )
 
     def _take(self, name: str, text: str) -> None:
         if name in self.given and name != "or" and not name.endswith("__contains"):
@@ -150,6 +174,10 @@ class _Reading:
     def _condition(self, name: str, given: Given) -> Condition:
         self.conditions += 1
         place, operator, or_null, read = self._parameter(name)
+        if place.reference:
+            self.others.add(REFERENCES[self.reader.table][place.reference])
+        if operator == "exists":
+            self.others.add(REVERSE[self.reader.table][place.column].table)
         if operator in ("in", "nin"):
             return Condition(place, operator, tuple(_listed(read, given)), or_null)
         if isinstance(given, list):
@@ -324,6 +352,23 @@ def _count(text: str) -> str:
     return text
 
 
+def _table_shown(table: str, name: str) -> str:
+    # Counts, which show no rows, are of tasks.
+    return table_of_expansion(table, name) or "tasks"
+
+
+def _rows(text: str) -> bool:
+    if text != "rows":
+        raise Unreadable("must be rows, or be left out.")
+    return True
+
+
+def _upsert(text: str) -> str:
+    if text not in ("merge", "ignore"):
+        raise Unreadable("must be merge or ignore.")
+    return text
+
+
 def _unknown(name: str, what: str, known: Sequence[str]) -> str:
     there_are = f"There are: {', '.join(known)}." if known else "There are none."
     return f"names {name[:50]!r}, which is no {what}.{did_you_mean(name, known)} {there_are}"
@@ -331,3 +376,11 @@ def _unknown(name: str, what: str, known: Sequence[str]) -> str:
 
 def _message(error: Exception) -> str:
     return str(error.messages[0]) if isinstance(error, ValidationError) else str(error)
+
+
+def ask(table: str, parameters: Mapping[str, str] | None = None) -> Query:
+    """The query of these parameters, which are those of a list over HTTP, for use in the same process.
+
+    Raises Invalid, naming each fault.
+    """
+    return QueryReader(table, f"ask {table}", LISTING).read(list((parameters or {}).items()))

@@ -19,6 +19,7 @@ REFERENCES: dict[str, dict[str, str]] = {
     "messages": {"conversation": "conversations"},
     "patterns": {"user": "users"},
     "notification_log": {"task": "tasks"},
+    "dispatch_log": {"task": "tasks"},
 }
 
 REVERSE: dict[str, dict[str, Reverse]] = {
@@ -35,16 +36,18 @@ REVERSE: dict[str, dict[str, Reverse]] = {
     },
     "tasks": {
         "notification_log": Reverse("notification_log", "task_id"),
+        "dispatch_log": Reverse("dispatch_log", "task_id"),
         "conversations": Reverse("conversations", "linked_task_id"),
     },
     "conversations": {"messages": Reverse("messages", "conversation_id"), "tasks": Reverse("tasks", "conversation_id")},
     "messages": {},
     "patterns": {},
     "notification_log": {},
+    "dispatch_log": {},
 }
 
 # What may be expanded beside references: lists of what points here, one of its rows, or a count.
-LISTS = {"goals": ("children",), "conversations": ("messages",), "tasks": ("notification_log",)}
+LISTS = {"goals": ("children",), "conversations": ("messages",), "tasks": ("notification_log", "dispatch_log")}
 MESSAGES_OF_A_CONVERSATION = ("first_user_message", "last_message")
 TASK_COUNTS = "task_counts"
 

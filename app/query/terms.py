@@ -73,8 +73,17 @@ class Grouping(NamedTuple):
     time_zone: str
 
 
+class Writing(NamedTuple):
+    """How a write by filter goes about it: what others hold is passed over; more matches than `most` are refused."""
+
+    skip_locked: bool = False
+    most: int = 1000
+    return_rows: bool = False
+    upsert: str | None = None
+
+
 class Query(NamedTuple):
-    """Which rows, in which order, from where on, how many (None: all), and what each shows.
+    """Which rows, in which order, from where on, how many (None: all), what each shows; into which `others` it looks.
 
     `after` are the sort keys of the row before the first, the id last. `fingerprint` tells lists apart for cursors.
     """
@@ -88,3 +97,5 @@ class Query(NamedTuple):
     counting: str = "exact"
     fingerprint: str = ""
     grouping: Grouping | None = None
+    writing: Writing = Writing()
+    others: tuple[str, ...] = ()

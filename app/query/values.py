@@ -56,10 +56,6 @@ MOST_WILDCARDS = 10
 LONGEST_PATTERN = 1000
 INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 NUMBER_FORM = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
-# In a query a + that was not written as %2B arrives as a space; after `now` it can mean nothing else.
-RELATIVE_FORM = re.compile(r"now(?:([-+ ])([0-9]{1,9})([smhdw]))?", re.ASCII)
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-FARTHEST_SECONDS = 100 * 366 * 86400
 
 
 def kind_of(field: fields.Field[Any]) -> str:
@@ -111,23 +107,6 @@ def read_number(text: str) -> float:
     return float(text)
 
 
-def read_time(text: str) -> Any:
-    """A time with an offset, or one relative to the database's clock."""
-    return read_relative_time(text) or TIME.deserialize(text)
-
-
-def read_relative_time(text: str) -> RelativeTime | None:
-    """`now`, `now-5m`, `now+2h`; None for a text that is not of this form."""
-    found = RELATIVE_FORM.fullmatch(text)
-    if not found:
-        return None
-    sign, count, unit = found.groups()
-    seconds = int(count) * SECONDS[unit] if count else 0
-    if seconds > FARTHEST_SECONDS:
-        raise ValidationError("lies more than a hundred years from now.")
-    return RelativeTime(-seconds if sign == "-" else seconds)
-
-
 def read_object(text: str) -> dict[str, Any]:
     """A JSON object."""
     try:
@@ -170,7 +149,7 @@ READERS: dict[str, Read] = {
     "text": read_text,
     "integer": read_integer,
     "number": read_number,
-    "time": read_time,
+    "time": TIME.deserialize,
     "flag": read_flag,
     "object": read_object,
 }

@@ -14,6 +14,7 @@ from app.query.terms import Place
 from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Read, kind_of, read_text, reader
 from app.schemas.base import BaseSchema
 from app.schemas.conversations import ConversationSchema
+from app.schemas.dispatch_log import DispatchLogEntrySchema
 from app.schemas.goals import GoalSchema
 from app.schemas.messages import MessageSchema
 from app.schemas.notification_log import NotificationLogEntrySchema
@@ -172,6 +173,7 @@ SCHEMAS = {
     "messages": MessageSchema,
     "patterns": PatternSchema,
     "notification_log": NotificationLogEntrySchema,
+    "dispatch_log": DispatchLogEntrySchema,
 }
 VOCABULARIES = {table: Vocabulary(table, schema) for table, schema in SCHEMAS.items()}
 

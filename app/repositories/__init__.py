@@ -17,4 +17,6 @@ notification_log = Repository(
     "entries of the notification log",
 )
 
-__all__ = ["conversations", "goals", "messages", "notification_log", "patterns", "tasks", "users"]
+dispatch_log = Repository(models.DispatchLogEntry, "dispatch log entry", "entries of the dispatch log")
+
+__all__ = ["conversations", "dispatch_log", "goals", "messages", "notification_log", "patterns", "tasks", "users"]

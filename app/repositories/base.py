@@ -1,26 +1,24 @@
-"""What all entities share: how their rows are found, created, changed and deleted. Each method is one statement."""
+"""What all entities share: how their rows are found, created, changed and deleted."""
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
 import orjson
-import peewee
 import uuid_utils
-from peewee import SQL, fn
 
 from app import models
 from app.database import database
-from app.database.statements import DEFAULT, Statement, column_parameter, compiled, parameter
-from app.errors import NotFound
-from app.query.terms import WHOLE_ROW, Filter, Query, Shape
-from app.repositories import reads
+from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
+from app.query.terms import WHOLE_ROW, Condition, Filter, Place, Query, Shape
+from app.repositories import conditions, many, reads, writes
+from app.repositories.conditions import shape_of
+from app.repositories.many import Outcome
 from app.repositories.rows import EMPTY, LongRows, Row, Rows, page
 
 Id = str | UUID
-SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name != "id")
 ROWS_AT_ONCE = 1000
+OWNER = Place("user_id")
 
 
 def new_id() -> str:
@@ -65,38 +63,111 @@ class Repository:
         [(plan,)] = database.read(*reads.estimate(self.table, filter))
         return int(orjson.loads(plan)[0]["Plan"]["Plan Rows"])
 
-    def create(self, values: Mapping[str, Any]) -> Row:
+    def create(self, values: Mapping[str, Any], shape: Shape = WHOLE_ROW) -> Row:
         """A new row of these values and the columns' defaults; raises Conflict, MissingReference."""
-        given = {column: values.get(column, DEFAULT) for column in self.writable}
-        [(json, version)] = database.write(*self._create.bind(id=new_id(), **given))
+        row = {"id": new_id(), **values}
+        sql = writes.insert(self.table, tuple(row), shape)
+        [(json, version)] = database.write(sql, writes.values_of(self.table, row))
         return Row(json, version)
 
-    def update(self, id: Id, values: Mapping[str, Any]) -> Row:
-        """The row after these values were written to it; without any it is left alone. Raises NotFound, Conflict."""
+    def create_many(self, rows: Sequence[Mapping[str, Any]], shape: Shape = WHOLE_ROW) -> list[Row]:
+        """New rows in the order given, by one statement; a fault in one has its index in the pointer."""
+        return many.create(self.table, _with_ids(rows), shape)
+
+    def upsert(
+        self, values: Mapping[str, Any], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
+    ) -> tuple[Row, Outcome]:
+        """A new row, or the one that has its key: merged with these values if it matches, or left alone."""
+        [(row, outcome)] = self.upsert_many([values], how, filter, shape)
+        return row, outcome
+
+    def upsert_many(
+        self, rows: Sequence[Mapping[str, Any]], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
+    ) -> list[tuple[Row, Outcome]]:
+        """The same for many rows, in the order given; rows that name the same columns take one statement together."""
+        return many.upsert(self.table, rows, how, filter, shape, new_id)
+
+    def update(
+        self,
+        id: Id,
+        values: Mapping[str, Any],
+        *,
+        merge: bool = False,
+        versions: Sequence[int] | None = None,
+        filter: Filter = (),
+        shape: Shape = WHOLE_ROW,
+    ) -> Row:
+        """The row after these values were written to it; without any it is left alone.
+
+        With `merge` objects are merged (RFC 7396). Raises NotFound; Stale when the row has none of the versions;
+        ConditionFailed when it does not match the filter; Conflict, MissingReference.
+        """
+        matching, versioned = shape_of(filter), versions is not None
+        if values:
+            sql = writes.update_one(self.table, tuple(values), merge, shape, matching, versioned)
+            found = database.write(sql, self._named(id, filter, versions) | writes.values_of(self.table, values))
+        else:
+            sql = writes.select_one(self.table, shape, matching, versioned)
+            found = database.read(sql, self._named(id, filter, versions))
+        return Row(*found[0]) if found else self._refuse(id, filter, versions)
+
+    def update_many(self, query: Query, values: Mapping[str, Any], *, merge: bool = False) -> tuple[int, bytes]:
+        """How many rows a query chose and these values were written to, and their JSON array if it asks for rows.
+
+        Raises TooManyAffected, and then nothing is changed.
+        """
         if not values:
-            return self.get(id)
-        statement = _update(self.model, tuple(sorted(values)))
-        return self._one(database.write(*statement.bind(row_id=id, **values)), id)
+            raise Invalid("The body names nothing to change. Send at least one field.")
+        sql, chosen = writes.update_many(self.table, tuple(values), merge, query)
+        [(matches, changed, *rows)] = database.write(sql, chosen | writes.values_of(self.table, values))
+        self._refuse_too_many(matches, query)
+        return changed, (rows[0] or EMPTY) if rows else EMPTY
 
-    def delete(self, id: Id) -> None:
-        """Delete the row, and with it what cannot stand without it; raises NotFound."""
-        if not database.change(*self._delete.bind(id=id)):
+    def increment(self, id: Id, amounts: Mapping[str, Any], shape: Shape = WHOLE_ROW) -> Row:
+        """The row after these amounts were added to its numbers; raises NotFound, NotANumber."""
+        if not amounts:
+            raise Invalid("The body names nothing to add to. Send at least one number.")
+        sql = writes.increment_one(self.table, tuple(amounts), shape)
+        return self._one(database.write(sql, {"id": id} | writes.values_of(self.table, amounts)), id)
+
+    def delete(self, id: Id, *, versions: Sequence[int] | None = None, filter: Filter = ()) -> None:
+        """Delete the row, and with it what cannot stand without it; raises NotFound, Stale, ConditionFailed."""
+        sql = writes.delete_one(self.table, shape_of(filter), versions is not None)
+        if not database.change(sql, self._named(id, filter, versions)):
+            self._refuse(id, filter, versions)
+
+    def delete_many(self, query: Query) -> int:
+        """How many rows a query chose and are gone; raises TooManyAffected, and then none is."""
+        [(matches, gone)] = database.write(*writes.delete_many(self.table, query))
+        self._refuse_too_many(matches, query)
+        return gone
+
+    def _named(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> dict[str, Any]:
+        named = conditions.values(filter) | {"id": id}
+        return named if versions is None else named | {"versions": list(versions)}
+
+    def _refuse(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> NoReturn:
+        """Say why a write that has a condition left its row alone."""
+        row = self.get(id)
+        if any(term.place == OWNER and row["user_id"] != term.value for term in filter if isinstance(term, Condition)):
             self._missing(id)
+        if versions is not None and row.version not in versions:
+            raise Stale(
+                f"The {self.noun} is at version {row.version} now, and If-Match names another. Read it again.",
+                row.version,
+            )
+        raise ConditionFailed(
+            f"The {self.noun} does not match the condition, so it was left alone. `current` shows it as it is.",
+            row.json,
+            row.version,
+        )
 
-    @cached_property
-    def writable(self) -> tuple[str, ...]:
-        """The columns that a caller may write."""
-        return tuple(name for name in self.model._meta.columns if name not in ("id", *SET_BY_DATABASE))
-
-    @cached_property
-    def _create(self) -> Statement:
-        columns = [self.model._meta.columns[name] for name in ("id", *self.writable)]
-        given = {column: column_parameter(column) for column in columns}
-        return compiled(returning_row(self.model.insert(given), self.model))
-
-    @cached_property
-    def _delete(self) -> Statement:
-        return compiled(self.model.delete().where(self.model.id == parameter("id")))
+    def _refuse_too_many(self, matches: int, query: Query) -> None:
+        if query.limit is None and matches > query.writing.most:
+            raise TooManyAffected(
+                f"More than {query.writing.most} {self.plural} match, so nothing was changed. Narrow the filter, raise "
+                "max_affected, or go on in steps with limit."
+            )
 
     def _one(self, found: list[tuple[Any, ...]], id: Id) -> Row:
         if not found:
@@ -107,26 +178,10 @@ class Repository:
         raise NotFound(f"There is no {self.noun} with the id {id}.")
 
 
-def columns_of(model: type[models.Row]) -> list[peewee.Field]:
-    """The columns of a row in the order in which it shows them: the id, what is its own, what the database keeps."""
-    columns = model._meta.columns
-    own = [name for name in columns if name not in ("id", *SET_BY_DATABASE)]
-    return [columns[name] for name in ("id", *own, *SET_BY_DATABASE)]
-
-
 def sort_columns(query: Query) -> list[str]:
     """The columns that a query sorts by."""
     return [key.column for key in query.sort]
 
 
-def returning_row(write: Any, model: type[models.Row]) -> peewee.Query:
-    """A write that returns what `row_of` returns, for each row that it wrote."""
-    row = peewee.Select((), columns_of(model)).alias("r")
-    return write.returning(peewee.Select((row,), (fn.row_to_json(SQL("r")),)), model.version)
-
-
-@lru_cache(maxsize=1000)
-def _update(model: type[models.Row], names: tuple[str, ...]) -> Statement:
-    columns = [model._meta.columns[name] for name in names]
-    changes = {column: column_parameter(column) for column in columns}
-    return compiled(returning_row(model.update(changes).where(model.id == parameter("row_id")), model))
+def _with_ids(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{"id": new_id(), **row} for row in rows]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 import peewee
 from playhouse.postgres_ext import ArrayField
+from psycopg2.extensions import AsIs, register_adapter
 
 from app import models
 from app.database.literals import json_literal
@@ -57,6 +58,13 @@ SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 PHONE_DIGITS = r"regexp_replace({row}.notification_preferences ->> 'phone_number', '\D', '', 'g')"
 
 
+def _relative_time_literal(time: RelativeTime) -> AsIs:
+    return AsIs(f"(now() + interval '{int(time.seconds)} seconds')")
+
+
+register_adapter(RelativeTime, _relative_time_literal)
+
+
 class Where(NamedTuple):
     """A condition's text, and the references that it leads over."""
 
@@ -69,11 +77,14 @@ def shape_of(filter: Filter) -> Filter:
     return tuple(_shape(each) for each in filter)
 
 
-def where(table: str, filter: Filter, row: str = "t") -> Where:
-    """The text of a filter over the rows of a table, which the statement calls `row`; empty for no filter."""
+def where(table: str, filter: Filter, row: str = "t", joined: bool = True) -> Where:
+    """The text of a filter over the rows of a table, which the statement calls `row`; empty for no filter.
+
+    Where no join can stand, in an UPDATE for one, the columns behind references are looked up by subqueries.
+    """
     names = (f"p{number}" for number in range(10_000))
     keys = (f"k{number}" for number in range(10_000))
-    sql = " AND ".join(_term(table, each, row, names, keys) for each in filter)
+    sql = " AND ".join(_term(table, each, row, names, keys, joined) for each in filter)
     return Where(sql, tuple(dict.fromkeys(place.reference for place in _places(filter) if place.reference)))
 
 
@@ -108,8 +119,6 @@ def _shape(term: Condition | Either) -> Condition | Either:
 
 def _mark(condition: Condition) -> Any:
     """What of a condition's value its text depends on."""
-    if isinstance(condition.value, RelativeTime):
-        return RelativeTime(0)
     if isinstance(condition.value, bool) and not _has_value(condition):
         return condition.value
     if condition.place.keys and condition.operator in SIGNS:
@@ -117,30 +126,42 @@ def _mark(condition: Condition) -> Any:
     return None
 
 
-def _term(table: str, term: Condition | Either, row: str, names: Iterator[str], keys: Iterator[str]) -> str:
+def _term(
+    table: str, term: Condition | Either, row: str, names: Iterator[str], keys: Iterator[str], joined: bool
+) -> str:
     if isinstance(term, Either):
-        groups = (" AND ".join(_term(table, each, row, names, keys) for each in group) for group in term.groups)
+        groups = (" AND ".join(_term(table, each, row, names, keys, joined) for each in group) for group in term.groups)
         return "(" + " OR ".join(f"({group})" for group in groups) + ")"
     path = f"%({next(keys)})s" if term.place.keys else ""
-    value = _value(term, next(names)) if _has_value(term) else ""
-    sql = _comparison(table, term, row, value, path)
+    value = f"%({next(names)})s" if _has_value(term) else ""
+    sql = _comparison(table, term, row, value, path, joined)
     if term.or_null:
-        return f"({sql} OR {_comparison(table, Condition(term.place, 'isnull', True), row, '', path)})"
+        return f"({sql} OR {_comparison(table, Condition(term.place, 'isnull', True), row, '', path, joined)})"
     return sql
 
 
-def _comparison(table: str, condition: Condition, row: str, value: str, path: str) -> str:
+def _comparison(table: str, condition: Condition, row: str, value: str, path: str, joined: bool) -> str:
     place, operator = condition.place, condition.operator
     if operator == "exists":
         return _exists(table, condition, row)
     if operator in ("isnull", "empty") and not condition.value:
         operator = f"not {operator}"
-    owner, at = (REFERENCES[table][place.reference], f'"{place.reference}"') if place.reference else (table, row)
+    owner = REFERENCES[table][place.reference] if place.reference else table
+    column = _column(table, place, row, joined)
     if place.keys:
-        return _comparison_of_key(f"{at}.{place.column}", path, operator, value, condition)
+        return _comparison_of_key(column, path, operator, value, condition)
     if place == ("phone", (), None):
         return f"{PHONE_DIGITS.format(row=row)} = {value}"
-    return COMPARISONS[operator].format(place=f"{at}.{place.column}", value=value, type=sql_type(owner, place.column))
+    return COMPARISONS[operator].format(place=column, value=value, type=sql_type(owner, place.column))
+
+
+def _column(table: str, place: Place, row: str, joined: bool) -> str:
+    if not place.reference:
+        return f"{row}.{place.column}"
+    if joined:
+        return f'"{place.reference}".{place.column}'
+    there = REFERENCES[table][place.reference]
+    return f"(SELECT x.{place.column} FROM {there} AS x WHERE x.id = {row}.{place.reference}_id)"
 
 
 def _comparison_of_key(column: str, path: str, operator: str, value: str, condition: Condition) -> str:
@@ -156,12 +177,6 @@ def _exists(table: str, condition: Condition, row: str) -> str:
     there = REVERSE[table][condition.place.column]
     not_ = "" if condition.value else "NOT "
     return f"{not_}EXISTS (SELECT FROM {there.table} AS x WHERE x.{there.column} = {row}.id)"
-
-
-def _value(condition: Condition, name: str) -> str:
-    if isinstance(condition.value, RelativeTime):
-        return f"now() + make_interval(secs => %({name})s)"
-    return f"%({name})s"
 
 
 def _has_value(condition: Condition) -> bool:
@@ -185,15 +200,13 @@ def _places(filter: Filter) -> Iterator[Place]:
 def _bound(condition: Condition) -> Any:
     """The value as the driver takes it."""
     value = condition.value
-    if isinstance(value, RelativeTime):
-        return value.seconds
     if condition.operator in ("like", "ilike"):
         return _pattern(value)
     if condition.place.keys:
         return _bound_of_key(condition)
     if isinstance(value, Mapping):
         return json_literal(value)
-    return list(value) if isinstance(value, tuple) else value
+    return list(value) if type(value) is tuple else value
 
 
 def _bound_of_key(condition: Condition) -> Any:

@@ -20,6 +20,11 @@ class Range(NamedTuple):
     order: str
 
 
+def first_order(table: str, keys: Sequence[SortKey], row: str = "t") -> str:
+    """The text after ORDER BY for all rows."""
+    return _range(table, keys, "", (), row).order
+
+
 def order_of_keys(keys: Sequence[SortKey]) -> str:
     """The text after ORDER BY where the keys are called key_0, key_1, …"""
     return ", ".join(_ordered(key, f"key_{number}") for number, key in enumerate(keys))

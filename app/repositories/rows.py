@@ -12,13 +12,17 @@ BETWEEN_ROWS = b", \n "
 
 
 class Row(Mapping[str, Any]):
-    """One row, as a mapping of its columns to JSON values; `json` is the document itself, `version` its version."""
+    """One row, as a mapping of its columns to JSON values; `json` is the document itself, `version` its version.
 
-    __slots__ = ("_values", "json", "version")
+    `id` is set for a new row, also when it does not show it.
+    """
 
-    def __init__(self, json: bytes, version: int) -> None:
+    __slots__ = ("_values", "id", "json", "version")
+
+    def __init__(self, json: bytes, version: int, id: str | None = None) -> None:
         self.json = json
         self.version = version
+        self.id = id
         self._values: dict[str, Any] | None = None
 
     def __getitem__(self, column: str) -> Any:

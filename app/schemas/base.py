@@ -1,7 +1,7 @@
 """Schemas: what is written for each entity, what is derived from that, and how JSON becomes checked plain values."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -13,8 +13,9 @@ from marshmallow import RAISE, Schema, ValidationError, missing
 from marshmallow.fields import Field
 
 from app.errors import Fault, Invalid, NotJson
-from app.schemas.fields import DEEPEST_NESTING, MESSAGES, Integer, Time, Uuid
+from app.schemas.fields import DEEPEST_NESTING, MESSAGES, Amount, Amounts, Integer, Number, Object, Time, Uuid
 
+MOST_AT_ONCE = 1000
 READ_ONLY = ("id", "created_at", "updated_at", "version")
 UNKNOWN = "is unknown."
 PLUS_IN_QUERY = "In a query a + stands for a space. Write the offset's + as %2B, as in 2026-03-01T09:00:00%2B04:00."
@@ -45,9 +46,15 @@ class BaseSchema(Schema):
         }
 
 
+class NewRowSchema(BaseSchema):
+    """A row as a caller creates it."""
+
+    id = Uuid(metadata={"description": "An id of the caller's own making; by default the service makes one."})
+
+
 def patch_schema(new: type[BaseSchema], only: Sequence[str] = (), part: str = "") -> type[BaseSchema]:
     """The schema of a change: the same fields, or `only` some of them, none of them required."""
-    changeable = {name: _copy(field, required=False) for name, field in _fields_of(new) if not only or name in only}
+    changeable = {name: _copy(field, required=False) for name, field in _own(new) if not only or name in only}
     patchable_example = {name: value for name, value in new.example.items() if name in changeable}
     # One field is enough to show how a change reads.
     name, value = next(reversed(patchable_example.items()))
@@ -57,13 +64,13 @@ def patch_schema(new: type[BaseSchema], only: Sequence[str] = (), part: str = ""
 def row_schema(new: type[BaseSchema]) -> type[BaseSchema]:
     """The schema of a row as it is answered: every field is there. It documents rows; they are not run through it."""
     fields: dict[str, Field[Any]] = {"id": Uuid(required=True)}
-    fields |= {name: _copy(field, required=True) for name, field in _fields_of(new)}
+    fields |= {name: _copy(field, required=True) for name, field in _own(new)}
     fields |= {
         "created_at": Time(required=True),
         "updated_at": Time(required=True),
         "version": Integer(1, required=True),
     }
-    absent = {name: field.metadata.get("default") for name, field in _fields_of(new)}
+    absent = {name: field.metadata.get("default") for name, field in _own(new)}
     kept = {"created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "version": 1}
     return _derived(f"{_entity(new)}Schema", fields, {"id": EXAMPLE_ROW_ID} | absent | dict(new.example) | kept)
 
@@ -79,6 +86,44 @@ def parse_json(body: bytes) -> Any:
 def load(schema: type[BaseSchema], data: Any) -> dict[str, Any]:
     """The values of a decoded JSON object, checked and typed by the schema; raises Invalid, naming each fault."""
     return _load(schema, data, "#/")
+
+
+def load_many(schema: type[BaseSchema], data: Any) -> list[dict[str, Any]]:
+    """The values of a decoded JSON array of objects; raises Invalid, naming each fault by its element's index."""
+    if not isinstance(data, list) or not 1 <= len(data) <= MOST_AT_ONCE:
+        sentence = f"The body must be a JSON array of 1 to {MOST_AT_ONCE} objects."
+        raise Invalid(sentence, faults=[Fault("#", sentence)])
+    loaded: list[dict[str, Any]] = []
+    faults: list[Fault] = []
+    for number, element in enumerate(data):
+        try:
+            loaded.append(load(schema, element))
+        except Invalid as error:
+            faults += [_of_element(number, fault) for fault in error.faults]
+    if faults:
+        raise Invalid.from_faults(faults)
+    return loaded
+
+
+def _of_element(number: int, fault: Fault) -> Fault:
+    pointer = fault.pointer.removeprefix("#").removeprefix("/")
+    detail = fault.detail.replace("The body must", "It must")
+    return Fault(f"#/{number}/{pointer}" if pointer else f"#/{number}", f"Element {number}: {detail}")
+
+
+def has_numbers(new: type[BaseSchema]) -> bool:
+    """Whether a row has anything to which an amount can be added."""
+    return any(isinstance(field, Integer | Number | Object) for _, field in _own(new))
+
+
+def increment_schema(new: type[BaseSchema]) -> type[BaseSchema]:
+    """The schema of what is to be added to the numbers of a row, and to those in its objects."""
+    kinds: dict[type[Field[Any]], Callable[[], Field[Any]]] = {Integer: Integer, Number: Amount, Object: Amounts}
+    fields = {name: make() for name, field in _own(new) for kind, make in kinds.items() if isinstance(field, kind)}
+    example: dict[str, Any] = {
+        name: {"total": 120} if isinstance(field, Amounts) else 1 for name, field in list(fields.items())[-1:]
+    }
+    return _derived(f"{_entity(new)}IncrementSchema", fields, example)
 
 
 def load_query(schema: type[BaseSchema], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -184,8 +229,9 @@ def _parse_leniently(body: bytes) -> Any:
         raise Invalid("The body holds an integer of more digits than any column could store.") from None
 
 
-def _fields_of(schema: type[BaseSchema]) -> list[tuple[str, Field[Any]]]:
-    return list(schema._declared_fields.items())
+def _own(new: type[BaseSchema]) -> list[tuple[str, Field[Any]]]:
+    """The fields of a new row but its id, which never changes."""
+    return [(name, field) for name, field in new._declared_fields.items() if name != "id"]
 
 
 def _copy(field: Field[Any], required: bool) -> Field[Any]:

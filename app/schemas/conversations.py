@@ -1,10 +1,10 @@
 """What travels over the wire about conversations."""
 
-from app.schemas.base import EXAMPLE_ID, BaseSchema, patch_schema, row_schema
+from app.schemas.base import EXAMPLE_ID, NewRowSchema, patch_schema, row_schema
 from app.schemas.fields import Choice, Integer, Object, Text, Time, Uuid
 
 
-class NewConversationSchema(BaseSchema):
+class NewConversationSchema(NewRowSchema):
     """A chat or a voice session, as a caller creates one."""
 
     example = {

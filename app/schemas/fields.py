@@ -13,6 +13,9 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validate
 
+from app.query.terms import RelativeTime
+from app.query.times import relative_time
+
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
 # What orjson reads and writes as the integer that it is.
 SMALLEST_JSON_INTEGER, LARGEST_JSON_INTEGER = -(2**63), 2**64 - 1
@@ -201,6 +204,17 @@ class Number(fields.Float):
         return value
 
 
+class Amount(fields.Float):
+    """A number that is to be added."""
+
+    default_error_messages = MESSAGES | {"invalid": "must be a number."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if not _is_amount(value):
+            raise self.make_error("invalid")
+        return value
+
+
 class Flag(fields.Boolean):
     """True or false, as JSON has them."""
 
@@ -216,18 +230,22 @@ class Flag(fields.Boolean):
 
 
 class Time(fields.AwareDateTime):
-    """An RFC 3339 time with an offset; loaded in UTC."""
+    """An RFC 3339 time with an offset, loaded in UTC; or one relative to the database's clock, such as now+10m."""
 
     default_error_messages = MESSAGES | {
         "invalid": "must be an RFC 3339 time with an offset, such as 2026-03-01T09:00:00Z.",
         "naive": "has no offset from UTC. Add Z or one such as +04:00, as in 2026-03-01T09:00:00+04:00.",
         "space": "has a space where the + of its offset should be.",
+        "relative": "must be now, or now with a span such as now-5m or now+2h (s, m, h, d, w).",
+        "far": "lies more than a hundred years from now.",
         "impossible": "is not a time that exists, or lies outside the years 1 to 9999 in UTC.",
     }
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, datetime):
             return self._in_utc(value)
+        if isinstance(value, str) and value.startswith("now"):
+            return self._relative(value)
         found = TIME_FORM.fullmatch(value) if isinstance(value, str) else None
         if not found:
             raise self.make_error("space" if isinstance(value, str) and SPACE_FOR_PLUS.fullmatch(value) else "invalid")
@@ -241,6 +259,15 @@ class Time(fields.AwareDateTime):
             return self._in_utc(time + leap)
         except (ValueError, OverflowError):
             raise self.make_error("impossible") from None
+
+    def _relative(self, text: str) -> RelativeTime:
+        try:
+            found = relative_time(text)
+        except OverflowError:
+            raise self.make_error("far") from None
+        if found is None:
+            raise self.make_error("relative")
+        return found
 
     def _in_utc(self, time: datetime) -> datetime:
         if time.tzinfo is None:
@@ -260,7 +287,7 @@ class TimeOrDate(Time):
         self.metadata = {"anyOf": [{"format": "date"}, {"format": "date-time"}], **self.metadata}
         self._moment = "23:59:59.999999Z" if last_moment else "00:00:00Z"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str) and DATE_FORM.fullmatch(value):
             value = f"{value}T{self._moment}"
         return super()._deserialize(value, attr, data, **kwargs)
@@ -279,6 +306,24 @@ class Object(fields.Dict):
             raise self.make_error("invalid")
         check_storable(value)
         return value
+
+
+class Amounts(Object):
+    """A JSON object whose values are numbers that are to be added, or such objects."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        checked = super()._deserialize(value, attr, data, **kwargs)
+        level = [checked]
+        while level:
+            values = [each for document in level for each in document.values()]
+            level = [each for each in values if isinstance(each, dict)]
+            if not all(isinstance(each, dict) or _is_amount(each) for each in values):
+                raise ValidationError("may hold only numbers, and objects of numbers.")
+        return checked
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class ListOf(fields.List[Any]):

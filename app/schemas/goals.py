@@ -1,10 +1,10 @@
 """What travels over the wire about goals."""
 
-from app.schemas.base import EXAMPLE_ID, BaseSchema, patch_schema, row_schema
+from app.schemas.base import EXAMPLE_ID, NewRowSchema, patch_schema, row_schema
 from app.schemas.fields import Choice, Integer, ListOf, Object, Text, Time, Uuid, documented_default
 
 
-class NewGoalSchema(BaseSchema):
+class NewGoalSchema(NewRowSchema):
     """A goal, as a caller creates one."""
 
     example = {

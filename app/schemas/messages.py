@@ -1,10 +1,10 @@
 """What travels over the wire about messages."""
 
-from app.schemas.base import EXAMPLE_ID, BaseSchema, row_schema
+from app.schemas.base import EXAMPLE_ID, NewRowSchema, row_schema
 from app.schemas.fields import Choice, Integer, Object, Text, Uuid
 
 
-class NewMessageSchema(BaseSchema):
+class NewMessageSchema(NewRowSchema):
     """One turn of a conversation, as a caller writes it down."""
 
     example = {

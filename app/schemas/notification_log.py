@@ -1,10 +1,10 @@
 """What travels over the wire about the notification log."""
 
-from app.schemas.base import EXAMPLE_ID, BaseSchema, patch_schema, row_schema
+from app.schemas.base import EXAMPLE_ID, NewRowSchema, patch_schema, row_schema
 from app.schemas.fields import Choice, Text, Time, Uuid
 
 
-class NewNotificationLogEntrySchema(BaseSchema):
+class NewNotificationLogEntrySchema(NewRowSchema):
     """A notification that was sent, as a caller records it."""
 
     example = {

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from app.schemas.base import BaseSchema
-from app.schemas.fields import Choice, ListOf, Text
+from app.schemas.fields import Choice, Flag, ListOf, Text
 
 
 class HealthSchema(BaseSchema):
@@ -49,6 +49,7 @@ class ProblemSchema(BaseSchema):
         "detail": "title is required.",
         "instance": "/api/v1/tasks",
         "request_id": "0198f3c2-7a51-7c3e-9d2b-3f6a1e5b8c4d",
+        "retryable": False,
         "errors": [{"pointer": "#/title", "detail": "title is required."}],
     }
 
@@ -59,4 +60,7 @@ class ProblemSchema(BaseSchema):
     instance = Text(required=True, metadata={"description": "The path that was asked for."})
     request_id = Text(required=True, metadata={"description": "What to tell when asking for help."})
     errors = fields.List(fields.Nested(FaultSchema), metadata={"description": "Each value that is wrong."})
+    retryable = Flag(required=True, metadata={"description": "Whether the same request may succeed later as it is."})
+    current = fields.Dict(metadata={"description": "The row as it is, when it does not match a condition."})
+    operation = fields.Dict(metadata={"description": "In a batch: `index` and `name` of the operation that failed."})
     hint = Text(metadata={"description": "What may have been meant."})

@@ -12,6 +12,36 @@ LARGEST_PAGE = 1000
 USUAL_PAGE = 100
 
 
+def created_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
+    """The schema of the answer to many new rows."""
+    counts: Mapping[str, Any] = {
+        "created_count": Integer(0, required=True),
+        "updated_count": Integer(0, metadata={"description": "With upsert: how many rows were there and were merged."}),
+        "items": fields.List(fields.Nested(row), required=True, metadata={"description": "In the order given."}),
+    }
+    name = row.__name__.removesuffix("Schema")
+    example = {"created_count": 1, "items": [row.example]}
+    return type(f"{name}ManySchema", (BaseSchema,), {**counts, "example": example})
+
+
+def updated_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
+    """The schema of the answer to a change by filter."""
+    counts: Mapping[str, Any] = {
+        "updated_count": Integer(0, required=True),
+        "items": fields.List(fields.Nested(row), metadata={"description": "With return=rows: the rows as they are."}),
+    }
+    name = row.__name__.removesuffix("Schema")
+    return type(f"{name}ChangesSchema", (BaseSchema,), {**counts, "example": {"updated_count": 1}})
+
+
+class DeletedCountSchema(BaseSchema):
+    """How many rows were deleted."""
+
+    example = {"deleted_count": 1}
+
+    deleted_count = Integer(0, required=True)
+
+
 class CountSchema(BaseSchema):
     """How many rows there are."""
 

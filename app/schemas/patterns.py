@@ -1,10 +1,10 @@
 """What travels over the wire about behavioural patterns."""
 
-from app.schemas.base import EXAMPLE_ID, BaseSchema, patch_schema, row_schema
+from app.schemas.base import EXAMPLE_ID, NewRowSchema, patch_schema, row_schema
 from app.schemas.fields import Number, Object, Text, Uuid
 
 
-class NewPatternSchema(BaseSchema):
+class NewPatternSchema(NewRowSchema):
     """A habit that was observed, as a caller records it."""
 
     example = {

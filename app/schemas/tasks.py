@@ -2,14 +2,14 @@
 
 from marshmallow import validate
 
-from app.schemas.base import EXAMPLE_ID, BaseSchema, patch_schema, row_schema
+from app.schemas.base import EXAMPLE_ID, BaseSchema, NewRowSchema, patch_schema, row_schema
 from app.schemas.fields import Choice, Flag, Integer, ListOf, Number, Object, Text, Time, Uuid
 
 TASK_STATUSES = ("pending", "done", "missed", "rescheduled", "cancelled")
 MOST_IDS = 1000
 
 
-class NewTaskSchema(BaseSchema):
+class NewTaskSchema(NewRowSchema):
     """A task, as a caller creates one."""
 
     example = {

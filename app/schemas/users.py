@@ -1,10 +1,10 @@
 """What travels over the wire about users."""
 
-from app.schemas.base import BaseSchema, patch_schema, row_schema
+from app.schemas.base import NewRowSchema, patch_schema, row_schema
 from app.schemas.fields import EmailAddress, Flag, Object, Time, TimeZoneName, documented_default
 
 
-class NewUserSchema(BaseSchema):
+class NewUserSchema(NewRowSchema):
     """A person, as a caller creates one."""
 
     example = {

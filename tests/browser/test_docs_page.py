@@ -126,3 +126,12 @@ def test_a_person_can_authorize_and_create_a_user(visit: Visit, keyed_server: Ru
 
     assert visit.complaints == []
     assert visit.asked_elsewhere == []
+
+
+def test_the_page_runs_no_script_but_its_own(visit: Visit) -> None:
+    visit.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'window.injected = true'}))"
+    )
+    assert visit.page.evaluate("window.injected") is None
+    [complaint] = visit.complaints
+    assert "Content Security Policy" in complaint

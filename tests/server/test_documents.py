@@ -6,6 +6,7 @@ import sys
 from dataclasses import fields
 
 import pytest
+from conftest import flask
 from servers import RunningServer, command_environment
 
 from app.api.problems import KINDS
@@ -45,9 +46,16 @@ def test_the_readmes_first_request_is_answered_as_it_says(server_url: str):
         assert header in done.stdout
 
 
-def test_the_readme_names_every_setting_and_every_command_of_make():
-    for each in fields(Settings):
-        assert f"`{each.name.upper()}`" in README
+def test_the_readmes_table_of_settings_is_the_one_that_the_command_writes():
+    written = flask("settings", "--markdown")
+    assert written.returncode == 0, written.stderr
+    assert f"\n\n{written.stdout}\n" in README, "put what `flask settings --markdown` writes into the README"
+    assert [line.split("`")[1] for line in written.stdout.splitlines()[2:]] == [
+        each.name.upper() for each in fields(Settings)
+    ]
+
+
+def test_the_readme_names_no_command_that_make_does_not_have():
     targets = set(re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z-]+)", README)) <= targets
 

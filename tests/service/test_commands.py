@@ -4,6 +4,7 @@ import re
 
 import pytest
 from conftest import flask, run_alone, temporary_database
+from operators import on_a_terminal
 
 from app.database.embedded import EmbeddedServer
 
@@ -56,11 +57,10 @@ def test_loading_a_seed_twice_says_what_to_do_and_stores_nothing(migrated: str):
 
 
 def test_a_load_that_takes_longer_shows_a_progress_bar(migrated: str):
-    done = flask("demo", "load", "--users", "400", "--tasks-per-user", "100", "--seed", "8", DATABASE_URL=migrated)
-    assert done.returncode == 0, done.stderr
-    label, loaded = done.stdout.splitlines()
-    assert label == "Loading", "what click writes of a bar where there is no terminal"
-    assert loaded.startswith("Loaded 54800 rows")
+    load = ("demo", "load", "--users", "400", "--tasks-per-user", "100", "--seed", "8")
+    output, terminal = on_a_terminal(*load, DATABASE_URL=migrated)
+    assert output.startswith("Loaded 54800 rows")
+    assert "Loading  [" in terminal
 
 
 def test_settings_are_listed_with_their_source_and_no_secret():

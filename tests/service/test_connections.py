@@ -37,6 +37,7 @@ def test_a_request_gives_its_connection_back(committing_client: FlaskClient):
 
 
 def test_a_request_that_needs_no_database_takes_no_connection(committing_client: FlaskClient):
+    database.release()
     database.close_idle()
     committing_client.get("/health")
     committing_client.post("/api/v1/users", json={})

@@ -1,4 +1,4 @@
-"""What the image and compose.yaml are made of, as far as it can be told without a container engine."""
+"""What the image and the files that deploy it are made of, as far as it can be told without a container engine."""
 
 import ast
 import json
@@ -8,13 +8,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 import yaml
+from flask.testing import FlaskClient
+from psycopg2.extensions import parse_dsn
 
-from app.config import PROJECT
+from app.config import PROJECT, Settings, load_settings
+from app.server import MOST_BYTES_KEPT
+
+# What docs/performance.md says of one, rounded up.
+MEBIBYTES_OF_A_PROCESS = 45
 
 SERVED = [*PROJECT.glob("app/**/*.py"), *PROJECT.glob("migrations/*.py"), PROJECT / "wsgi.py"]
 SERVED += [PROJECT / "gunicorn.conf.py"]
@@ -75,8 +83,42 @@ def image_health_check() -> list[str]:
 
 
 def compose_health_check() -> list[str]:
-    """The command that compose.yaml's check of the api runs."""
-    return compose()["services"]["api"]["healthcheck"]["test"][1:]
+    """The command that compose.yaml's check of an instance runs."""
+    return compose()["services"]["api-1"]["healthcheck"]["test"][1:]
+
+
+def graceful_timeout() -> int:
+    """For how many seconds gunicorn answers what it has accepted, after a TERM."""
+    return int(re.search(r"^graceful_timeout = (\d+)", (PROJECT / "gunicorn.conf.py").read_text(), re.M)[1])
+
+
+def kubernetes(kind: str) -> dict:
+    """The one object of this kind in deploy/kubernetes.yaml."""
+    [found] = [
+        each
+        for each in yaml.safe_load_all((PROJECT / "deploy" / "kubernetes.yaml").read_text())
+        if each["kind"] == kind
+    ]
+    return found
+
+
+def pod(kind: str) -> dict:
+    return kubernetes(kind)["spec"]["template"]["spec"]
+
+
+def container(kind: str) -> dict:
+    [only] = pod(kind)["containers"]
+    return only
+
+
+def environment(kind: str) -> dict[str, str | None]:
+    """The container's variables; None for those that come from the Secret."""
+    return {each["name"]: each.get("value") for each in container(kind)["env"]}
+
+
+def mebibytes(text: str) -> int:
+    assert text.endswith("Mi")
+    return int(text.removesuffix("Mi"))
 
 
 @pytest.mark.parametrize("name", [path.name for path in PROJECT.glob("requirements*.txt")])
@@ -86,7 +128,8 @@ def test_every_requirement_has_an_exact_version(name: str) -> None:
 
 
 def test_requirements_of_the_image_cover_what_the_service_imports() -> None:
-    named = {distribution(line.partition("==")[0]) for line in requirements("requirements.txt")}
+    lines = requirements("requirements.txt") + requirements("requirements-otel.txt")
+    named = {distribution(line.partition("==")[0]) for line in lines}
     brought_by = packages_distributions()
     missing = {
         module
@@ -154,8 +197,35 @@ def test_compose_serves_only_after_the_migrations() -> None:
     services = compose()["services"]
     assert services["migrate"]["command"] == ["flask", "db", "upgrade"]
     assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
-    assert services["api"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
-    assert "command" not in services["api"]
+    for api in ("api-1", "api-2"):
+        assert services[api]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+        assert "command" not in services[api]
+
+
+def test_compose_serves_through_a_pooler_in_transaction_mode_and_migrates_without_it() -> None:
+    services = compose()["services"]
+    pooler = services["pgbouncer"]["environment"]
+    assert (pooler["POOL_MODE"], pooler["DB_HOST"]) == ("transaction", "postgres")
+    for api in ("api-1", "api-2"):
+        assert parse_dsn(services[api]["environment"]["DATABASE_URL"])["host"] == "pgbouncer"
+    assert parse_dsn(services["migrate"]["environment"]["DATABASE_URL"])["host"] == "postgres"
+
+
+def test_compose_leads_to_both_instances_at_the_port_where_they_listen() -> None:
+    port = dict(
+        rest.split("=") for name, rest in final_stage() if name == "ENV" for rest in rest.split() if "PORT" in rest
+    )
+    servers = re.findall(r"server (\S+);", compose()["configs"]["proxy"]["content"])
+    assert servers == [f"api-1:{port['PORT']}", f"api-2:{port['PORT']}"]
+
+
+def test_compose_and_kubernetes_name_only_settings_that_exist() -> None:
+    known = {each.name.upper() for each in fields(Settings)} | {"PGPASSWORD"}
+    services = compose()["services"]
+    for name in ("migrate", "api-1", "api-2"):
+        assert set(services[name]["environment"]) <= known
+    for kind in ("Job", "Deployment"):
+        assert set(environment(kind)) <= known
 
 
 def test_compose_has_no_default_for_a_secret() -> None:
@@ -171,5 +241,62 @@ def test_compose_migrates_without_keys() -> None:
 
 
 def test_compose_lets_accepted_requests_end_before_it_kills() -> None:
-    graceful = int(re.search(r"^graceful_timeout = (\d+)", (PROJECT / "gunicorn.conf.py").read_text(), re.M)[1])
-    assert int(compose()["services"]["api"]["stop_grace_period"].removesuffix("s")) > graceful
+    assert int(compose()["services"]["api-1"]["stop_grace_period"].removesuffix("s")) > graceful_timeout()
+
+
+def test_kubernetes_lets_accepted_requests_end_before_it_kills() -> None:
+    pause = int(container("Deployment")["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod("Deployment")["terminationGracePeriodSeconds"] > graceful_timeout() + pause
+
+
+def test_kubernetes_starts_the_service_with_settings_that_it_takes() -> None:
+    given = {name: value for name, value in environment("Deployment").items() if value}
+    secrets = {"DATABASE_URL": "postgresql://h/d", "SERVICE_API_KEYS": '["k"]'}
+    settings = load_settings(given | secrets, Path("/nonexistent"))
+    settings.refuse_to_be_open_by_accident()
+    [port] = container("Deployment")["ports"]
+    assert port["containerPort"] == settings.port
+    assert not settings.binds_to_loopback
+    assert set(given).isdisjoint(secrets)
+
+
+@pytest.mark.parametrize(
+    ("probe", "path"), [("startupProbe", "/health"), ("livenessProbe", "/health"), ("readinessProbe", "/ready")]
+)
+def test_kubernetes_asks_what_the_service_answers(client: FlaskClient, probe: str, path: str) -> None:
+    asked = container("Deployment")[probe]["httpGet"]
+    assert asked == {"path": path, "port": container("Deployment")["ports"][0]["name"]}
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["Job", "Deployment"])
+def test_kubernetes_gives_no_rights_that_are_not_needed(kind: str) -> None:
+    image_user = int([rest for name, rest in final_stage() if name == "USER"][-1].partition(":")[0])
+    assert pod(kind)["securityContext"]["runAsNonRoot"]
+    assert pod(kind)["securityContext"]["runAsUser"] == image_user
+    assert not pod(kind)["automountServiceAccountToken"]
+    rights = container(kind)["securityContext"]
+    assert rights["readOnlyRootFilesystem"]
+    assert not rights["allowPrivilegeEscalation"]
+    assert rights["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_kubernetes_gives_the_memory_that_was_measured_and_room_for_slow_clients() -> None:
+    processes = int(environment("Deployment")["WEB_CONCURRENCY"] or 0) + 1
+    resources = container("Deployment")["resources"]
+    assert mebibytes(resources["requests"]["memory"]) >= MEBIBYTES_OF_A_PROCESS * processes
+    kept = MOST_BYTES_KEPT // 1024**2 * (processes - 1)
+    assert mebibytes(resources["limits"]["memory"]) >= MEBIBYTES_OF_A_PROCESS * processes + kept
+
+
+def test_kubernetes_migrates_in_a_job_that_needs_no_keys() -> None:
+    assert container("Job")["command"] == ["flask", "db", "upgrade"]
+    assert list(environment("Job")) == ["DATABASE_URL"]
+
+
+def test_kubernetes_leads_to_the_pods_of_the_deployment() -> None:
+    labels = kubernetes("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert kubernetes("Service")["spec"]["selector"] == labels
+    assert kubernetes("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == labels
+    assert kubernetes("Deployment")["spec"]["selector"]["matchLabels"] == labels
+    assert kubernetes("Job")["spec"]["template"]["metadata"]["labels"] != labels

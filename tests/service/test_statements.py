@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from entities import (
@@ -25,8 +25,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from psycopg2 import extensions
 
+from app import create_app
+from app.config import Settings
 from app.database import database
-from app.repositories import tasks
+from app.keys import digest, new_key
+from app.repositories import keys, tasks
 
 sent: list[str] = []
 
@@ -246,3 +249,26 @@ def test_every_reference_is_found_by_an_index_when_its_row_is_deleted(filled: Fi
             assert "Index Cond" in found, f"{table}.{column}"
     finally:
         database.execute_sql("RESET enable_seqscan")
+
+
+def test_a_key_of_the_table_is_asked_for_once_and_a_mistyped_one_never(client: FlaskClient, settings: Settings):
+    guarded = create_app(replace(settings, auth_disabled=False, database_keys=True)).test_client()
+    key, unknown = new_key(), new_key()
+    keys.create("planner", digest(key), ["read"], None)
+    with assert_query_count(1 + 3 * 2):
+        for _ in range(3):
+            assert guarded.get("/api/v1/users", headers={"X-Flux-Service-Key": key}).status_code == 200
+    with assert_query_count(1):
+        for _ in range(3):
+            assert guarded.get("/api/v1/users", headers={"X-Flux-Service-Key": unknown}).status_code == 401
+    with assert_query_count(0):
+        for wrong in (f"{key}x", "flux_", "nonsense"):
+            assert guarded.get("/api/v1/users", headers={"X-Flux-Service-Key": wrong}).status_code == 401
+        assert guarded.post("/api/v1/users", headers={"X-Flux-Service-Key": key}, json={}).status_code == 403
+
+
+def test_a_caller_over_the_limit_costs_no_statement(client: FlaskClient, settings: Settings):
+    limited = create_app(replace(settings, rate_limit="1/hour")).test_client()
+    assert limited.get("/api/v1/users").status_code == 200
+    with assert_query_count(0):
+        assert limited.get("/api/v1/users").status_code == 429

@@ -16,6 +16,8 @@ WALLS = {
     "app/models.py": ("flask", "marshmallow", "app.api", "app.schemas", "app.repositories", "app.cli", "app.config",
                       "app.errors"),
     "app/database": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "marshmallow"),
+    "app/telemetry": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database", "peewee",
+                      "psycopg2", "marshmallow"),
     "app/errors.py": ("app", "flask", "peewee", "psycopg2", "marshmallow", "werkzeug"),
     "app/config.py": ("app", "flask", "peewee", "marshmallow"),
 }  # fmt: skip

@@ -20,6 +20,10 @@ OPERATIONS = {
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 
 
+def successes(operation: dict) -> list[dict]:
+    return [answer for status, answer in sorted(operation["responses"].items()) if status.startswith("2")]
+
+
 def test_the_committed_copy_is_current():
     assert json.loads(ORIGINAL.read_text()) == DOCUMENT, "run `make openapi`"
 
@@ -27,21 +31,26 @@ def test_the_committed_copy_is_current():
 def test_it_has_every_operation_of_the_contract():
     of_five = {
         f"{verb}_{noun}"
-        for noun in ("user", "goal", "task", "conversation", "pattern", "notification_log_entry")
+        for noun in ("user", "goal", "task", "conversation", "pattern", "notification_log_entry", "dispatch_log_entry")
         for verb in ("create", "get", "update", "delete")
     }
-    lists = {f"list_{name}" for name in ("users", "goals", "tasks", "conversations", "messages", "patterns")}
+    plurals = ("users", "goals", "tasks", "conversations", "messages", "patterns", "notification_log", "dispatch_log")
+    lists = {f"{verb}_{name}" for name in plurals for verb in ("list", "count")}
+    many = {f"create_{name}_in_bulk" for name in plurals} | {f"delete_{name}_by_filter" for name in plurals}
+    many |= {f"update_{name}_by_filter" for name in plurals if name != "messages"}
+    increments = {f"increment_{noun}" for noun in ("user", "goal", "task", "conversation", "pattern")}
     others = {
-        "list_notification_log", "create_message", "get_message", "delete_message", "list_tasks_by_timerange",
+        "run_batch", "create_message", "get_message", "delete_message", "list_tasks_by_timerange",
         "get_task_statistics", "bulk_update_task_state", "update_conversation_voice", "check_health", "check_readiness",
     }  # fmt: skip
-    counts = {each.replace("list", "count") for each in lists | {"list_notification_log"}}
-    assert set(OPERATIONS) == of_five | lists | counts | others
+    assert set(OPERATIONS) == of_five | lists | many | increments | others
 
 
 @every_operation
 def test_an_operation_reads_as_verb_and_noun_with_a_summary(operation: dict):
-    assert re.fullmatch(r"(list|count|create|get|update|delete|bulk_update|check)_[a-z_]+", operation["operationId"])
+    assert re.fullmatch(
+        r"(list|count|create|get|update|increment|delete|bulk_update|run|check)_[a-z_]+", operation["operationId"]
+    )
     assert operation["summary"].endswith(".")
 
 
@@ -49,8 +58,8 @@ def test_an_operation_reads_as_verb_and_noun_with_a_summary(operation: dict):
 def test_an_operation_has_a_realistic_example_of_what_it_takes_and_answers(operation: dict):
     if "requestBody" in operation:
         assert operation["requestBody"]["content"]["application/json"]["example"]
-    [success] = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
-    assert operation["method"] == "delete" or success["content"]["application/json"]["example"]
+    for answer in successes(operation):
+        assert answer["description"] == "No Content" or answer["content"]["application/json"]["example"]
 
 
 @every_operation
@@ -72,11 +81,11 @@ def test_an_operation_documents_its_failures_as_problems(operation: dict):
 
 @every_operation
 def test_a_row_is_answered_with_its_etag_and_a_new_one_with_its_location(operation: dict):
-    answers_a_row = operation["operationId"].split("_")[0] in ("create", "get", "update")
-    if answers_a_row and operation["operationId"] != "get_task_statistics":
-        [success] = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
-        assert "ETag" in success["headers"]
-        assert ("Location" in success["headers"]) is operation["operationId"].startswith("create")
+    name = operation["operationId"]
+    answers_a_row = name.split("_")[0] in ("create", "get", "update", "increment")
+    if answers_a_row and not name.endswith(("_statistics", "_in_bulk", "_by_filter")):
+        assert all("ETag" in answer["headers"] for answer in successes(operation))
+        assert ("Location" in successes(operation)[-1]["headers"]) is name.startswith("create")
 
 
 def test_documented_defaults_are_the_ones_of_the_contract():

@@ -57,6 +57,14 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("WEB_CONCURRENCY", "-1", "whole number"),
         ("WEB_THREADS", "1.5", "whole number"),
         ("LOG_LEVEL", "loud", "warning"),
+        ("DATABASE_STATEMENT_TIMEOUT", "soon", "seconds"),
+        ("DATABASE_LOCK_TIMEOUT", "-1", "0 for no limit"),
+        ("RATE_LIMIT", "many", "600/minute"),
+        ("RATE_LIMIT", "0/minute", "600/minute"),
+        ("RATE_LIMIT_STORAGE", "db.example.com", "redis://"),
+        ("CORS_ORIGINS", "*", "scheme"),
+        ("CORS_ORIGINS", "https://app.example.com/", "scheme"),
+        ("CORS_ORIGINS", "https://app.example.com,app.example.com", "app.example.com must be a scheme"),
     ],
 )
 def test_a_setting_that_cannot_be_parsed_is_named_with_its_remedy(name: str, value: str, remedy: str):
@@ -92,10 +100,23 @@ def test_a_service_that_would_be_open_by_accident_refuses_to_start(environment: 
         {"DATABASE_URL": "postgresql://h/d", "SERVICE_API_KEYS": '["k"]', "HOST": "0.0.0.0"},
         {"HOST": "0.0.0.0", "SERVICE_API_KEYS": '["k"]'},
         {"HOST": "localhost"},
+        {"DATABASE_URL": "postgresql://h/d", "DATABASE_KEYS": "true"},
+        {"HOST": "0.0.0.0", "DATABASE_KEYS": "true"},
     ],
 )
 def test_a_service_that_is_open_on_purpose_or_has_keys_starts(environment: dict[str, str]):
     load(**environment).refuse_to_be_open_by_accident()
+
+
+def test_keys_in_the_database_close_the_embedded_service_too():
+    assert not load(DATABASE_KEYS="true").open
+    assert load(DATABASE_KEYS="true", AUTH_DISABLED="true").open
+
+
+def test_maintenance_has_all_the_time_it_needs():
+    limits = {"DATABASE_STATEMENT_TIMEOUT": "1", "DATABASE_LOCK_TIMEOUT": "0", "DATABASE_POOL_WAIT": "7"}
+    patient = load(**limits).for_maintenance
+    assert (patient.database_statement_timeout, patient.database_lock_timeout, patient.database_pool_wait) == (0, 0, 7)
 
 
 def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path):
@@ -103,6 +124,11 @@ def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tm
     file.write_text("PORT=9000\nHOST=localhost\n")
     settings = load_settings({"PORT": "9001"}, file)
     assert (settings.port, settings.host, settings.web_threads) == (9001, "localhost", 8)
+
+
+def test_the_origins_of_pages_are_a_list_with_commas():
+    settings = load(CORS_ORIGINS="https://app.example.com, http://localhost:3000,")
+    assert settings.cors_origins == ("https://app.example.com", "http://localhost:3000")
 
 
 def test_an_empty_text_counts_as_not_given():
@@ -116,6 +142,7 @@ def test_settings_are_shown_with_their_source_and_no_secret(tmp_path: Path):
         "DATABASE_URL": "postgresql://u:geheim@h/d?sslmode=require&sslpassword=geheim",
         "SERVICE_API_KEYS": '{"planner": "geheim"}',
         "PORT": "9000",
+        "RATE_LIMIT_STORAGE": "redis://:geheim@h/0",
     }
     shown = {each.name: each for each in show_settings(environment, file)}
     assert "geheim" not in str(shown)

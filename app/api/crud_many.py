@@ -1,0 +1,121 @@
+"""The shared operations on many rows: create them at once, change or delete those that match a filter."""
+
+from typing import Any
+
+import orjson
+from flask import Response
+
+from app.api.blueprint import Blueprint, merges_objects
+from app.api.responses import JSON, json_response
+from app.api.transaction import transaction
+from app.errors import Invalid
+from app.query.reading import DELETING, SHAPING, WRITING, QueryReader
+from app.query.terms import Query
+from app.repositories.base import Repository
+from app.repositories.many import Outcome, counted
+from app.repositories.rows import Row
+from app.schemas.base import BaseSchema
+from app.schemas.pages import DeletedCountSchema, created_many_schema, updated_many_schema
+
+Schema = type[BaseSchema]
+BULK = "All or none. With `upsert`, rows that have the same keys are merged or left alone."
+BY_FILTER = (
+    "All or none, in one statement. Without a filter it is refused, and with more matches than `max_affected`. With "
+    "`limit`, `sort` and `skip_locked=true` it takes the first so many that nobody else holds."
+)
+
+
+def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
+    """Add POST on /bulk: up to 1000 new rows."""
+    reader = QueryReader(repository.table, f"create many {repository.table}", ("upsert", *SHAPING))
+    answer = created_many_schema(row)
+
+    @blueprint.route("/bulk", methods=["POST"])
+    @blueprint.doc(
+        operationId=f"create_{blueprint.name}_in_bulk",
+        summary=f"Create up to 1000 {repository.plural} at once.",
+        description=BULK,
+    )
+    @blueprint.query(reader)
+    @blueprint.many_arguments(new, example=[new.example])
+    @blueprint.response(201, answer, example=answer.example)
+    @blueprint.alt_response(200, schema=answer, example=answer.example, description="All of them existed (upsert)")
+    @transaction
+    def create_rows(query: Query, rows: list[dict[str, Any]]) -> Response:
+        how = query.writing.upsert
+        if how is None:
+            refuse_filter(query)
+            created = repository.create_many(rows, query.shape)
+            return _rows_response({"created_count": len(created)}, created, 201)
+        done = repository.upsert_many(rows, how, query.where, query.shape)
+        counts = dict(counted(done))
+        created_count, updated_count = counts[Outcome.CREATED], counts[Outcome.UPDATED]
+        return _rows_response(
+            {"created_count": created_count, "updated_count": updated_count},
+            [each for each, _ in done],
+            201 if created_count else 200,
+        )
+
+
+def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
+    """Add PATCH on the collection: every row that matches is changed."""
+    reader = QueryReader(repository.table, f"update many {repository.table}", WRITING)
+    answer = updated_many_schema(row)
+
+    @blueprint.route("", methods=["PATCH"])
+    @blueprint.doc(
+        operationId=f"update_{blueprint.name}_by_filter",
+        summary=f"Change all {repository.plural} that match.",
+        description=BY_FILTER,
+    )
+    @blueprint.query(reader)
+    @blueprint.arguments(patch, example=patch.example)
+    @blueprint.response(200, answer, example=answer.example)
+    @transaction
+    def update_rows(query: Query, values: dict[str, Any]) -> Response:
+        require_filter(query)
+        changed, rows = repository.update_many(query, values, merge=merges_objects())
+        items = b',"items":%b' % rows if query.writing.return_rows else b""
+        return Response(b'{"updated_count":%d%b}' % (changed, items), content_type=JSON)
+
+
+def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
+    """Add DELETE on the collection: every row that matches is deleted."""
+    reader = QueryReader(repository.table, f"delete many {repository.table}", DELETING)
+
+    @blueprint.route("", methods=["DELETE"])
+    @blueprint.doc(
+        operationId=f"delete_{blueprint.name}_by_filter",
+        summary=f"Delete all {repository.plural} that match, and what belongs to them.",
+        description=BY_FILTER,
+    )
+    @blueprint.query(reader)
+    @blueprint.response(200, DeletedCountSchema, example=DeletedCountSchema.example)
+    @transaction
+    def delete_rows(query: Query) -> Response:
+        require_filter(query)
+        return json_response({"deleted_count": repository.delete_many(query)})
+
+
+def require_filter(query: Query) -> None:
+    """Raise Invalid when a write by filter has none: it would take every row."""
+    if not query.where:
+        raise Invalid(
+            "A write to many rows needs a filter in the query, such as ?user_id=…; without one it is refused."
+        )
+
+
+def refuse_filter(query: Query) -> None:
+    """Raise Invalid when a plain creation comes with filters, which would say when an upsert may merge."""
+    if query.where:
+        raise Invalid("Filters say when an upsert may merge. Add upsert=merge, or leave them out.")
+
+
+def name_of(repository: Repository) -> str:
+    """What one row is called in the name of an operation."""
+    return repository.noun.replace(" ", "_")
+
+
+def _rows_response(counts: dict[str, int], rows: list[Row], status: int) -> Response:
+    items = b",".join(row.json for row in rows)
+    return Response(b'%b,"items":[%b]}' % (orjson.dumps(counts)[:-1], items), status, content_type=JSON)

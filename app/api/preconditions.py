@@ -1,0 +1,44 @@
+"""Conditions in headers (RFC 9110, section 13): which version a write is meant for, which one a reader has."""
+
+import re
+
+from flask import request
+
+from app.errors import Invalid
+from app.query.terms import Query
+from app.repositories.rows import Row
+
+ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+ENTITY_TAGS = re.compile(r'\s*(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*\s*')
+
+
+def versions_to_match() -> tuple[int, ...] | None:
+    """The versions that If-Match names; None when it names none, or any. Raises Invalid.
+
+    A weak tag never matches (RFC 9110, section 8.8.3.2), nor does one that is no version of ours.
+    """
+    tags = _tags("If-Match")
+    if tags is None:
+        return None
+    return tuple(int(tag) for weak, tag in tags if not weak and re.fullmatch("[0-9]{1,9}", tag))
+
+
+def reader_has(row: Row, query: Query) -> bool:
+    """Whether If-None-Match names the row's version, so that it need not be sent again.
+
+    What is put into a row from elsewhere changes without its version: such an answer is always sent.
+    """
+    if "If-None-Match" not in request.headers or query.shape.expansions:
+        return False
+    tags = _tags("If-None-Match")
+    return tags is None or str(row.version) in [tag for _, tag in tags]
+
+
+def _tags(header: str) -> list[tuple[str, str]] | None:
+    """The entity tags of a header, each with whether it is weak; None for `*` or no header."""
+    given = request.headers.get(header)
+    if given is None or given.strip() == "*":
+        return None
+    if not ENTITY_TAGS.fullmatch(given):
+        raise Invalid(f'{header} must be * or versions in double quotes, as ETag has them: {header}: "7".')
+    return ENTITY_TAG.findall(given)

@@ -1,0 +1,96 @@
+"""Writes over HTTP: each is one transaction, and with an Idempotency-Key it is done once, however often it is sent."""
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from hashlib import sha256
+from typing import Any
+
+from flask import Response, current_app, request
+
+from app.database import atomic
+from app.errors import InProgress, Invalid, KeyReused
+from app.repositories import idempotency
+from app.repositories.idempotency import StoredAnswer
+from app.telemetry.requests import CALLER
+
+KEY_HEADER = "Idempotency-Key"
+LONGEST_KEY = 255
+STORED_HEADERS = ("Content-Type", "ETag", "Location", "Link")
+# In the environment of an operation of a batch, which has one transaction and one key around all of it.
+WITHIN_BATCH = "flux.batch"
+WAITS_SECONDS = 1.0
+LOOKS_EVERY_SECONDS = 0.05
+
+View = Callable[..., Response]
+
+
+def transaction(view: View) -> View:
+    """Run the view in a transaction of its own, or in the one of the batch that it belongs to."""
+    alone = atomic()(view)
+
+    @wraps(view)
+    def in_transaction(*args: Any, **path: Any) -> Response:
+        if WITHIN_BATCH in request.environ:
+            return view(*args, **path)
+        key = request.headers.get(KEY_HEADER)
+        if key is None or request.method == "DELETE":
+            return alone(*args, **path)
+        return _once(_checked(key), lambda: view(*args, **path))
+
+    return in_transaction
+
+
+def _once(key: str, work: Callable[[], Response]) -> Response:
+    """The answer to this request: of the work, or of the work that the same request did before."""
+    caller, fingerprint = request.environ.get(CALLER, ""), _fingerprint()
+    try:
+        return _answer_and_store(caller, key, fingerprint, work)
+    except Exception as error:
+        # Either the key is stored already, or what went wrong is the answer. Nothing was changed either way.
+        stored = _wait_for_answer(caller, key) if isinstance(error, InProgress) else idempotency.find(caller, key)
+        if stored is None:
+            raise
+        if stored.request != fingerprint:
+            raise KeyReused(
+                f"The {KEY_HEADER} {key} came with another path, query or body before. Make a new key for this request."
+            ) from None
+        return _replayed(stored)
+
+
+@atomic()
+def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[[], Response]) -> Response:
+    idempotency.claim(caller, key)
+    response = work()
+    headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
+    answer = StoredAnswer(fingerprint, response.status_code, headers, response.get_data())
+    if response.status_code < 300:
+        idempotency.store(caller, key, answer, current_app.config["SETTINGS"].idempotency_hours)
+    return response
+
+
+def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
+    """The answer of the request that is at work, if it comes soon."""
+    until = time.monotonic() + WAITS_SECONDS
+    while time.monotonic() < until:
+        time.sleep(LOOKS_EVERY_SECONDS)
+        stored = idempotency.find(caller, key)
+        if stored:
+            return stored
+    return None
+
+
+def _replayed(stored: StoredAnswer) -> Response:
+    return Response(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
+
+
+def _fingerprint() -> bytes:
+    """What tells this request from any other: method, path, query, type and body."""
+    parts = (request.method, request.path.rstrip("/"), request.query_string.decode("latin-1"), request.mimetype)
+    return sha256("\0".join(parts).encode() + b"\0" + request.get_data()).digest()
+
+
+def _checked(key: str) -> str:
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Invalid(f"{KEY_HEADER} must have 1 to {LONGEST_KEY} characters; it has {len(key)}.")
+    return key

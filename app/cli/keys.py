@@ -1,0 +1,147 @@
+"""`flask keys`: the keys of callers, each with a name, scopes and an end."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import click
+import orjson
+from flask.cli import AppGroup
+
+from app.cli.common import with_database
+from app.keys import digest, new_key
+from app.repositories import keys as repository
+from app.scopes import ADMIN, ENTITIES, SCOPES
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LONGEST = timedelta(days=36_500)
+COLUMNS = ("name", "state", "scopes", "created_at", "expires_at", "last_used_at")
+
+keys = AppGroup("keys", help="Make and end the keys of callers.", short_help="Make and end the keys of callers.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+class Duration(click.ParamType[timedelta]):
+    """A length of time as people write it: 45s, 30m, 24h, 90d, 4w."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The timedelta."""
+        if isinstance(value, timedelta):
+            return value
+        parts = re.fullmatch(r"([0-9]{1,5})([smhdw])", value)
+        length = timedelta(**{UNITS[parts[2]]: int(parts[1])}) if parts else None
+        if length is None or length > LONGEST:
+            self.fail(f"{value} is no length of time up to 100 years. Write 45s, 30m, 24h, 90d or 4w.", param, ctx)
+        return length
+
+
+class Scope(click.ParamType[str]):
+    """The name of a scope."""
+
+    name = "scope"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, when there is such a scope."""
+        if value not in SCOPES:
+            self.fail(
+                f"There is no scope {value}. There are read, write, {ADMIN}, and <entity>:read and <entity>:write "
+                f"for {', '.join(ENTITIES)}.",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+def check_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """The name, when it can stand in a line of the log and of the list."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", value):
+        raise click.BadParameter("A name is 1 to 100 letters, digits, dots, dashes and underscores.", ctx, param)
+    return value
+
+
+name_argument = click.argument("name", callback=check_name)
+
+
+@keys.command()
+@name_argument
+@click.option("--scope", "scopes", type=Scope(), multiple=True, required=True, help="What it may do; may be repeated.")
+@click.option("--expires", type=Duration(), help="When it ends: 45s, 30m, 24h, 90d, 4w. Without it, never.")
+@as_json
+@with_database
+def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, as_json: bool) -> None:
+    """Make a key for NAME and show it, this once."""
+    if expires == timedelta():
+        raise click.BadParameter("A key must last longer than 0 seconds.", param_hint="--expires")
+    key = new_key()
+    made = repository.create(name, digest(key), sorted(set(scopes)), expires)
+    _show_new(key, made, as_json)
+
+
+@keys.command("list")
+@as_json
+@with_database
+def list_keys(as_json: bool) -> None:
+    """List every key with its state and last use; the keys themselves are not kept."""
+    listed = repository.list_all()
+    if as_json:
+        click.echo(listed.json)
+        return
+    for line in _table([COLUMNS, *(_cells(each) for each in listed)]):
+        click.echo(line)
+
+
+@keys.command()
+@name_argument
+@click.option("--overlap", type=Duration(), default="24h", show_default=True, help="How long the old key still works.")
+@as_json
+@with_database
+def rotate(name: str, overlap: timedelta, as_json: bool) -> None:
+    """Make a new key for NAME with the same scopes, show it, this once, and end the old one after the overlap."""
+    key = new_key()
+    made, old_ends_at = repository.rotate(name, digest(key), overlap)
+    _show_new(key, made, as_json, old_ends_at)
+
+
+@keys.command()
+@name_argument
+@as_json
+@with_database
+def revoke(name: str, as_json: bool) -> None:
+    """End every key of NAME. Workers that remember one go on taking it for up to 30 seconds."""
+    count = repository.revoke(name)
+    if as_json:
+        click.echo(orjson.dumps({"name": name, "revoked": count}))
+    else:
+        click.echo(f"Revoked {name} ({count} in all). Workers that remember a key take it for up to 30 more seconds.")
+
+
+def _show_new(key: str, made: Mapping[str, Any], as_json: bool, old_ends_at: str | None = None) -> None:
+    """Print the key alone to stdout, for a script to catch, and what it is to stderr; or all of it as JSON."""
+    if as_json:
+        told: dict[str, Any] = {"key": key, **{each: made[each] for each in ("name", "scopes", "expires_at")}}
+        click.echo(orjson.dumps(told | ({"old_expires_at": old_ends_at} if old_ends_at else {})))
+        return
+    end = f"ends {_minute(made['expires_at'])}" if made["expires_at"] else "has no end"
+    click.echo(f"The key of {made['name']}, shown this once. It may {', '.join(made['scopes'])} and {end}.", err=True)
+    if old_ends_at:
+        click.echo(f"The old one ends {_minute(old_ends_at)}.", err=True)
+    click.echo(key)
+
+
+def _cells(key: Mapping[str, Any]) -> tuple[str, ...]:
+    times = (_minute(key[column]) for column in ("created_at", "expires_at", "last_used_at"))
+    return (key["name"], key["state"], ",".join(key["scopes"]), *times)
+
+
+def _minute(time: str | None) -> str:
+    """A time in UTC as the list shows it."""
+    return f"{time[:16]}Z" if time else "-"
+
+
+def _table(rows: list[tuple[str, ...]]) -> Iterable[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    for row in rows:
+        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

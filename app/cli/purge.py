@@ -1,0 +1,75 @@
+"""`flask purge`: removing what is old from the tables that grow with every day."""
+
+import re
+from datetime import datetime, timedelta
+
+import click
+
+from app.cli.common import answer, dry_run_option, json_option, progress, with_database
+from app.repositories import purging
+
+HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+
+
+class Age(click.ParamType[timedelta]):
+    """A number of hours, days or weeks, as people write it: 12h, 180d, 26w."""
+
+    name = "age"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The age; fails with a sentence for what is none."""
+        written = re.fullmatch(r"([1-9]\d{0,4})([hdw])", value)
+        if not written:
+            self.fail(f"{value!r} is no age. Write hours, days or weeks: 12h, 180d or 26w.", param, ctx)
+        return timedelta(hours=int(written[1]) * HOURS[written[2]])
+
+
+@click.command()
+@click.argument("what", type=click.Choice(list(purging.PURGEABLE)))
+@click.option("--older-than", "age", type=Age(), required=True, help="12h, 180d, 26w: as long ago it was created.")
+@dry_run_option
+@json_option
+@with_database
+def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
+    """Delete the rows of WHAT that were created longer ago.
+
+    It deletes a thousand rows at a time, each in a transaction of its own, so that callers are served meanwhile.
+    Stopped in the middle, it goes on when it is run again.
+    """
+    moment = purging.moment_before_now(age)
+    found = purging.count_older(what, moment)
+    deleted, stopped = (0, False) if dry_run else _delete(what, moment, found, as_json)
+    document = {
+        "what": what,
+        "created_before": moment,
+        "found": found,
+        "deleted": deleted,
+        "dry_run": dry_run,
+        "stopped": stopped,
+    }
+    answer(document, as_json, _sentence(what, moment, found, deleted, dry_run, stopped))
+    if stopped:
+        raise click.exceptions.Exit(1)
+
+
+def _delete(what: str, moment: datetime, found: int, as_json: bool) -> tuple[int, bool]:
+    """How many rows were deleted, and whether somebody stopped it before the end."""
+    deleted = 0
+    try:
+        with progress("Deleting", found, as_json) as advance:
+            for count in purging.delete_older(what, moment):
+                deleted += count
+                advance(count)
+    except KeyboardInterrupt:
+        return deleted, True
+    return deleted, False
+
+
+def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool, stopped: bool) -> str:
+    created = f"created before {moment:%Y-%m-%d %H:%M:%S} UTC"
+    if dry_run:
+        return f"Would delete {found:,} rows of {what} {created}."
+    if stopped:
+        return f"Stopped. Deleted {deleted:,} of {found:,} rows of {what} {created}. Run it again to go on."
+    in_use = f" {found - deleted:,} were in use and stay; run it again for them." if deleted < found else ""
+    return f"Deleted {deleted:,} rows of {what} {created}.{in_use}"

@@ -1,0 +1,100 @@
+"""`flask users`: a person with everything that is theirs, taken out, put back and erased."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO
+from uuid import UUID
+
+import click
+from flask.cli import AppGroup
+
+from app.cli.common import answer, by_table, dry_run_option, json_option, progress, with_database
+from app.cli.files import whole_file
+from app.database import atomic
+from app.repositories import importing, people
+
+PURPOSE = "Export, import or erase a person with everything that is theirs."
+
+users = AppGroup("users", help=PURPOSE, short_help=PURPOSE)
+
+
+class Undone(Exception):
+    """The end of a dry run, after which nothing stays."""
+
+
+@users.command("export")
+@click.argument("id", type=click.UUID)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, when it is whole.")
+@json_option
+@with_database
+def export_user(id: UUID, output: Path | None, as_json: bool) -> None:
+    """Write everything of the user ID as JSON lines, all of one moment, to a file or the standard output."""
+    if as_json and not output:
+        raise click.UsageError("The standard output takes the export itself; --json needs --output FILE.")
+    counts = people.count_person(id)
+    with _target(output) as target, progress("Exporting", sum(counts.values()), as_json) as advance:
+        lines = _write(people.export_person(id), target, advance)
+    if output:
+        document = {"id": id, "file": str(output), "lines": lines, "bytes": output.stat().st_size}
+        answer(document, as_json, f"Wrote {lines:,} lines to {output}.")
+
+
+@users.command("import")
+@click.argument("file", type=click.File("rb"))
+@dry_run_option
+@json_option
+@with_database
+def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
+    """Take the export in FILE back (- is the standard input), all of it or nothing.
+
+    The rows are what they were: ids, times and versions too.
+    """
+    counts: dict[str, int] = {}
+    size = Path(file.name).stat().st_size if file.seekable() else 0
+    try:
+        with progress("Importing", size, as_json) as advance, atomic():
+            counts = importing.import_person(_advancing(file, advance))
+            if dry_run:
+                raise Undone
+    except Undone:
+        pass
+    _tell("Would import" if dry_run else "Imported", counts, dry_run, as_json)
+
+
+@users.command("erase")
+@click.argument("id", type=click.UUID)
+@dry_run_option
+@json_option
+@with_database
+def erase_user(id: UUID, dry_run: bool, as_json: bool) -> None:
+    """Delete the user ID and everything that is theirs, for good, in one transaction."""
+    counts = people.count_person(id) if dry_run else people.erase_person(id)
+    _tell("Would erase" if dry_run else "Erased", counts, dry_run, as_json)
+
+
+def _target(output: Path | None) -> AbstractContextManager[IO[bytes]]:
+    if output:
+        return whole_file(output)
+    return nullcontext(sys.stdout.buffer)
+
+
+def _write(pieces: Iterator[bytes], target: IO[bytes], advance: Callable[[int], None]) -> int:
+    """How many lines were written."""
+    lines = 0
+    for piece in pieces:
+        target.write(piece)
+        lines += piece.count(b"\n")
+        advance(piece.count(b"\n"))
+    return lines
+
+
+def _advancing(lines: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    for line in lines:
+        yield line
+        advance(len(line))
+
+
+def _tell(done: str, counts: dict[str, int], dry_run: bool, as_json: bool) -> None:
+    answer({"rows": counts, "dry_run": dry_run}, as_json, f"{done} these rows:\n{by_table(counts)}")

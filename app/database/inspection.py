@@ -1,0 +1,87 @@
+"""What PostgreSQL tells of itself: its version, its clock, its indexes, dead rows, slow statements. Cheap to ask."""
+
+from dataclasses import dataclass
+
+from psycopg2 import errors
+
+from app.database.connection import database
+
+LEAST_DEAD_ROWS = 10_000
+DEAD_SHARE = 0.2
+SLOW_MILLISECONDS = 100
+MOST_STATEMENTS = 5
+
+# It is not installed, not loaded by the server, or not for this role to read.
+CANNOT_TELL = (errors.UndefinedTable, errors.ObjectNotInPrerequisiteState, errors.InsufficientPrivilege)
+
+INDEXES = """
+SELECT c.relname, i.indisvalid FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+WHERE t.relnamespace = 'public'::regnamespace
+"""
+
+DEAD_ROWS = """
+SELECT relname, n_dead_tup, n_live_tup FROM pg_stat_user_tables
+WHERE n_dead_tup >= %s AND n_dead_tup > %s * (n_dead_tup + n_live_tup) ORDER BY n_dead_tup DESC
+"""
+
+SLOW = """
+SELECT left(regexp_replace(query, '\\s+', ' ', 'g'), 100), calls, mean_exec_time FROM pg_stat_statements
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mean_exec_time > %s
+ORDER BY total_exec_time DESC LIMIT %s
+"""
+
+
+@dataclass(frozen=True)
+class DeadRows:
+    """How many rows of a table are dead and how many live, as PostgreSQL estimates."""
+
+    table: str
+    dead: int
+    live: int
+
+
+@dataclass(frozen=True)
+class SlowStatement:
+    """The beginning of a statement's text, without values, how often it ran and its mean time in milliseconds."""
+
+    text: str
+    calls: int
+    milliseconds: float
+
+
+def server_version() -> tuple[int, str]:
+    """The server's major version, and the whole of it as PostgreSQL writes it."""
+    [(number, written)] = database.read(
+        "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
+    )
+    return number // 10_000, written
+
+
+def clock() -> float:
+    """The database's time, in seconds since 1970."""
+    return float(database.read("SELECT extract(epoch FROM clock_timestamp())")[0][0])
+
+
+def connections_allowed() -> int:
+    """How many connections the server takes from roles without privileges."""
+    allowed = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+    return database.read(allowed)[0][0]
+
+
+def indexes() -> dict[str, bool]:
+    """Every index of the service's schema, and whether it is valid: one that broke off while it was made is not."""
+    return dict(database.read(INDEXES))
+
+
+def dead_rows() -> list[DeadRows]:
+    """The tables in which many rows, and a large share of all, are dead, the worst first."""
+    return [DeadRows(*row) for row in database.read(DEAD_ROWS, (LEAST_DEAD_ROWS, DEAD_SHARE))]
+
+
+def slow_statements() -> list[SlowStatement] | None:
+    """The slow statements that took the most time; None where pg_stat_statements is not there to tell."""
+    try:
+        return [SlowStatement(*row) for row in database.read(SLOW, (SLOW_MILLISECONDS, MOST_STATEMENTS))]
+    except CANNOT_TELL:
+        return None

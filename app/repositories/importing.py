@@ -1,0 +1,118 @@
+"""A person's export, taken back into a database: all of it or nothing, and each row as it was."""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import orjson
+
+from app import models
+from app.database import atomic, database
+from app.database.copying import copy_rows
+from app.database.failures import driver_error, failing_in_our_words
+from app.database.statements import Statement
+from app.errors import Conflict, Invalid, MissingReference
+from app.repositories.base import ROWS_AT_ONCE
+from app.repositories.people import PARTS, Part, counted
+
+BY_NAME = {part.name: part for part in PARTS}
+LOADED = "CREATE TEMPORARY TABLE flux_import (type text NOT NULL, line json NOT NULL) ON COMMIT DROP"
+
+
+def import_person(lines: Iterable[bytes]) -> dict[str, int]:
+    """Take an export back, all of it or nothing; how many rows that were, by table.
+
+    The rows are what they were: ids, times and versions too, since nothing is changed after it was inserted. Raises
+    Conflict when the person, or a value that must be unique, is there already; MissingReference for a reference to
+    another person's row that is not; Invalid for lines that are no export of this schema.
+    """
+    with atomic(), failing_in_our_words:
+        database.execute_sql(LOADED)
+        for _ in copy_rows(database, "flux_import", ("type", "line"), _checked(lines), ROWS_AT_ONCE):
+            pass
+        _refuse_rows_of_others()
+        try:
+            return dict(zip((part.table for part in PARTS), database.write(_import())[0], strict=True))
+        except (Conflict, MissingReference, Invalid) as error:
+            raise type(error)(f"Nothing was imported. {error.detail} PostgreSQL says: {_said(error)}") from error
+
+
+def _checked(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """The type and the text of each line, after a look at what a mistaken file would have wrong."""
+    person: Any = None
+    for number, line in enumerate(lines, start=1):
+        part, row = _read(number, line)
+        if (part.model is models.User) != (number == 1):
+            raise Invalid(f"Line {number}: the first line, and no other, must be of the type user.")
+        if number == 1:
+            person = row["id"]
+            _refuse_if_there(person)
+        if part.parent is models.User and row[part.owner.column_name] != person:
+            raise Invalid(f"Line {number}: this {part.name} is not of the user {person} of the first line.")
+        yield part.name, line.decode().rstrip("\n")
+    if person is None:
+        raise Invalid("The file is empty.")
+
+
+def _read(number: int, line: bytes) -> tuple[Part, dict[str, Any]]:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"Line {number} is not JSON: {error}. Is the file whole?") from error
+    part = BY_NAME.get(str(row.get("type"))) if isinstance(row, dict) else None
+    if part is None:
+        raise Invalid(f"Line {number} must be an object whose type is one of {', '.join(BY_NAME)}.")
+    differing = set(row) ^ {"type", *part.columns}
+    if differing:
+        raise Invalid(
+            f"Line {number}: a {part.name} of this database and this one differ in {', '.join(sorted(differing))}. "
+            "Import it into a database of the version of the schema that it was exported from."
+        )
+    return part, row
+
+
+def _refuse_if_there(person: str) -> None:
+    if database.read("SELECT 1 FROM users WHERE id::text = %s", (person,)):
+        raise Conflict(
+            f"There is a user with the id {person} already. An import never changes rows; "
+            f"to go back to what the file holds, erase the user first: flask users erase {person}"
+        )
+
+
+def _refuse_rows_of_others() -> None:
+    """Raise Invalid for a row whose owner, a conversation for one, is not in the file."""
+    for part in PARTS:
+        if part.parent in (part.model, models.User):
+            continue
+        [parent] = (each for each in PARTS if each.model is part.parent)
+        strangers = database.read(
+            f"SELECT line ->> 'id' FROM flux_import AS i WHERE type = '{part.name}' AND NOT EXISTS (SELECT "
+            f"FROM flux_import AS o WHERE o.type = '{parent.name}' "
+            f"AND o.line ->> 'id' = i.line ->> '{part.owner.column_name}') LIMIT 1"
+        )
+        if strangers:
+            raise Invalid(f"The {part.name} {strangers[0][0]} is of a {parent.name} that is not in the file.")
+
+
+def _said(error: Exception) -> str:
+    """The table and the value that an error is about; not the whole row, which a broken check would show."""
+    cause = driver_error(error)
+    assert cause is not None, "these errors are made of PostgreSQL's"
+    if isinstance(error, Invalid):
+        return f"{cause.diag.message_primary}."
+    return f"{cause.diag.table_name}: {cause.diag.message_detail}"
+
+
+@cache
+def _import() -> str:
+    """All insertions in one statement, at whose end the references are checked, so that rows may refer in circles."""
+    return counted([Statement(_insertion(part), ()) for part in PARTS]).sql
+
+
+def _insertion(part: Part) -> str:
+    columns = ", ".join(part.columns)
+    values = ", ".join(f"r.{column}" for column in part.columns)
+    return (
+        f"INSERT INTO {part.table} ({columns}) SELECT {values} FROM flux_import AS i "
+        f"CROSS JOIN json_populate_record(NULL::{part.table}, i.line) AS r WHERE i.type = '{part.name}' RETURNING 1"
+    )

@@ -1,0 +1,76 @@
+"""What travels over the wire about batches: several operations in one transaction."""
+
+from marshmallow import fields, validate
+
+from app.schemas.base import EXAMPLE_ID, BaseSchema
+from app.schemas.fields import Choice, Flag, Integer, ListOf, Object, Text
+
+MOST_OPERATIONS = 100
+
+
+class AnyValue(fields.Raw):
+    """Any JSON value."""
+
+
+class ExpectationSchema(BaseSchema):
+    """How many rows an operation has to affect."""
+
+    min_affected = Integer(0)
+    max_affected = Integer(0)
+
+
+class OperationSchema(BaseSchema):
+    """One operation of a batch. `{"$ref": "name.path"}` stands for a value out of an earlier operation's answer."""
+
+    name = Text(1, 100, metadata={"description": "What later operations call it; unique in the batch."})
+    method = Choice("GET", "POST", "PATCH", "DELETE", required=True)
+    path = Text(1, 8000, required=True, metadata={"description": "Below /api/v1, such as /tasks?limit=1."})
+    query = Object(metadata={"description": "Parameters, beside those in the path."})
+    headers = Object(metadata={"description": "If-Match, If-None-Match, Content-Type."})
+    body = AnyValue(allow_none=True, metadata={"description": "What the operation takes as its body."})
+    skip_if_missing = Text(1, metadata={"description": "Left out when this reference leads nowhere."})
+    expect = fields.Nested(ExpectationSchema)
+
+
+class BatchSchema(BaseSchema):
+    """Operations that are done one after the other, in one transaction, all or none."""
+
+    example = {
+        "operations": [
+            {"name": "goal", "method": "POST", "path": "/goals", "body": {"user_id": EXAMPLE_ID, "title": "Run 10 km"}},
+            {
+                "method": "POST",
+                "path": "/tasks/bulk",
+                "body": [{"user_id": EXAMPLE_ID, "goal_id": {"$ref": "goal.id"}, "title": "Run 3 km"}],
+            },
+        ]
+    }
+
+    operations = fields.List(
+        fields.Nested(OperationSchema),
+        required=True,
+        validate=validate.Length(1, MOST_OPERATIONS, error=f"must have 1 to {MOST_OPERATIONS} operations."),
+    )
+
+
+class OperationAnswerSchema(BaseSchema):
+    """What became of one operation."""
+
+    name = Text(metadata={"description": "As it was given."})
+    status = Integer(200, 299)
+    headers = Object()
+    body = AnyValue(allow_none=True)
+    skipped = Flag()
+
+
+class BatchAnswerSchema(BaseSchema):
+    """What became of each operation, in their order."""
+
+    example = {
+        "operations": [
+            {"name": "goal", "status": 201, "headers": {"ETag": '"1"'}, "body": {"id": EXAMPLE_ID}},
+            {"name": "next", "skipped": True},
+        ]
+    }
+
+    operations = ListOf(fields.Nested(OperationAnswerSchema), required=True)

@@ -1,0 +1,201 @@
+"""Each request, measured from its arrival to the last byte of its answer: its ids, its log line, its metrics."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import uuid_utils
+
+from app.telemetry import log
+from app.telemetry.meters import meter
+from app.telemetry.trace_context import trace_context
+from app.telemetry.usage import usage
+
+if TYPE_CHECKING:
+    from app.telemetry.spans import Spans
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+# What the rest of the service leaves in the WSGI environment, and finds there.
+REQUEST_ID = "flux.request_id"
+CALLER = "flux.caller"
+PROBLEM = "flux.problem"
+
+HARMLESS_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+UNAVAILABLE = 503
+
+logger = logging.getLogger(__name__)
+
+
+class MeasuredRequests:
+    """WSGI middleware around the whole application. Log lines below `log_level` are left out."""
+
+    def __init__(self, application: Application, log_level: str, spans: "Spans | None" = None) -> None:
+        self._application = application
+        self.least_level = logging.getLevelNamesMapping()[log_level.upper()]
+        self.spans = spans
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request = MeasuredRequest(environ, start_response, self)
+        try:
+            return MeasuredBody(self._application(environ, request.start_response), request)
+        except BaseException:
+            request.failed = True
+            request.end()
+            raise
+
+
+class MeasuredRequest:
+    """One request while it runs."""
+
+    __slots__ = ("_before", "_of", "_start_response", "began", "environ", "failed", "open", "route", "status", "trace")
+
+    def __init__(self, environ: Environ, start_response: StartResponse, of: MeasuredRequests) -> None:
+        self.began = perf_counter()
+        self.environ = environ
+        self.trace = trace_context(environ.get("HTTP_TRACEPARENT"))
+        self.status = 500
+        # The template of its path, as the OpenAPI document writes it; None when the service has no such path.
+        self.route: str | None = None
+        self.failed = False
+        self.open = True
+        self._start_response = start_response
+        self._of = of
+        # A request may run inside another one; what it finds comes back when it ends.
+        self._before = (usage.statements, usage.database_seconds, usage.request_id, usage.trace_id, usage.trail)
+        usage.request_id = request_id(environ)
+        usage.trace_id = self.trace.trace_id
+        usage.trail = [] if of.spans else None
+        meter.now.request_began()
+
+    @property
+    def statements(self) -> int:
+        """How many statements it has sent so far."""
+        return usage.statements - self._before[0]
+
+    @property
+    def database_seconds(self) -> float:
+        """How long it has waited for the database's answers so far."""
+        return usage.database_seconds - self._before[1]
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        """Start the response as the server does, with the headers that tell about the request."""
+        self.status = int(status[:3])
+        # Now: Flask takes its request out of the environment when it has answered.
+        rule = getattr(self.environ.get("werkzeug.request"), "url_rule", None)
+        self.route = template(rule.rule) if rule else None
+        headers.append(("X-Request-Id", request_id(self.environ)))
+        if self.environ.get("HTTP_X_SERVER_TIMING") == "1":
+            headers.append(("Server-Timing", self._server_timing()))
+        return self._start_response(status, headers, *more)
+
+    def end(self) -> None:
+        """Log and count the request; once, and whatever goes wrong with that."""
+        if not self.open:
+            return
+        self.open = False
+        try:
+            self._tell(perf_counter() - self.began)
+        except Exception:
+            logger.exception("a request could not be logged or counted")
+        _, _, usage.request_id, usage.trace_id, usage.trail = self._before
+
+    def _tell(self, seconds: float) -> None:
+        meter.now.request_ended(self.environ["REQUEST_METHOD"], self.route, self.status, seconds)
+        problem = self.environ.get(PROBLEM)
+        if problem:
+            meter.now.request_rejected(problem)
+        level = self._level()
+        if level >= self._of.least_level:
+            log.write(self._line(level, problem, seconds))
+        if self._of.spans:
+            self._of.spans.tell(self, seconds, usage.trail or ())
+
+    def _level(self) -> int:
+        if self.failed:
+            return logging.ERROR
+        if self.status < 500:
+            return logging.INFO
+        return logging.WARNING if self.status == UNAVAILABLE else logging.ERROR
+
+    def _line(self, level: int, problem: str | None, seconds: float) -> dict[str, Any]:
+        return {
+            "time": datetime.now(UTC),
+            "level": LEVEL_NAMES[level],
+            "request_id": request_id(self.environ),
+            "trace_id": self.trace.trace_id,
+            "caller": self.environ.get(CALLER),
+            "method": self.environ["REQUEST_METHOD"],
+            "route": self.route,
+            "status": self.status,
+            "problem": problem,
+            "duration_ms": round(seconds * 1000, 3),
+            "statements": self.statements,
+            "database_ms": round(self.database_seconds * 1000, 3),
+        }
+
+    def _server_timing(self) -> str:
+        database, total = self.database_seconds * 1000, (perf_counter() - self.began) * 1000
+        return f'db;dur={database:.3f};desc="statements: {self.statements}", total;dur={total:.3f}'
+
+
+LEVEL_NAMES = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
+
+
+class MeasuredBody:
+    """A response's body; the server closes it when it has been sent, or when the client has gone."""
+
+    __slots__ = ("_pieces", "_request")
+
+    def __init__(self, pieces: Iterable[bytes], request: MeasuredRequest) -> None:
+        self._pieces = pieces
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._pieces
+        except Exception:
+            self._request.failed = True
+            logger.exception("request %s: the answer broke off", usage.request_id)
+            raise
+
+    def close(self) -> None:
+        """End the request, with whatever the body still holds."""
+        try:
+            close = getattr(self._pieces, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._request.end()
+
+
+def request_id(environ: Environ) -> str:
+    """The caller's X-Request-Id when it is harmless, else one of ours; the same all through the request."""
+    known = environ.get(REQUEST_ID)
+    if known is None:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        known = given if HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+        environ[REQUEST_ID] = known
+    return str(known)
+
+
+def tell_of_unreadable(request_id: str, status: int, problem: str) -> None:
+    """Log and count a request that broke the rules of HTTP, so that nothing of it is known."""
+    meter.now.request_rejected(problem)
+    fields = dict.fromkeys(("caller", "method", "route"))
+    log.write(
+        {"time": datetime.now(UTC), "level": "warning", "request_id": request_id, "trace_id": None, **fields}
+        | {"status": status, "problem": problem, "duration_ms": None, "statements": 0, "database_ms": 0.0}
+    )
+
+
+@cache
+def template(rule: str) -> str:
+    """A router's rule as OpenAPI writes it: /tasks/{id} for /tasks/<row_id(…):id>."""
+    return re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule)

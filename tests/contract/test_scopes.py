@@ -1,0 +1,165 @@
+"""Keys of the table: which are taken, what each may do, and what the others are told."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from entities import ALL, Entity
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app, scopes
+from app.api import BLUEPRINTS, known_keys
+from app.api.auth import CHECKS_ITSELF, require_scope, required_scope
+from app.api.blueprint import Blueprint
+from app.api.responses import no_content
+from app.config import Settings
+from app.keys import digest, new_key
+from app.repositories import keys
+
+USERS = "/api/v1/users"
+Headers = dict[str, str]
+HeadersWith = Callable[..., Headers]
+
+
+@pytest.fixture
+def app_with_keys(settings: Settings, client: FlaskClient) -> Flask:
+    """An app that takes the keys of the table, in the test's transaction."""
+    return create_app(replace(settings, auth_disabled=False, database_keys=True, service_api_keys={"boss": "listed"}))
+
+
+@pytest.fixture
+def guarded(app_with_keys: Flask) -> FlaskClient:
+    return app_with_keys.test_client()
+
+
+@pytest.fixture
+def headers_with(client: FlaskClient) -> HeadersWith:
+    """Makes the headers of a caller whose key has these scopes."""
+
+    def make(*scopes: str, name: str = "", lasts: timedelta | None = None) -> Headers:
+        key = new_key()
+        keys.create(name or key[-10:], digest(key), scopes, lasts)
+        return {"X-Flux-Service-Key": key}
+
+    return make
+
+
+def status(client: FlaskClient, method: str, path: str, headers: Headers) -> int:
+    return client.open(
+        path, method=method, headers=headers, json={} if method in ("POST", "PATCH") else None
+    ).status_code
+
+
+@pytest.mark.parametrize("entity", ALL, ids=lambda entity: entity.name)
+@pytest.mark.parametrize(("method", "action", "other"), [("GET", "read", "write"), ("POST", "write", "read")])
+def test_an_operation_needs_the_scope_of_its_entity_and_its_kind(
+    guarded: FlaskClient, headers_with: HeadersWith, entity: Entity, method: str, action: str, other: str
+):
+    for opening in (f"{entity.name}:{action}", action, "admin"):
+        assert status(guarded, method, entity.path, headers_with(opening)) in (200, 422)
+    elsewhere = "goals" if entity.name == "users" else "users"
+    not_opening = (f"{entity.name}:{other}", other, f"{elsewhere}:{action}")
+    assert status(guarded, method, entity.path, headers_with(*not_opening)) == 403
+
+
+def test_who_lacks_a_scope_is_told_which_and_nothing_is_changed(guarded: FlaskClient, headers_with: HeadersWith):
+    headers = headers_with("read", name="observer")
+    answer = guarded.post(USERS, headers=headers, json={"email": "ada@example.com"})
+    assert answer.status_code == 403
+    assert answer.json["type"] == "urn:flux:problem:forbidden"
+    assert "observer" in answer.json["detail"]
+    assert "users:write, write or admin, and has read" in answer.json["detail"]
+    assert 'error="insufficient_scope", scope="users:write"' in answer.headers["WWW-Authenticate"]
+    assert guarded.get(USERS, headers=headers).json["total"] == 0
+
+
+def test_a_key_of_the_settings_has_every_scope(guarded: FlaskClient):
+    headers = {"X-Flux-Service-Key": "listed"}
+    assert guarded.post(USERS, headers=headers, json={"email": "ada@example.com"}).status_code == 201
+
+
+def test_a_key_that_ends_works_until_then(guarded: FlaskClient, headers_with: HeadersWith):
+    assert status(guarded, "GET", USERS, headers_with("read", lasts=timedelta(hours=1))) == 200
+    assert status(guarded, "GET", USERS, headers_with("read", lasts=timedelta(0))) == 401
+
+
+def test_a_revoked_key_works_no_longer_than_it_is_remembered(
+    guarded: FlaskClient, headers_with: HeadersWith, monkeypatch: pytest.MonkeyPatch
+):
+    remembered, asked_each_time = headers_with("read", name="a"), headers_with("read", name="b")
+    assert known_keys.REMEMBERED_SECONDS <= 30
+    assert status(guarded, "GET", USERS, remembered) == 200
+    monkeypatch.setattr(known_keys, "REMEMBERED_SECONDS", 0)
+    assert status(guarded, "GET", USERS, asked_each_time) == 200
+    keys.revoke("a")
+    keys.revoke("b")
+    assert status(guarded, "GET", USERS, remembered) == 200
+    assert status(guarded, "GET", USERS, asked_each_time) == 401
+
+
+def test_while_a_key_is_rotated_both_work(guarded: FlaskClient, headers_with: HeadersWith):
+    old, new = headers_with("users:read", name="planner"), new_key()
+    made, _ = keys.rotate("planner", digest(new), timedelta(hours=24))
+    assert made["scopes"] == ["users:read"]
+    assert status(guarded, "GET", USERS, old) == 200
+    assert status(guarded, "GET", USERS, {"Authorization": f"Bearer {new}"}) == 200
+    keys.rotate("planner", digest(new_key()), timedelta(0))
+    assert keys.find_living(digest(new)) is None
+
+
+def test_a_mistyped_key_is_told_apart_from_an_unknown_one(guarded: FlaskClient):
+    key = new_key()
+    mistyped = key[:20] + ("a" if key[20] != "a" else "b") + key[21:]
+    told = [
+        guarded.get(USERS, headers={"X-Flux-Service-Key": each}).json["detail"] for each in (mistyped, key, key[:-1])
+    ]
+    assert ["mistyped" in each for each in told] == [True, False, True]
+    assert "not known" in told[1]
+
+
+def test_a_worker_remembers_a_thousand_keys_at_most(
+    guarded: FlaskClient, headers_with: HeadersWith, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(known_keys, "MOST_REMEMBERED", 3)
+    known = known_keys.KnownKeys()
+    for _ in range(10):
+        known.find(digest(headers_with("read")["X-Flux-Service-Key"]))
+        known.find(digest(new_key()))
+    assert (len(known._living), len(known._refused)) == (3, 3)
+
+
+def answer_nothing():
+    """Do nothing."""
+    return no_content()
+
+
+def checked_one_by_one():
+    """Check each thing that is done."""
+    require_scope("tasks:write")
+    require_scope("goals:read")
+    return no_content()
+
+
+def test_an_operation_of_no_entity_says_what_it_needs_and_otherwise_needs_admin(
+    app_with_keys: Flask, headers_with: HeadersWith
+):
+    other = Blueprint("other", "Operations of no entity.", "/api/v1/other")
+    other.route("/undeclared", methods=["POST"])(other.response(204)(answer_nothing))
+    other.route("/export", methods=["GET"])(other.response(204)(required_scope("read")(lambda: no_content())))
+    other.route("/batch", methods=["POST"])(other.response(204)(required_scope(CHECKS_ITSELF)(checked_one_by_one)))
+    app_with_keys.register_blueprint(other)
+    client = app_with_keys.test_client()
+    everything = headers_with("read", "write")
+    assert status(client, "POST", "/api/v1/other/undeclared", everything) == 403
+    assert status(client, "POST", "/api/v1/other/undeclared", headers_with("admin")) == 204
+    assert status(client, "GET", "/api/v1/other/export", headers_with("read")) == 204
+    assert status(client, "GET", "/api/v1/other/export", headers_with("users:read")) == 403
+    assert status(client, "POST", "/api/v1/other/batch", headers_with("tasks:write", "goals:read")) == 204
+    assert status(client, "POST", "/api/v1/other/batch", headers_with("tasks:write")) == 403
+
+
+def test_every_group_of_rows_is_an_entity_of_the_scopes():
+    groups = {blueprint.url_prefix.strip("/") for blueprint in BLUEPRINTS if blueprint.url_prefix}
+    assert groups <= set(scopes.ENTITIES)

@@ -1,0 +1,84 @@
+"""Programs that stand beside the service in production, PgBouncer and Redis, for tests that need the real ones."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from psycopg2.extensions import parse_dsn
+from servers import free_port
+
+from app.database.embedded import _account, _open_the_way_to
+
+PGBOUNCER = """
+[databases]
+* = host={host} user={user}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 1
+{extra}
+"""
+
+
+def program(name: str) -> str:
+    """The path of an installed program; skips the test without it."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    if not found:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@contextmanager
+def running_pgbouncer(folder: Path, url: str, extra: str = "") -> Iterator[str]:
+    """The URL of a database through a PgBouncer in transaction mode with one server connection."""
+    given, port = parse_dsn(url), free_port()
+    configuration = folder / "pgbouncer.ini"
+    configuration.write_text(PGBOUNCER.format(host=given["host"], user=given["user"], port=port, extra=extra))
+    command = [program("pgbouncer"), str(configuration)]
+    with _running(command, folder / "pgbouncer.log", port):
+        yield f"postgresql://{given['user']}@127.0.0.1:{port}/{given['dbname']}"
+
+
+@contextmanager
+def running_redis(folder: Path, port: int) -> Iterator[psutil.Process]:
+    """A Redis at this port that keeps nothing."""
+    command = [program("redis-server"), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
+    with _running(command, folder / "redis.log", port) as process:
+        yield psutil.Process(process.pid)
+
+
+@contextmanager
+def _running(command: list[str], log: Path, port: int) -> Iterator[subprocess.Popen]:
+    # PgBouncer refuses to be root; the account that the embedded PostgreSQL then has is welcome at its socket.
+    account, become = _account(), {}
+    if account:
+        become = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        _open_the_way_to(log)
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd="/", **become)
+    try:
+        _wait_for(port, process, log)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"{process.args} did not start. It wrote:\n{log.read_text()}")

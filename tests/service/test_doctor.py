@@ -1,0 +1,134 @@
+"""`flask doctor`: it tells what is wrong and what to do, and exits with 1 for that and not for a warning."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from conftest import flask, run_alone, temporary_database
+from operators import wait_until
+
+from app.database.embedded import EmbeddedServer
+
+CHECKS = ["settings", "connection", "version", "migrations", "clock", "indexes", "dead rows", "slow statements", "pool"]
+FAKE_CLOCK = (
+    "CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT now() + interval '1 hour' $$"
+)
+# What the extension's view has of the columns that are looked at; the extension needs a server that loads it.
+SLOW = """CREATE TABLE pg_stat_statements AS SELECT oid AS dbid, 'SELECT  pg_sleep($1)' AS query, 7 AS calls,
+    1234.5::float8 AS mean_exec_time, 8641.5::float8 AS total_exec_time
+    FROM pg_database WHERE datname = current_database()"""
+
+
+@pytest.fixture
+def url(postgres: EmbeddedServer) -> Iterator[str]:
+    with temporary_database(postgres, "examined") as made:
+        flask("db", "upgrade", DATABASE_URL=made)
+        yield made
+
+
+def doctor(url: str, **settings: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """The exit code, and each check's level and detail."""
+    done = flask("doctor", "--json", **{"DATABASE_URL": url, "AUTH_DISABLED": "true", **settings})
+    answer = json.loads(done.stdout)
+    assert answer["healthy"] == (done.returncode == 0)
+    return done.returncode, {found["check"]: (found["level"], found["detail"]) for found in answer["findings"]}
+
+
+def test_where_all_is_well_every_check_says_so(url: str):
+    code, found = doctor(url)
+    assert code == 0
+    assert list(found) == CHECKS
+    assert {level for level, _ in found.values()} == {"ok"}
+
+
+def test_people_read_a_line_for_each_check(url: str):
+    done = flask("doctor", DATABASE_URL=url, AUTH_DISABLED="true")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == len(CHECKS)
+    assert "ok       version         The server is PostgreSQL 18" in done.stdout
+
+
+def test_settings_with_which_the_service_would_not_start_are_a_failure(url: str):
+    code, found = doctor(url, AUTH_DISABLED="false")
+    assert (code, found["settings"][0]) == (1, "failure")
+    assert "Set SERVICE_API_KEYS" in found["settings"][1]
+
+
+def test_a_service_that_is_open_to_all_is_a_warning(url: str):
+    code, found = doctor(url, HOST="0.0.0.0")
+    assert (code, found["settings"][0]) == (0, "warning")
+
+
+def test_a_database_that_does_not_answer_is_a_failure():
+    code, found = doctor("postgresql://127.0.0.1:1/x")
+    assert (code, found["connection"][0]) == (1, "failure")
+    assert "DATABASE_URL" in found["connection"][1]
+
+
+def test_a_database_without_a_schema_is_a_failure(postgres: EmbeddedServer):
+    with temporary_database(postgres, "unmigrated") as bare:
+        code, found = doctor(bare)
+    assert (code, found["migrations"][0]) == (1, "failure")
+    assert "Run flask db upgrade." in found["migrations"][1]
+
+
+def test_a_database_that_is_newer_than_the_code_is_a_failure(url: str):
+    run_alone(url, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', now())")
+    assert doctor(url)[1]["migrations"] == (
+        "failure",
+        "The database is newer than this code: 0999_later. Run the newer code.",
+    )
+
+
+def test_clocks_that_differ_are_a_warning(url: str):
+    run_alone(url, FAKE_CLOCK, f"ALTER ROLE flux IN DATABASE {name(url)} SET search_path = public, pg_catalog")
+    code, found = doctor(url)
+    assert (code, found["clock"][0]) == (0, "warning")
+    assert "3600." in found["clock"][1] or "3599." in found["clock"][1]
+
+
+def name(url: str) -> str:
+    return run_alone(url, "SELECT current_database()")[0][0]
+
+
+def test_a_missing_index_is_a_failure_and_its_remedy_mends_it(url: str):
+    run_alone(url, "DROP INDEX patterns_user_id__pattern_key_key")
+    code, found = doctor(url)
+    assert (code, found["indexes"][0]) == (1, "failure")
+    run_alone(url, found["indexes"][1].partition("Run: ")[2])
+    assert doctor(url)[1]["indexes"][0] == "ok"
+
+
+def test_an_invalid_index_is_a_failure_and_its_remedy_mends_it(url: str):
+    run_alone(url, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tasks_by_goal'::regclass")
+    code, found = doctor(url)
+    assert (code, found["indexes"][0]) == (1, "failure")
+    run_alone(url, found["indexes"][1].partition("Run: ")[2])
+    assert doctor(url)[1]["indexes"][0] == "ok"
+
+
+def test_many_dead_rows_are_a_warning(url: str):
+    run_alone(
+        url,
+        "ALTER TABLE users SET (autovacuum_enabled = false)",
+        "INSERT INTO users (id, email) SELECT gen_random_uuid(), i::text FROM generate_series(1, 12000) i",
+        "DELETE FROM users",
+    )
+    wait_until(lambda: run_alone(url, "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'users'") > [(0,)])
+    code, found = doctor(url)
+    assert (code, found["dead rows"][0]) == (0, "warning")
+    assert "users holds about 12,000 dead rows (100%)" in found["dead rows"][1]
+
+
+def test_slow_statements_are_a_warning_where_the_server_counts_them(url: str):
+    run_alone(url, SLOW)
+    assert doctor(url)[1]["slow statements"] == (
+        "warning",
+        "1,234 ms on average, 7 times; look at it with EXPLAIN: SELECT pg_sleep($1)",
+    )
+
+
+def test_more_connections_than_the_server_takes_are_a_warning(url: str):
+    code, found = doctor(url, WEB_CONCURRENCY="50")
+    assert (code, found["pool"][0]) == (0, "warning")
+    assert "may open 500 connections, the server takes 97" in found["pool"][1]

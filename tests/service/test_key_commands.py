@@ -1,0 +1,179 @@
+"""`flask keys`, as an operator types it; and what a running service makes of it."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import psycopg2
+import pytest
+from conftest import flask, run_alone, temporary_database
+from flask import Flask
+
+from app import create_app
+from app.api.known_keys import KnownKeys
+from app.config import Settings
+from app.database import database
+from app.database.embedded import EmbeddedServer
+from app.database.session import configure
+from app.keys import digest, is_mistyped, new_key
+from app.repositories import keys
+
+USERS = "/api/v1/users"
+LAST_USED = "SELECT last_used_at FROM api_keys"
+
+
+@pytest.fixture(scope="module")
+def migrated(postgres: EmbeddedServer) -> Iterator[str]:
+    with temporary_database(postgres, "keyed") as url:
+        assert flask("db", "upgrade", DATABASE_URL=url).returncode == 0
+        yield url
+
+
+def ask(url: str, *arguments: str) -> dict:
+    """What a command prints with --json."""
+    done = flask("keys", *arguments, "--json", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def listed(url: str, name: str) -> list[dict]:
+    return [key for key in ask(url, "list") if key["name"] == name]
+
+
+def test_a_new_key_is_shown_once_and_only_its_digest_is_kept(migrated: str):
+    arguments = ("create", "planner", "--scope", "read", "--scope", "tasks:write", "--expires", "90d")
+    done = flask("keys", *arguments, DATABASE_URL=migrated)
+    assert done.returncode == 0, done.stderr
+    key = done.stdout.strip()
+    assert not is_mistyped(key)
+    assert "The key of planner, shown this once. It may read, tasks:write and ends " in done.stderr
+    [(kept,)] = run_alone(migrated, "SELECT digest FROM api_keys WHERE name = 'planner'")
+    assert bytes(kept) == digest(key)
+    [told] = listed(migrated, "planner")
+    lasts = datetime.fromisoformat(told["expires_at"]) - datetime.fromisoformat(told["created_at"])
+    assert (lasts, told["state"], told["last_used_at"]) == (timedelta(days=90), "active", None)
+    assert key not in flask("keys", "list", DATABASE_URL=migrated).stdout
+
+
+def test_rotating_gives_a_new_key_and_an_end_to_the_old_one(migrated: str):
+    first = ask(migrated, "create", "scheduler", "--scope", "tasks:read", "--expires", "30d")
+    second = ask(migrated, "rotate", "scheduler", "--overlap", "24h")
+    assert second["key"] != first["key"]
+    assert second["scopes"] == ["tasks:read"]
+    new, old = listed(migrated, "scheduler")
+    assert (new["state"], old["state"]) == ("active", "replaced")
+    assert old["expires_at"] == second["old_expires_at"]
+    replaced, ends = (datetime.fromisoformat(old[each]) for each in ("replaced_at", "expires_at"))
+    assert ends - replaced == timedelta(hours=24)
+    assert datetime.fromisoformat(new["expires_at"]) - datetime.fromisoformat(new["created_at"]) == timedelta(days=30)
+
+
+def test_an_overlap_never_makes_a_key_last_longer_and_may_be_none(migrated: str):
+    made = ask(migrated, "create", "short", "--scope", "read", "--expires", "1h")
+    assert ask(migrated, "rotate", "short", "--overlap", "24h")["old_expires_at"] == made["expires_at"]
+    ask(migrated, "rotate", "short", "--overlap", "0s")
+    assert [key["state"] for key in listed(migrated, "short")] == ["active", "expired", "replaced"]
+
+
+def test_revoking_ends_every_key_of_a_name_and_frees_the_name(migrated: str):
+    ask(migrated, "create", "observer", "--scope", "read")
+    ask(migrated, "rotate", "observer")
+    assert ask(migrated, "revoke", "observer") == {"name": "observer", "revoked": 2}
+    assert {key["state"] for key in listed(migrated, "observer")} == {"revoked"}
+    assert ask(migrated, "create", "observer", "--scope", "read")["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("create", "taken", "--scope", "read"), "There is a key named taken already."),
+        (("rotate", "nobody"), "There is no key named nobody"),
+        (("revoke", "nobody"), "There is no key named nobody"),
+        (("create", "x", "--scope", "tusks:read"), "There is no scope tusks:read. There are read, write, admin"),
+        (("create", "x"), "Missing option '--scope'"),
+        (("create", "a b", "--scope", "read"), "A name is 1 to 100 letters"),
+        (("create", "x", "--scope", "read", "--expires", "soon"), "soon is no length of time"),
+        (("create", "x", "--scope", "read", "--expires", "999999999w"), "no length of time up to 100 years"),
+        (("create", "x", "--scope", "read", "--expires", "0d"), "longer than 0 seconds"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(migrated: str, arguments: tuple[str, ...], sentence: str):
+    if "taken" in arguments:
+        ask(migrated, *arguments)
+    done = flask("keys", *arguments, DATABASE_URL=migrated)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def key(app: Flask, settings: Settings) -> Iterator[str]:
+    """A key that may read, committed, on the suite's database."""
+    made = new_key()
+    keys.create("planner", digest(made), ["read"], None)
+    yield made
+    database.release()
+    configure(settings)
+    database.execute_sql("TRUNCATE api_keys")
+    database.release()
+
+
+def test_the_use_of_a_key_is_written_down_at_most_once_a_minute(settings: Settings, key: str):
+    client = create_app(replace(settings, auth_disabled=False, database_keys=True)).test_client()
+    headers = {"X-Flux-Service-Key": key}
+    assert client.get(USERS, headers=headers).status_code == 200
+    deadline = time.monotonic() + 10
+    while run_alone(settings.database_url, LAST_USED) == [(None,)] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [(first,)] = run_alone(settings.database_url, LAST_USED)
+    assert first is not None
+    # Another worker sees the key for the first time.
+    keys.record_use(keys.find_living(digest(key)).id)
+    assert run_alone(settings.database_url, LAST_USED) == [(first,)]
+    run_alone(
+        settings.database_url, "UPDATE api_keys SET last_used_at = last_used_at - interval '2 minutes' RETURNING 1"
+    )
+    keys.record_use(keys.find_living(digest(key)).id)
+    assert run_alone(settings.database_url, LAST_USED)[0][0] >= first
+
+
+def test_a_flood_of_unknown_keys_holds_one_connection(settings: Settings, key: str):
+    known, waiting = KnownKeys(), "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    def look_up() -> None:
+        assert known.find(digest(new_key())) is None
+        database.release()
+
+    holder = psycopg2.connect(settings.database_url)
+    holder.cursor().execute("LOCK TABLE api_keys")
+    with ThreadPoolExecutor(4) as flood:
+        done = [flood.submit(look_up) for _ in range(4)]
+        time.sleep(0.5)
+        seen = run_alone(settings.database_url, waiting)
+        holder.close()
+        assert [each.result() for each in done] == [None] * 4
+    assert seen == [(1,)]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_without_the_database_a_key_of_the_table_is_503_and_a_mistyped_one_401(
+    settings: Settings, key: str, method: str
+):
+    away = replace(settings, auth_disabled=False, database_keys=True, database_url="postgresql://127.0.0.1:1/x")
+    client = create_app(away).test_client()
+    answer = client.open(USERS, method=method, headers={"X-Flux-Service-Key": key})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert client.get(USERS, headers={"X-Flux-Service-Key": f"{key}x"}).status_code == 401
+
+
+def test_without_the_table_the_answer_says_what_to_do(postgres: EmbeddedServer, settings: Settings, key: str):
+    with temporary_database(postgres, "tableless") as url:
+        bare = replace(settings, auth_disabled=False, database_keys=True, database_url=url)
+        answer = create_app(bare).test_client().get(USERS, headers={"X-Flux-Service-Key": key})
+        assert answer.status_code == 503
+        assert "flask db upgrade" in answer.json["detail"]
+        database.release()
+        database.close_idle()

@@ -1,0 +1,49 @@
+"""The role of docs/database-role.md: the service works with it, and it can do nothing more."""
+
+import re
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+from conftest import flask, limited_role, run_alone, temporary_database
+
+from app.database.embedded import EmbeddedServer
+
+
+@pytest.fixture(scope="module")
+def limited(postgres: EmbeddedServer) -> Iterator[str]:
+    """The URL of a migrated database for the limited role."""
+    with temporary_database(postgres, "limited") as url:
+        assert flask("db", "upgrade", DATABASE_URL=url).returncode == 0
+        with limited_role(postgres, url) as limited_url:
+            yield limited_url
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE tasks",
+        "TRUNCATE tasks",
+        "ALTER TABLE tasks ADD COLUMN x text",
+        "CREATE TABLE x (id integer)",
+        "DELETE FROM schema_migration",
+        "UPDATE schema_migration SET name = 'x'",
+        "ALTER TABLE tasks DISABLE TRIGGER tasks_touch",
+        "CREATE ROLE x",
+        "COPY users TO PROGRAM 'true'",
+    ],
+)
+def test_the_role_may_not_change_the_schema_nor_its_history(limited: str, statement: str):
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        run_alone(limited, statement)
+
+
+def test_migrating_is_refused_in_a_sentence(limited: str):
+    done = flask("db", "downgrade", DATABASE_URL=limited)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert re.search("must be owner of|permission denied", done.stderr)
+
+
+def test_the_role_may_compare_the_schema_with_the_code(limited: str):
+    assert flask("db", "status", DATABASE_URL=limited).returncode == 0

@@ -1,0 +1,112 @@
+"""`flask purge`: what is old goes, a few rows at a time, and nobody waits for it."""
+
+import json
+import signal
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+from conftest import flask, run_alone, temporary_database
+from operators import ADA, make_person, of, on_a_terminal, started, wait_until
+
+from app.database.embedded import EmbeddedServer
+
+TALK, TASK = of(ADA, 3), of(ADA, 4)
+OLD_MESSAGES = f"""INSERT INTO messages (id, conversation_id, role, content, created_at)
+    SELECT gen_random_uuid(), '{TALK}', 'user', 'old', now() - interval '200 days' + i * interval '1 second'
+    FROM generate_series(1, {{}}) i"""
+OLD_ENTRIES = f"""INSERT INTO notification_log (id, task_id, channel, sent_at, created_at)
+    SELECT gen_random_uuid(), '{TASK}', 'push', now(), now() - i * interval '1 day' FROM generate_series(1, 10) i"""
+
+
+@pytest.fixture
+def url(postgres: EmbeddedServer) -> Iterator[str]:
+    """A database in which Ada has a message and a notification of today."""
+    with temporary_database(postgres, "purged") as made:
+        flask("db", "upgrade", DATABASE_URL=made)
+        make_person(made, ADA)
+        yield made
+
+
+def purge(url: str, *arguments: str) -> str:
+    done = flask("purge", *arguments, DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def messages(url: str) -> int:
+    return run_alone(url, "SELECT count(*) FROM messages")[0][0]
+
+
+def test_old_messages_go_and_new_ones_stay(url: str):
+    run_alone(url, OLD_MESSAGES.format(2_500))
+    assert purge(url, "messages", "--older-than", "180d").startswith("Deleted 2,500 rows of messages created before 20")
+    assert messages(url) == 1
+    assert purge(url, "messages", "--older-than", "180d").startswith("Deleted 0 rows")
+
+
+def test_many_of_one_moment_go_too(url: str):
+    run_alone(url, OLD_MESSAGES.replace("i * interval '1 second'", "interval '0'").format(2_500))
+    purge(url, "messages", "--older-than", "180d")
+    assert messages(url) == 1
+
+
+def test_an_entry_of_the_log_is_as_old_as_its_row(url: str):
+    run_alone(url, OLD_ENTRIES)
+    told = json.loads(purge(url, "notification-log", "--older-than", "1w", "--json"))
+    assert (told["what"], told["found"], told["deleted"], told["stopped"]) == ("notification-log", 4, 4, False)
+    assert run_alone(url, "SELECT count(*) FROM notification_log") == [(7,)]
+
+
+def test_a_dry_run_counts_and_deletes_nothing(url: str):
+    run_alone(url, OLD_MESSAGES.format(3))
+    assert purge(url, "messages", "--older-than", "12h", "--dry-run").startswith("Would delete 3 rows of messages ")
+    assert messages(url) == 4
+
+
+def test_a_row_that_somebody_uses_is_passed_over(url: str):
+    run_alone(url, OLD_MESSAGES.format(3))
+    with psycopg2.connect(url) as other, other.cursor() as cursor:
+        cursor.execute("SELECT FROM messages WHERE content = 'old' LIMIT 1 FOR UPDATE")
+        told = purge(url, "messages", "--older-than", "180d")
+    other.close()
+    assert told.endswith("UTC. 1 were in use and stay; run it again for them.\n")
+    assert messages(url) == 2
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_in_the_middle_it_goes_on_when_repeated(url: str, by: signal.Signals):
+    run_alone(url, OLD_MESSAGES.format(30_000))
+    process = started("purge", "messages", "--older-than", "180d", DATABASE_URL=url)
+    wait_until(lambda: messages(url) < 30_001)
+    process.send_signal(by)
+    told, wrong = process.communicate(timeout=30)
+    left = messages(url)
+    assert 1 < left < 30_001
+    assert "Traceback" not in wrong
+    if by != signal.SIGKILL:
+        assert process.returncode == 1
+        assert told.startswith(f"Stopped. Deleted {30_001 - left:,} of 30,000 rows of messages ")
+    assert purge(url, "messages", "--older-than", "180d").startswith(f"Deleted {left - 1:,} rows")
+    assert messages(url) == 1
+
+
+def test_a_person_sees_a_bar_and_a_program_none(url: str):
+    run_alone(url, OLD_MESSAGES.format(30_000))
+    output, terminal = on_a_terminal("purge", "messages", "--older-than", "180d", "--json", DATABASE_URL=url)
+    assert (json.loads(output)["deleted"], terminal) == (30_000, "")
+    run_alone(url, OLD_MESSAGES.format(30_000))
+    output, terminal = on_a_terminal("purge", "messages", "--older-than", "180d", DATABASE_URL=url)
+    assert output.startswith("Deleted 30,000 rows")
+    assert "Deleting  [" in terminal
+
+
+@pytest.mark.parametrize("age", ["", "180", "0d", "-1d", "1y", "d", "1.5d", "100000w"])
+def test_what_is_no_age_is_told_how_to_write_one(age: str):
+    done = flask("purge", "messages", "--older-than", age, DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert done.returncode == 2
+    assert "is no age. Write hours, days or weeks: 12h, 180d or 26w." in done.stderr
+
+
+def test_an_age_is_always_asked_for():
+    assert "Missing option '--older-than'" in flask("purge", "messages").stderr
