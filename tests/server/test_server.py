@@ -176,7 +176,7 @@ def test_a_start_that_cannot_be_is_one_sentence(tmp_path: Path, settings: dict[s
         (b"NONSENSE\r\n\r\n", 400),
         (b"GET /health HTTP/9.9\r\n\r\n", 400),
         (b"GET /health HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n", 400),
-        (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
         (b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 431),
         (b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: nonsense\r\n\r\n", 501),
     ],
