@@ -1,10 +1,12 @@
-"""The floor: the same operations and the same SQL in a bare WSGI function, with no framework, validation or ORM.
+"""The floor: the same operations and equivalent SQL in a bare WSGI function, with no framework, validation or ORM.
 
+It takes the service's cursors at their word, and puts goals and users into tasks by a join.
 It is the least that an ordinary Python service on this stack can cost: `gunicorn benchmarks.floor:app`.
 """
 
 import os
 import threading
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,9 +14,10 @@ from urllib.parse import parse_qsl
 import orjson
 import psycopg2
 import uuid_utils
-from psycopg2 import extensions
+from psycopg2 import extensions, extras
 
-from app.models import Task
+from app.config import load_settings
+from app.models import Goal, Task, User
 
 Environment = dict[str, Any]
 Answer = tuple[str, Any]
@@ -24,10 +27,29 @@ LISTED = ", ".join(COLUMNS)
 GET = f"SELECT {LISTED} FROM tasks WHERE id = %s"
 PAGE = f"SELECT {LISTED} FROM tasks ORDER BY created_at DESC, id DESC LIMIT %s OFFSET %s"
 COUNT = "SELECT count(*) FROM tasks"
+PAGE_BEHIND = (
+    f"SELECT {LISTED} FROM tasks WHERE (created_at, id) < (%s::timestamptz, %s::uuid) "
+    "ORDER BY created_at DESC, id DESC LIMIT %s"
+)
+OF_A_PERSON = f"SELECT {LISTED} FROM tasks WHERE user_id = %s AND status = %s ORDER BY scheduled_at, id LIMIT %s"
+GOAL_COLUMNS, USER_COLUMNS = tuple(Goal._meta.columns), tuple(User._meta.columns)
+JOINED = ", ".join(
+    f"{table}.{column}"
+    for table, columns in (("tasks", COLUMNS), ("goals", GOAL_COLUMNS), ("users", USER_COLUMNS))
+    for column in columns
+)
+EXPANDED_PAGE = (
+    f"SELECT {JOINED} FROM tasks JOIN users ON users.id = tasks.user_id LEFT JOIN goals ON goals.id = tasks.goal_id "
+    "ORDER BY tasks.created_at DESC, tasks.id DESC LIMIT %s"
+)
 IN_RANGE = f"SELECT {LISTED} FROM tasks WHERE user_id = %s AND scheduled_at BETWEEN %s AND %s ORDER BY scheduled_at, id"
 STATISTICS = (
     "SELECT status, count(*) FROM tasks WHERE user_id = %s AND created_at BETWEEN %s AND %s "
     "GROUP BY status ORDER BY status"
+)
+BY_WEEK = (
+    "SELECT to_char(date_trunc('week', scheduled_at AT TIME ZONE %s), 'YYYY-MM-DD'), status, count(*) FROM tasks "
+    "WHERE user_id = %s GROUP BY 1, 2 ORDER BY 1, 2"
 )
 BULK_UPDATE = (
     "UPDATE tasks SET status = %s WHERE id IN "
@@ -35,6 +57,8 @@ BULK_UPDATE = (
 )
 TASKS = "/api/v1/tasks"
 UUID_OID = 2950
+# What the service writes before a cursor's position, to know a damaged one.
+CHECK_BYTES = 8
 
 kept = threading.local()
 
@@ -45,6 +69,10 @@ def app(environment: Environment, start_response: Callable[..., Any]) -> Iterabl
     body = orjson.dumps(document)
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+# The worker, which is the service's, takes its time limits from the application.
+app.config = {"SETTINGS": load_settings()}
 
 
 def answer(environment: Environment) -> Answer:
@@ -69,19 +97,53 @@ def get_task(_: Environment, id: str) -> Answer:
 
 
 def list_tasks(environment: Environment) -> Answer:
-    """GET of a page of tasks."""
+    """GET of a page of tasks: all of them, those behind a cursor, a person's, or with their goals and users."""
     asked = query_of(environment)
-    skip, limit = int(asked.get("skip", 0)), int(asked.get("limit", 100))
-    items = rows(PAGE, (limit, skip))
-    total = read(COUNT).fetchone()[0]
+    limit = int(asked["limit"])
+    if "cursor" in asked:
+        return page(rows(PAGE_BEHIND, (*position_in(asked["cursor"]), limit + 1)), limit, behind=True)
+    if "user_id" in asked:
+        return page(rows(OF_A_PERSON, (asked["user_id"], asked["status"], limit + 1)), limit)
+    if "expand" in asked:
+        return page([expanded(row) for row in read(EXPANDED_PAGE, (limit + 1,)).fetchall()], limit)
+    skip = int(asked.get("skip", 0))
+    return page(rows(PAGE, (limit + 1, skip)), limit, read(COUNT).fetchone()[0], skip)
+
+
+def page(
+    found: list[dict[str, Any]], limit: int, total: int | None = None, skip: int = 0, behind: bool = False
+) -> Answer:
+    """The answer of a page, of which one row more than fits on it was read."""
+    has_next = len(found) > limit
+    items = found[:limit]
     return "200 OK", {
         "items": items,
         "total": total,
-        "page": skip // limit + 1,
+        "page": None if behind else skip // limit + 1,
         "page_size": limit,
-        "has_next": skip + limit < total,
-        "has_prev": skip > 0,
+        "has_next": has_next,
+        "has_prev": behind or skip > 0,
+        "next_cursor": cursor_of(items[-1]) if has_next else None,
     }
+
+
+def cursor_of(row: dict[str, Any]) -> str:
+    """A cursor for the rows behind this one."""
+    return urlsafe_b64encode(orjson.dumps([row["created_at"], row["id"]])).decode()
+
+
+def position_in(cursor: str) -> list[str]:
+    """The position in one of the service's cursors."""
+    position: list[str] = orjson.loads(urlsafe_b64decode(f"{cursor}==")[CHECK_BYTES:])[1]
+    return position
+
+
+def expanded(row: Sequence[Any]) -> dict[str, Any]:
+    """A task with its goal and its user in it."""
+    task = dict(zip(COLUMNS, row, strict=False))
+    goal = dict(zip(GOAL_COLUMNS, row[len(COLUMNS) :], strict=False))
+    user = dict(zip(USER_COLUMNS, row[-len(USER_COLUMNS) :], strict=True))
+    return {**task, "goal": goal if goal["id"] else None, "user": user}
 
 
 def list_by_timerange(environment: Environment) -> Answer:
@@ -91,8 +153,10 @@ def list_by_timerange(environment: Environment) -> Answer:
 
 
 def statistics(environment: Environment) -> Answer:
-    """GET of a person's tasks counted by status."""
+    """GET of a person's tasks counted by status, or by week and status."""
     asked = query_of(environment)
+    if "group_by" in asked:
+        return "200 OK", {"groups": weeks(read(BY_WEEK, (asked["tz"], asked["user_id"])).fetchall())}
     by_status = dict(read(STATISTICS, (asked["user_id"], asked["start_date"], asked["end_date"])).fetchall())
     total = sum(by_status.values())
     return "200 OK", {
@@ -101,6 +165,22 @@ def statistics(environment: Environment) -> Answer:
         "by_status": by_status,
         "completion_rate": round(by_status.get("done", 0) / total, 4) if total else 0.0,
     }
+
+
+def weeks(found: Sequence[tuple[str, str, int]]) -> list[dict[str, Any]]:
+    """The weeks of rows of week, status and count."""
+    by_week: dict[str, dict[str, int]] = {}
+    for week, status, count in found:
+        by_week.setdefault(week, {})[status] = count
+    return [
+        {
+            "week": week,
+            "total": sum(by_status.values()),
+            "by_status": by_status,
+            "completion_rate": round(by_status.get("done", 0) / sum(by_status.values()), 4),
+        }
+        for week, by_status in by_week.items()
+    ]
 
 
 def create_task(environment: Environment) -> Answer:
@@ -184,4 +264,5 @@ def connection() -> extensions.connection:
         kept.connection.autocommit = True
         # Ids as the text they come as: Peewee, which gunicorn.conf.py imports, has psycopg2 make UUID objects of them.
         kept.connection.string_types[UUID_OID] = extensions.UNICODE
+        extras.register_default_jsonb(kept.connection, loads=orjson.loads)
     return kept.connection

@@ -6,17 +6,24 @@ from urllib.parse import urlencode
 
 import orjson
 
+from app.query import cursors
+from app.query.reading import QueryReader
 from benchmarks.measuring import Request, run_sql
 
 TASKS = "/api/v1/tasks"
 MOST_TASKS = 10_000
 MOST_PEOPLE = 1_000
+MOST_CURSORS = 1_000
 
 HEALTH = "GET /health"
 GET_ONE = "GET one"
 LIST = "List of 100"
+CURSOR = "Page by cursor, 100"
+FILTERED = "Filtered list"
+EXPANDED = "Expanded list of 100"
 BY_TIMERANGE = "By time range, 100"
 STATISTICS = "Statistics"
+GROUPED = "Statistics by week"
 PATCH = "PATCH"
 BULK_UPDATE = "Bulk update of 100"
 POST = "POST"
@@ -37,10 +44,19 @@ def loads(database_url: str) -> dict[str, list[Request]]:
         GROUP BY drawn.id ORDER BY md5(drawn.id::text)
         """,
     )
+    # A place in the list of all tasks, newest first: the rows behind it are a page.
+    places = run_sql(database_url, f"SELECT created_at, id::text FROM tasks {drawn} {MOST_CURSORS}")
     return {
         HEALTH: [Request("GET", "/health")],
         GET_ONE: [Request("GET", f"{TASKS}/{task}") for task in tasks],
         LIST: [Request("GET", f"{TASKS}?limit=100")],
+        CURSOR: [asking("", limit="100", cursor=cursor_at(*place)) for place in places],
+        # Those of one person that are still to come, about eighteen.
+        FILTERED: [
+            asking("", user_id=person, status="pending", sort="scheduled_at", limit="100", count="none")
+            for person, *_ in people
+        ],
+        EXPANDED: [asking("", limit="100", expand="goal,user", count="none")],
         BY_TIMERANGE: [
             asking("by-timerange", user_id=person, start_at=first, end_at=last) for person, first, last, *_ in people
         ],
@@ -48,6 +64,7 @@ def loads(database_url: str) -> dict[str, list[Request]]:
             asking("statistics", user_id=person, start_date=first, end_date=last)
             for person, _, _, first, last, _ in people
         ],
+        GROUPED: [asking("statistics", user_id=person, group_by="week", tz="Asia/Dubai") for person, *_ in people],
         PATCH: [sending("PATCH", f"{TASKS}/{task}", {"title": "Run 5 km", "duration_minutes": 40}) for task in tasks],
         BULK_UPDATE: [bulk_update(ids) for *_, ids in people],
         POST: [sending("POST", TASKS, new_task(person)) for person, *_ in people],
@@ -55,9 +72,15 @@ def loads(database_url: str) -> dict[str, list[Request]]:
 
 
 def asking(what: str, **parameters: str | datetime) -> Request:
-    """A GET below the tasks."""
+    """A GET below the tasks, or of their list."""
     written = {name: written_time(value) for name, value in parameters.items()}
-    return Request("GET", f"{TASKS}/{what}?{urlencode(written)}")
+    return Request("GET", f"{TASKS}{f'/{what}' if what else ''}?{urlencode(written)}")
+
+
+def cursor_at(created_at: datetime, id: str) -> str:
+    """The cursor for the tasks behind this one, as the service makes it for its list."""
+    every_task = QueryReader("tasks", "list tasks").read([])
+    return cursors.encode([created_at.isoformat(), id], every_task.fingerprint)
 
 
 def sending(method: str, path: str, body: object) -> Request:

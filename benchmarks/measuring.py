@@ -133,6 +133,7 @@ def serving(name: str, application: str, database_url: str) -> Iterator[Server]:
     environment = command_environment(
         PORT=port, DATABASE_URL=database_url, AUTH_DISABLED="true", WEB_CONCURRENCY="1", WEB_THREADS=str(THREADS)
     )
+    DATA.mkdir(parents=True, exist_ok=True)
     log = DATA / f"{name}.log"
     with log.open("w") as output:
         process = subprocess.Popen(

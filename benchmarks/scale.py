@@ -7,12 +7,15 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from statistics import median
+from typing import Any
 
 import psutil
 import psycopg2
 
+from app.query.reading import ask
+from app.query.terms import Query
+from app.repositories import reads
 from benchmarks import loads
-from benchmarks.floor import COUNT, PAGE
 from benchmarks.measuring import (
     FOLDER,
     Measure,
@@ -27,11 +30,15 @@ from benchmarks.measuring import (
     postgres,
     postmaster,
     ratio,
+    run_sql,
     service,
     written_requests,
 )
 
+PAGE = 100
 STATEMENT_RUNS = 21
+# A statement, and its values.
+Statement = tuple[str, dict[str, Any]]
 HEAD = (
     "Operation", "Requests/s", "larger", "p50 ms", "larger", "Server CPU µs", "larger", "PostgreSQL CPU µs", "larger",
     "CPU ratio", "p50 ratio",
@@ -51,7 +58,7 @@ def main() -> None:
         print(f"Loaded {'; '.join(loading)}.", flush=True)
         servers = [open_until_the_end.enter_context(service(url, f"service-{at}")) for at, url in enumerate(urls)]
         # Before anything is written, so that the total is counted as in a table that was vacuumed.
-        statements = list_statements(urls)
+        statements = measure_list_statements(urls, (options.small, options.large))
         operations = measure_operations(servers, urls, postmaster(server), options.seconds, options.pairs)
         written = page(options, loading, operations, statements, described(machine(server)))
     print(written)
@@ -83,21 +90,43 @@ def measure_operations(
     return found
 
 
-def list_statements(urls: Sequence[str]) -> dict[str, list[float]]:
-    """Milliseconds of the two statements of a list, its first page and its exact total, at both sizes."""
-    statements = {"First page of 100": (PAGE, (100, 0)), "Exact total": (COUNT, ())}
-    return {name: timed_in_turn(urls, *statement) for name, statement in statements.items()}
+def measure_list_statements(urls: Sequence[str], sizes: Sequence[int]) -> dict[str, list[float]]:
+    """Milliseconds of the statements behind a list, at both sizes: its pages, near and far, and its exact total."""
+    of_each = [list_statements(url, size) for url, size in zip(urls, sizes, strict=True)]
+    return {name: timed_in_turn(urls, [each[name] for each in of_each]) for name in of_each[0]}
 
 
-def timed_in_turn(urls: Sequence[str], sql: str, values: Sequence[int]) -> list[float]:
-    """The median milliseconds of a statement on each database, asked in turn; the first round does not count."""
+def list_statements(url: str, tasks: int) -> dict[str, Statement]:
+    """The service's own statements for its list of so many tasks."""
+    first = ask("tasks", {"sort": "-created_at", "limit": str(PAGE)})
+    behind = run_sql(
+        url,
+        f"SELECT created_at, id::text FROM tasks ORDER BY created_at DESC, id DESC OFFSET {tasks - PAGE - 1} LIMIT 1",
+    )[0]
+    return {
+        "First page of 100": page_statement(first),
+        "Last page of 100, by cursor": page_statement(first._replace(after=behind)),
+        "Last page of 100, by skip": page_statement(first._replace(skip=tasks - PAGE)),
+        "Exact total": reads.count("tasks", ()),
+        "Estimated total": reads.estimate("tasks", ()),
+    }
+
+
+def page_statement(query: Query) -> Statement:
+    """The statement that reads one page."""
+    select, values = reads.page("tasks", query)
+    return select.sql, values
+
+
+def timed_in_turn(urls: Sequence[str], statements: Sequence[Statement]) -> list[float]:
+    """The median milliseconds of each database's statement, asked in turn; the first round does not count."""
     connections = [psycopg2.connect(url) for url in urls]
     times: list[list[float]] = [[] for _ in urls]
     for _ in range(STATEMENT_RUNS + 1):
-        for connection, taken in zip(connections, times, strict=True):
+        for connection, statement, taken in zip(connections, statements, times, strict=True):
             with connection.cursor() as cursor:
                 started = time.perf_counter()
-                cursor.execute(sql, values)
+                cursor.execute(*statement)
                 taken.append((time.perf_counter() - started) * 1000)
     for connection in connections:
         connection.close()
@@ -126,8 +155,9 @@ Ratios are larger / smaller, the median of the pairs; the CPU ratio is of server
 
 {driven}
 
-A list is two statements. The page comes from an index and does not grow with the table; the exact total is counted,
-and does.
+A list is two statements. A page comes from an index and does not grow with the table, however deep: the last page is
+number {options.small // PAGE:,} and {options.large // PAGE:,}. By `skip`, it grows with what is left out. The exact
+total is counted, and grows with the table; the estimated one is the planner's.
 
 {asked}
 

@@ -56,20 +56,15 @@ def create_tasks(flux: httpx.Client, goal: Row) -> None:
 
 
 def print_plan(flux: httpx.Client, goal_id: str) -> None:
-    """Read the goal, and those of the user's tasks in its weeks that serve it."""
-    goal = flux.get(f"/goals/{goal_id}").json()
-    start_at = datetime.fromisoformat(goal["created_at"])
-    end_at = start_at + timedelta(weeks=goal["target_weeks"])
-    tasks = flux.get(
-        "/tasks/by-timerange",
-        params={"user_id": goal["user_id"], "start_at": start_at.isoformat(), "end_at": end_at.isoformat()},
-    ).json()
-    print(f"Goal: {goal['title']} ({goal['status']}, {goal['target_weeks']} weeks).")
-    for task in tasks:
-        if task["goal_id"] == goal_id:
-            # The service answers times in UTC.
-            scheduled_at = datetime.fromisoformat(task["scheduled_at"]).astimezone(TIMEZONE)
-            print(f"  {scheduled_at:%Y-%m-%d %H:%M}  {task['title']} ({task['status']})")
+    """Read the goal with how many tasks it has, and the tasks in their order."""
+    goal = flux.get(f"/goals/{goal_id}", params={"expand": "task_counts"}).json()
+    weeks, tasks = goal["target_weeks"], goal["task_counts"]["total"]
+    print(f"Goal: {goal['title']} ({goal['status']}, {weeks} weeks, {tasks} tasks).")
+    asked = {"goal_id": goal_id, "sort": "scheduled_at", "fields": "title,status,scheduled_at"}
+    for task in flux.get("/tasks", params=asked).json()["items"]:
+        # The service answers times in UTC.
+        scheduled_at = datetime.fromisoformat(task["scheduled_at"]).astimezone(TIMEZONE)
+        print(f"  {scheduled_at:%Y-%m-%d %H:%M}  {task['title']} ({task['status']})")
 
 
 if __name__ == "__main__":

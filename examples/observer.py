@@ -1,7 +1,5 @@
 """What the Observer does: read how a user's tasks turned out, and record the habit that it sees in them."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
@@ -33,12 +31,9 @@ def main(flux: httpx.Client) -> None:
 
 def print_statistics(flux: httpx.Client, user_id: str) -> None:
     """Count the tasks that were created in the last 30 days, by status."""
-    # A date stands for the whole of that day in UTC, so today is the last of the 30; a time is possible too.
-    today = datetime.now(UTC).date()
-    statistics = flux.get(
-        "/tasks/statistics",
-        params={"user_id": user_id, "start_date": str(today - timedelta(days=29)), "end_date": str(today)},
-    ).json()
+    # By the database's clock, which is the one that dated the tasks.
+    since = {"user_id": user_id, "created_at__gte": "now-30d"}
+    statistics = flux.get("/tasks/statistics", params=since).json()
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statistics["by_status"].items()))
     print(f"Last 30 days: {statistics['total_tasks']} tasks ({counts}).")
     print(f"Completion rate: {statistics['completion_rate']:.0%}.")
@@ -59,19 +54,9 @@ def record_pattern(flux: httpx.Client, pattern: Row) -> None:
 
 
 def find_pattern(flux: httpx.Client, pattern: Row) -> Row | None:
-    """The pattern with the same user, type and key, which only one pattern can have."""
-    unique_together = ("user_id", "pattern_type", "pattern_key")
-    matches = (each for each in all_patterns(flux) if all(each[name] == pattern[name] for name in unique_together))
-    return next(matches, None)
-
-
-def all_patterns(flux: httpx.Client) -> Iterator[Row]:
-    """Every pattern, page by page: those that changed last come first."""
-    skip, has_next = 0, True
-    while has_next:
-        page = flux.get("/patterns", params={"skip": skip, "limit": 1000}).json()
-        yield from page["items"]
-        skip, has_next = skip + page["page_size"], page["has_next"]
+    """The id of the pattern with the same user, type and key, which only one pattern can have."""
+    same = {name: pattern[name] for name in ("user_id", "pattern_type", "pattern_key")}
+    return next(iter(flux.get("/patterns", params={**same, "fields": "id"}).json()["items"]), None)
 
 
 if __name__ == "__main__":

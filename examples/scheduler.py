@@ -8,7 +8,6 @@ import httpx
 from client import Row, run
 
 TIMEZONE = ZoneInfo("Asia/Dubai")
-REMIND_BEFORE = timedelta(minutes=15)
 
 
 def main(flux: httpx.Client) -> None:
@@ -18,17 +17,18 @@ def main(flux: httpx.Client) -> None:
     create_tasks(flux, user["id"], now)
     tasks = tasks_of_day(flux, user["id"], now)
     print(f"Today has {len(tasks)} tasks: {', '.join(task['title'] for task in tasks)}.")
-    pending = [task for task in tasks if task["status"] == "pending"]
-    mark_missed(flux, [task for task in pending if scheduled_at(task) < now])
-    for task in pending:
-        if now <= scheduled_at(task) <= now + REMIND_BEFORE and task["reminder_sent_at"] is None:
-            log_reminder(flux, task, now)
+    # Relative times are of the database's clock, so that Schedulers on several machines agree.
+    mark_missed(flux, pending(flux, user["id"], scheduled_at__lt="now"))
+    due = {"scheduled_at__gte": "now", "scheduled_at__lt": "now+15m", "reminder_sent_at__isnull": "true"}
+    for task in pending(flux, user["id"], **due):
+        log_reminder(flux, task, now)
 
 
 def create_tasks(flux: httpx.Client, user_id: str, now: datetime) -> None:
-    """A day with two tasks that are past, one that is due now, and one at its end."""
+    """A day with two tasks that are past, one that is due soon, and one at its end."""
     start, end = day_around(now)
-    times = {"Stretch": start, "Walk to work": start + (now - start) / 2, "Call the dentist": now, "Read": end}
+    soon = min(now + timedelta(minutes=5), end)
+    times = {"Stretch": start, "Walk to work": start + (now - start) / 2, "Call the dentist": soon, "Read": end}
     for title, time_of_task in times.items():
         flux.post("/tasks", json={"user_id": user_id, "title": title, "scheduled_at": time_of_task.isoformat()})
 
@@ -48,9 +48,11 @@ def day_around(now: datetime) -> tuple[datetime, datetime]:
     return datetime.combine(today, time.min, TIMEZONE), datetime.combine(today, time.max, TIMEZONE)
 
 
-def scheduled_at(task: Row) -> datetime:
-    """When the task is to be done; every task that a range of time finds has this."""
-    return datetime.fromisoformat(task["scheduled_at"])
+def pending(flux: httpx.Client, user_id: str, **filters: str) -> list[Row]:
+    """The user's pending tasks that the filters find, in the order of their times."""
+    asked = {"user_id": user_id, "status": "pending", "sort": "scheduled_at", "fields": "id,title", **filters}
+    tasks: list[Row] = flux.get("/tasks", params=asked).json()["items"]
+    return tasks
 
 
 def mark_missed(flux: httpx.Client, tasks: list[Row]) -> None:

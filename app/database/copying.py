@@ -33,4 +33,5 @@ def _written(value: Any) -> str:
         value = json_literal(value)
     elif isinstance(value, list):
         value = array_literal(value)
-    return str(value).translate(ESCAPES)
+    # Of these only texts can hold a sign that has to be escaped.
+    return value.translate(ESCAPES) if isinstance(value, str) else str(value)

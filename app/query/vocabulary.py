@@ -76,6 +76,8 @@ class Vocabulary:
         path, operator, or_null = _split(name)
         place, field = self._place(path)
         kind = kind_of(field) if field else "key"
+        if operator == "eq" and operator not in OPERATORS_OF_KIND[kind]:
+            raise UnknownName(f"cannot be compared as a whole. {_known_operators(kind)}")
         if operator not in OPERATORS_OF_KIND[kind]:
             raise UnknownName(f"does not exist: {path} cannot be compared by {operator}. {_known_operators(kind)}")
         if or_null and operator in WITHOUT_NULL:

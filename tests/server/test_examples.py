@@ -15,7 +15,7 @@ pytestmark = pytest.mark.server
 PRINTED = {
     "goal_planner": (
         r"Created the user planner-\S+@example\.com\.",
-        r"Goal: Run 10 km without a break \(active, 4 weeks\)\.",
+        r"Goal: Run 10 km without a break \(active, 4 weeks, 4 tasks\)\.",
         r"  \d{4}-\d\d-\d\d 06:30  Run 3 km \(pending\)",
         r"  \d{4}-\d\d-\d\d 06:30  Run 5 km \(pending\)",
         r"  \d{4}-\d\d-\d\d 06:30  Run 8 km \(pending\)",

@@ -1,0 +1,19 @@
+"""The benchmarks' own footing: service and floor do the same work for every request that they are compared by."""
+
+import pytest
+from conftest import flask, temporary_database
+
+from app.database.embedded import EmbeddedServer
+from benchmarks import loads
+from benchmarks.measuring import service, serving
+from benchmarks.run import refuse_other_answers
+
+
+@pytest.mark.server
+def test_service_and_floor_answer_each_kind_of_request_alike(postgres: EmbeddedServer):
+    with temporary_database(postgres, "benchmarked") as url:
+        flask("db", "upgrade", DATABASE_URL=url)
+        flask("demo", "load", "--users", "3", "--tasks-per-user", "120", DATABASE_URL=url)
+        with service(url) as ours, serving("floor", "benchmarks.floor:app", url) as floor:
+            for requests in loads.loads(url).values():
+                refuse_other_answers(ours, floor, requests[0])

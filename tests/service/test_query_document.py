@@ -1,0 +1,190 @@
+"""The guide to the query language: its requests are sent, its answers compared, its tables held to the code."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from entities import conversation, create, goal, message, task, user
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.config import PROJECT
+from app.database import database
+from app.query import reading, values, vocabulary
+from app.query.relations import expansions_of
+from app.query.terms import MOST_GROUPS
+from app.schemas.pages import LARGEST_PAGE
+
+GUIDE = (PROJECT / "docs" / "query-language.md").read_text()
+EXAMPLES = re.findall(r"```http\n(.*?)```(?:\n```json\n(.*?)```)?", GUIDE, re.DOTALL)
+ANY = "…"
+
+
+@pytest.fixture
+def ids(client: FlaskClient) -> dict[str, str]:
+    """The rows that the guide asks about, and the ids that it calls by name."""
+    ada = user(
+        client,
+        email="ada@example.com",
+        timezone="Asia/Dubai",
+        notification_preferences={"phone_number": "+971 50 123 4567", "channels": ["push", "whatsapp"]},
+    )["id"]
+    run = goal(client, user_id=ada, title="Run 10 km", class_tags=["Health"], pipeline_order=0)["id"]
+    spanish = goal(client, **pipeline(ada, 1), title="Hold a conversation in Spanish", class_tags=["Learning"])["id"]
+    goal(client, **pipeline(ada, 2), title="Write a book")
+    missed = history(client, ada, run, spanish)
+    shoes = task(client, user_id=ada, goal_id=run, title="Buy running shoes")["id"]
+    sent_at = moment(hours=-1)
+    create(client, "notification-log", task_id=shoes, channel="whatsapp", external_id="wamid-1", sent_at=sent_at)
+    what_is_due_for_ben(client)
+    for key, confidence, overridden in (("misses_mornings", 0.75, False), ("likes_rain", 0.9, True)):
+        data = {"user_overridden": overridden}
+        create(client, "patterns", user_id=ada, pattern_key=key, confidence=confidence, data=data)
+    return {"ada": ada, "run": run, "shoes": shoes, "talk": talks(client, ada, missed)}
+
+
+def pipeline(owner: str, order: int) -> dict[str, Any]:
+    return {"user_id": owner, "status": "pipeline", "pipeline_order": order}
+
+
+def moment(**later: float) -> str:
+    return (datetime.now(UTC) + timedelta(**later)).isoformat()
+
+
+def history(client: FlaskClient, owner: str, run: str, spanish: str) -> str:
+    """Two weeks of March; the id of the run that was missed last."""
+    last_missed = ""
+    for day, hour, goal_id, title, status in (
+        (2, 6, run, "Run 3 km", "done"),
+        (4, 6, run, "Run 3 km", "missed"),
+        (4, 20, spanish, "Learn 20 words", "done"),
+        (7, 6, run, "Run 5 km", "done"),
+        (9, 6, run, "Run 5 km", "missed"),
+        (11, 20, spanish, "Learn 20 words", "missed"),
+        (14, 6, run, "Run 8 km", "done"),
+    ):
+        at = f"2026-03-{day:02}T{hour:02}:30:00+04:00"
+        given = {"user_id": owner, "goal_id": goal_id, "title": title, "status": status, "scheduled_at": at}
+        made = task(client, **given, completed_at=at if status == "done" else None)
+        last_missed = made["id"] if day == 9 else last_missed
+    return last_missed
+
+
+def what_is_due_for_ben(client: FlaskClient) -> None:
+    push = {"endpoint": "https://push.example/ben"}
+    ben = user(client, email="ben@example.com", timezone="Europe/Berlin", push_subscription=push)["id"]
+    task(client, user_id=ben, title="Call the dentist", scheduled_at=moment(minutes=10))
+    reminded = {"scheduled_at": moment(minutes=5), "reminder_sent_at": moment(minutes=-1)}
+    task(client, user_id=ben, title="Water the plants", **reminded)
+
+
+def talks(client: FlaskClient, owner: str, about: str) -> str:
+    """Two conversations, one of them empty; the id of the other."""
+    conversation(client, user_id=owner, title="A new start")
+    talk = conversation(
+        client,
+        user_id=owner,
+        title="Moving a run",
+        context_type="voice",
+        voice_session_id="session-1",
+        last_message_at="2026-03-09T20:02:00+04:00",
+    )["id"]
+    client.patch(f"/api/v1/conversations/{talk}/voice", json={"linked_task_id": about})
+    for role, content in (
+        ("user", "I will not make it today."),
+        ("assistant", "Shall I move it?"),
+        ("user", "Tomorrow at seven."),
+        ("assistant", "Moved to tomorrow at seven."),
+    ):
+        message(client, conversation_id=talk, role=role, content=content)
+    return talk
+
+
+def test_every_request_of_the_guide_is_answered_as_it_shows(client: FlaskClient, ids: dict[str, str]):
+    assert len(EXAMPLES) > 25
+    found: dict[str, str] = dict(ids)
+    for request, shown in EXAMPLES:
+        answer = send(client, request, found)
+        expected, answered = list(documents(shown)), list(documents(answer.text))
+        problem = next((each for each in expected if "type" in each), {"status": 200})
+        assert answer.status_code == problem["status"], answer.text
+        # What is too long to show is only asked for.
+        assert not shown or matches(expected, answered), f"{request}\nis answered:\n{answer.text}"
+        if isinstance(answered[0], dict) and answered[0].get("next_cursor"):
+            found["next_cursor"] = answered[0]["next_cursor"]
+
+
+def send(client: FlaskClient, written: str, ids: dict[str, str]) -> TestResponse:
+    """The answer to a request as the guide writes it: its query goes on in indented lines, headers come after."""
+    first, *rest = written.strip().splitlines()
+    target = first + "".join(line.strip() for line in rest if line.startswith(" "))
+    headers = [tuple(line.split(": ", 1)) for line in rest if not line.startswith(" ")]
+    method, path = target.split(" ", 1)
+    for name, value in ids.items():
+        path = path.replace(f"{{{name}}}", value)
+    return client.open(path, method=method, headers=headers)
+
+
+def documents(text: str) -> Iterator[Any]:
+    """The JSON documents of an answer: one, or one a line."""
+    rest = text.strip()
+    while rest:
+        document, end = json.JSONDecoder().raw_decode(rest)
+        yield document
+        rest = rest[end:].lstrip()
+
+
+def matches(shown: Any, answered: Any) -> bool:
+    """Whether an answer is what is shown, where … stands for anything."""
+    if isinstance(shown, str) and shown.endswith(ANY):
+        return not shown[:-1] or str(answered).startswith(shown[:-1])
+    if isinstance(shown, dict) and isinstance(answered, dict):
+        return shown.keys() == answered.keys() and all(matches(shown[name], answered[name]) for name in shown)
+    if isinstance(shown, list) and isinstance(answered, list):
+        return len(shown) == len(answered) and all(map(matches, shown, answered))
+    return bool(shown == answered)
+
+
+def test_the_guide_names_the_operators_of_each_type():
+    for kind, operators in values.OPERATORS_OF_KIND.items():
+        [line] = re.findall(rf"^\| {kind} \|(.*)\|$", GUIDE, re.MULTILINE)
+        assert re.findall(r"`__(\w+)`", line) == [each for each in operators if each != "eq"]
+
+
+def test_the_guide_names_all_that_can_be_expanded():
+    for table in vocabulary.VOCABULARIES:
+        names = re.findall(rf"^\| {table} \| (`.*) \|$", GUIDE, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", names[0] if names else "")) >= set(expansions_of(table))
+
+
+@pytest.mark.parametrize(
+    ("what", "most"),
+    [
+        ("rows on a page", LARGEST_PAGE),
+        ("values in a list", reading.MOST_IN_A_LIST),
+        ("conditions in a query", reading.MOST_CONDITIONS),
+        ("wildcards in a pattern", values.MOST_WILDCARDS),
+        ("characters in a pattern", values.LONGEST_PATTERN),
+        ("levels into an object", vocabulary.DEEPEST_PATH),
+        ("groups of a statistic", MOST_GROUPS),
+    ],
+)
+def test_the_guide_tells_the_limits(what: str, most: int):
+    assert f"| {what} | {most} |" in GUIDE
+
+
+def test_the_guide_names_every_index_and_no_other(client: FlaskClient):
+    tables = list(vocabulary.VOCABULARIES)
+    rows = database.read("SELECT indexname FROM pg_indexes WHERE tablename = ANY (%s)", (tables,))
+    section = GUIDE.split("## What has an index")[1].split("\nSlow at")[0]
+    assert set(re.findall(r"\| `(\w+)` \|", section)) == {name for (name,) in rows}
+
+
+def test_the_guides_program_in_the_same_process_runs(client: FlaskClient, ids: dict[str, str]):
+    [program] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    assert [row["title"] for row in names["due"]] == ["Water the plants", "Call the dentist"]
