@@ -8,6 +8,7 @@ import sys
 from app.config import SettingError, load_settings
 from app.database import EmbeddedError, embedded_server, migrations, open_database
 from app.errors import ServiceError
+from app.server import LONGEST_REQUEST_LINE
 from app.telemetry import make_spans
 from app.telemetry.exporter import exporter
 
@@ -34,6 +35,7 @@ limit_request_fields = 64
 loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload
+limit_request_line = LONGEST_REQUEST_LINE
 # The app writes a line a request itself; see docs/telemetry.md.
 accesslog = None
 logger_class = "app.server.JsonLogger"

@@ -4,7 +4,7 @@ import re
 
 from gunicorn.http.errors import LimitRequestHeaders, ParseException
 
-MOST_BYTES_OF_A_HEAD = 64 * 1024
+MOST_BYTES_OF_A_HEAD = 96 * 1024
 # The sizes of the chunks and the trailers; chunks of one byte each bring six more.
 MOST_BYTES_AROUND_CHUNKS = 1024 * 1024
 MOST_BYTES_OF_A_SIZE = 8 * 1024

@@ -16,6 +16,7 @@ import psycopg2
 import uuid_utils
 from psycopg2 import extensions, extras
 
+from app.config import load_settings
 from app.models import Goal, Task, User
 
 Environment = dict[str, Any]
@@ -68,6 +69,10 @@ def app(environment: Environment, start_response: Callable[..., Any]) -> Iterabl
     body = orjson.dumps(document)
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+# The worker, which is the service's, takes its time limits from the application.
+app.config = {"SETTINGS": load_settings()}
 
 
 def answer(environment: Environment) -> Answer:

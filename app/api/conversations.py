@@ -8,7 +8,8 @@ from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import ETAG, row_response
 from app.api.transaction import transaction
-from app.query.reading import SHAPING, QueryReader
+from app.query.controls import SHAPING
+from app.query.reading import QueryReader
 from app.query.terms import Query
 from app.repositories import conversations
 from app.schemas.conversations import (

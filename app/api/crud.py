@@ -21,7 +21,8 @@ from app.api.responses import (
     wants_stream,
 )
 from app.api.transaction import transaction
-from app.query.reading import LISTING, SHAPING, QueryReader
+from app.query.controls import LISTING, SHAPING
+from app.query.reading import QueryReader
 from app.query.terms import Query, SortKey
 from app.repositories.base import Repository, new_id
 from app.repositories.many import Outcome

@@ -9,7 +9,8 @@ from app.api.blueprint import Blueprint, merges_objects
 from app.api.responses import JSON, json_response
 from app.api.transaction import transaction
 from app.errors import Invalid
-from app.query.reading import DELETING, SHAPING, WRITING, QueryReader
+from app.query.controls import DELETING, SHAPING, WRITING
+from app.query.reading import QueryReader
 from app.query.terms import Query
 from app.repositories.base import Repository
 from app.repositories.many import Outcome, counted

@@ -5,7 +5,8 @@ from flask import Response
 from app.api import crud, crud_many
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, rows_response, stream_response, wants_stream
-from app.query.reading import PAGING, SHAPING, QueryReader
+from app.query.controls import PAGING, SHAPING
+from app.query.reading import QueryReader
 from app.query.terms import Query, SortKey
 from app.repositories import messages
 from app.schemas.messages import MessageSchema, NewMessageSchema

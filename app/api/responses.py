@@ -103,7 +103,8 @@ class _Stream:
 
 def _link(cursor: str) -> str:
     """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
-    kept = [(name, value) for name, value in pairs_of(request.query_string.decode()) if name not in ("cursor", "skip")]
+    asked = pairs_of(request.query_string.decode(errors="replace"))
+    kept = [(name, value) for name, value in asked if name not in ("cursor", "skip")]
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 

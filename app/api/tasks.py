@@ -8,7 +8,8 @@ from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import transaction
-from app.query.reading import GROUPING, PAGING, SHAPING, Fixed, QueryReader
+from app.query.controls import GROUPING, PAGING, SHAPING
+from app.query.reading import Fixed, QueryReader
 from app.query.terms import MOST_GROUPS, Condition, Place, Query, SortKey
 from app.query.values import TIME
 from app.repositories import tasks
@@ -89,14 +90,12 @@ def get_task_statistics(query: Query) -> Response:
     if query.grouping:
         return _groups(query)
     by_status = tasks.count_by_status(query.where)
-    total = sum(by_status.values())
-    completion_rate = round(by_status.get("done", 0) / total, 4) if total else 0.0
     return json_response(
         {
             "user_id": _user_id(query),
-            "total_tasks": total,
+            "total_tasks": sum(by_status.values()),
             "by_status": by_status,
-            "completion_rate": completion_rate,
+            "completion_rate": _completion_rate(by_status),
         }
     )
 
@@ -104,10 +103,16 @@ def get_task_statistics(query: Query) -> Response:
 def _groups(query: Query) -> Response:
     assert query.grouping
     groups = tasks.count_by_group(query.where, query.grouping)
-    answer: dict[str, Any] = {"groups": groups[:MOST_GROUPS]}
+    shown = [each | {"completion_rate": _completion_rate(each["by_status"])} for each in groups[:MOST_GROUPS]]
+    answer: dict[str, Any] = {"groups": shown}
     if len(groups) > MOST_GROUPS:
         answer["truncated"] = True
     return json_response(answer)
+
+
+def _completion_rate(by_status: dict[str, int]) -> float:
+    total = sum(by_status.values())
+    return round(by_status.get("done", 0) / total, 4) if total else 0.0
 
 
 def _user_id(query: Query) -> str | None:

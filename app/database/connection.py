@@ -127,6 +127,8 @@ class Database(peewee.PostgresqlDatabase):
                 self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
                 while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
                     yield [row[0] for row in rows]
+                # Inside a caller's transaction it would stay open, and the next stream there could not begin.
+                self.execute_sql("CLOSE flux_stream")
         finally:
             self.release()
 

@@ -109,7 +109,10 @@ def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:
     if sqlstate.startswith(DATA_EXCEPTION):
         return Invalid("A value is of a form or size that the database cannot store.")
     if sqlstate.startswith(LIMIT_EXCEEDED):
-        return Invalid("A value is too long: a text that must be unique may have about 2,700 bytes.")
+        return Invalid(
+            "Something is too long: a text that must be unique may have about 2,700 bytes, an answer that is no stream "
+            "1 GiB. Ask for fewer rows, or for fewer fields of them."
+        )
     return None
 
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-# A quoted text, one of the signs, or a run of other characters.
-TOKENS = re.compile(r'"((?:[^"\\]|\\.)*)"|([(),;])|([^"(),;]+|")', re.DOTALL)
+# A quoted text and its closing quote if there is one, one of the signs, or a run of other characters. Each character is
+# looked at once: a quote that is not closed takes all that follows.
+TOKENS = re.compile(r'"((?:[^"\\]|\\.)*+)("?)|([(),;])|([^"(),;]+)', re.DOTALL)
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 Given = str | list[str]
@@ -51,11 +52,14 @@ class Tokens:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, bool]]:
-    for quoted, sign, plain in TOKENS.findall(text):
-        if sign:
-            yield sign, True
+    """The parts of a text without their quotes, each with whether it is a sign. Raises Malformed."""
+    for quoted, closed, sign, plain in TOKENS.findall(text):
+        if sign or plain:
+            yield sign or plain, bool(sign)
+        elif closed:
+            yield ESCAPED.sub(r"\1", quoted), False
         else:
-            yield plain or ESCAPED.sub(r"\1", quoted), False
+            raise Malformed('has a " that is not closed. For the sign itself write \\" inside quotes.')
 
 
 def parse_groups(text: str) -> list[list[tuple[str, Given]]]:
@@ -96,12 +100,12 @@ def parse_list(text: str) -> Sequence[str]:
         return text.split(",")
     # Only commas and quotes have a meaning here.
     values, current = [], ""
-    for quoted, sign, plain in TOKENS.findall(text):
-        if sign == ",":
+    for part, is_sign in _tokens(text):
+        if is_sign and part == ",":
             values.append(current)
             current = ""
         else:
-            current += sign or plain or ESCAPED.sub(r"\1", quoted)
+            current += part
     return [*values, current]
 
 

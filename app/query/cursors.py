@@ -8,8 +8,11 @@ from typing import Any
 
 import orjson
 
+from app.errors import Fault, Invalid
+
 CHECK_BYTES = 8
 LONGEST_CURSOR = 20_000
+DAMAGED = "is damaged. Take next_cursor as it was answered."
 
 
 class BadCursor(ValueError):
@@ -22,9 +25,13 @@ def fingerprint(parts: Iterable[str]) -> str:
 
 
 def encode(position: Iterable[Any], list_fingerprint: str) -> str:
-    """The cursor for the rows behind the one with these sort keys."""
+    """The cursor for the rows behind the one with these sort keys. Raises Invalid when it would fit in no URL."""
     payload = orjson.dumps([list_fingerprint, list(position)])
-    return urlsafe_b64encode(_check(payload) + payload).rstrip(b"=").decode()
+    cursor = urlsafe_b64encode(_check(payload) + payload).rstrip(b"=").decode()
+    if len(cursor) > LONGEST_CURSOR:
+        sentence = "sort names a column whose value in the page's last row is too long for a cursor. Sort by another."
+        raise Invalid.from_faults([Fault("?sort", sentence)])
+    return cursor
 
 
 def decode(cursor: str, list_fingerprint: str, keys: int) -> tuple[Any, ...]:
@@ -34,11 +41,11 @@ def decode(cursor: str, list_fingerprint: str, keys: int) -> tuple[Any, ...]:
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except (Error, ValueError):
-        raise BadCursor("is damaged. Take next_cursor as it was answered.") from None
+        raise BadCursor(DAMAGED) from None
     check, payload = raw[:CHECK_BYTES], raw[CHECK_BYTES:]
     # The last characters of base64 may differ and mean the same; only one text is a cursor.
     if check != _check(payload) or urlsafe_b64encode(raw).rstrip(b"=").decode() != cursor.rstrip("="):
-        raise BadCursor("is damaged. Take next_cursor as it was answered.")
+        raise BadCursor(DAMAGED)
     found, position = _unpacked(payload)
     if found != list_fingerprint or len(position) != keys:
         raise BadCursor("belongs to another list, other filters or another sort. Start again without a cursor.")
@@ -48,10 +55,10 @@ def decode(cursor: str, list_fingerprint: str, keys: int) -> tuple[Any, ...]:
 def _unpacked(payload: bytes) -> tuple[str, list[Any]]:
     try:
         found, position = orjson.loads(payload)
-    except ValueError:
-        raise BadCursor("is damaged. Take next_cursor as it was answered.") from None
+    except (TypeError, ValueError):
+        raise BadCursor(DAMAGED) from None
     if not isinstance(position, list):
-        raise BadCursor("is damaged. Take next_cursor as it was answered.")
+        raise BadCursor(DAMAGED)
     return found, position
 
 

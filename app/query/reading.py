@@ -1,46 +1,28 @@
 """A query's parameters become a Query: every name and value checked, every fault told at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from marshmallow import ValidationError
 
 from app.errors import Fault, Invalid
-from app.query import cursors
-from app.query.alternatives import Given, Malformed, parse_groups, parse_list, parse_names
-from app.query.relations import REFERENCES, REVERSE, expansions_of, table_of_expansion
-from app.query.terms import GROUPS, Condition, Either, Expansion, Grouping, Place, Query, Shape, SortKey, Writing
-from app.query.values import Read, kind_of, read_flag, read_list
+from app.query import controls, cursors
+from app.query.alternatives import Given, Malformed, parse_groups, parse_list
+from app.query.controls import Unreadable, with_id
+from app.query.relations import REFERENCES, REVERSE, table_of_expansion
+from app.query.terms import Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
+from app.query.values import Read, read_flag, read_list
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
 from app.schemas.base import PLUS_IN_QUERY
-from app.schemas.fields import QueryInteger, Time, TimeZoneName
-from app.schemas.pages import LARGEST_PAGE
+from app.schemas.fields import Time
 
 Pairs = Sequence[tuple[str, str]]
 
 MOST_CONDITIONS = 50
 MOST_IN_A_LIST = 1000
 LONGEST_KEPT = 500
-COUNTS = ("exact", "estimated", "none")
-TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
-    "integer": int, "number": (int, float), "flag": bool, "list": list, "object": dict,
-}  # fmt: skip
-
-PAGING = ("sort", "limit", "skip", "cursor")
-SHAPING = ("fields", "expand")
-LISTING = (*PAGING, "count", *SHAPING)
-
-WRITING = ("sort", "limit", "skip_locked", "max_affected", "return", *SHAPING)
-DELETING = ("sort", "limit", "skip_locked", "max_affected")
-GROUPING = ("group_by", "bucket_on", "tz")
-
-TIME_ZONE = TimeZoneName()
-LIMIT = QueryInteger(1, LARGEST_PAGE)
-MAX_AFFECTED = QueryInteger(1, 100_000)
-USUAL_MOST_AFFECTED = 1000
-SKIP = QueryInteger(0)
 
 
 class Fixed(NamedTuple):
@@ -51,10 +33,6 @@ class Fixed(NamedTuple):
     read: Read
     description: str = ""
     schema: dict[str, Any] | None = None
-
-
-class Unreadable(Exception):
-    """A value that cannot be read; its text is the second half of a sentence."""
 
 
 class QueryReader:
@@ -120,21 +98,23 @@ class _Reading:
 
     def query(self) -> Query:
         """The query; raises Invalid when anything is wrong."""
-        sort = self._control("sort", self._sort, self.reader.sort)
-        limit = self._control("limit", LIMIT.deserialize, None)
-        skip = self._control("skip", SKIP.deserialize, 0)
+        sort = self._control("sort", partial(controls.read_sort, self.reader.table), self.reader.sort)
+        limit = self._control("limit", controls.LIMIT.deserialize, None)
+        skip = self._control("skip", controls.SKIP.deserialize, 0)
         shape = self._shape()
         print_of_list = cursors.fingerprint(
             [self.reader.operation, self.controls.get("sort", ""), *sorted(self.filters)]
         )
-        after = self._control("cursor", lambda text: self._position(text, print_of_list, sort), None)
-        count = self._control("count", _count, "none" if after else "exact")
+        after = self._control(
+            "cursor", lambda text: controls.read_cursor(self.reader.table, text, print_of_list, sort), None
+        )
+        count = self._control("count", controls.read_count, "none" if after else "exact")
         grouping = self._grouping()
         writing = Writing(
             self._control("skip_locked", read_flag, False),
-            self._control("max_affected", MAX_AFFECTED.deserialize, USUAL_MOST_AFFECTED),
-            self._control("return", _rows, False),
-            self._control("upsert", _upsert, None),
+            self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.USUAL_MOST_AFFECTED),
+            self._control("return", controls.read_return, False),
+            self._control("upsert", controls.read_upsert, None),
         )
         if after and "skip" in self.controls:
             self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
@@ -203,91 +183,22 @@ class _Reading:
             message = _message(error)
             raise Unreadable(f"holds {name[:100]}, which {message}{self._allowed(message)}") from None
 
-    def _sort(self, text: str) -> tuple[SortKey, ...]:
-        keys: list[SortKey] = []
-        for part in text.split(","):
-            written, _, nulls = part.partition(":")
-            column = written.removeprefix("-")
-            if column not in self.vocabulary.fields:
-                known = ", ".join(self.vocabulary.fields)
-                guess = did_you_mean(column, self.vocabulary.fields)
-                raise Unreadable(f"names {column[:50]!r}, which is no column.{guess} There are: {known}.")
-            if nulls not in ("", "nullsfirst", "nullslast"):
-                raise Unreadable(f"has {nulls[:50]!r} behind a colon, where nullsfirst or nullslast can stand.")
-            if column in [key.column for key in keys]:
-                raise Unreadable(f"names {column} twice.")
-            keys.append(SortKey(column, written.startswith("-"), nulls == "nullsfirst"))
-        return with_id(keys)
-
-    def _position(self, text: str, list_fingerprint: str, sort: Sequence[SortKey]) -> tuple[Any, ...]:
-        try:
-            position = cursors.decode(text, list_fingerprint, len(sort))
-        except cursors.BadCursor as error:
-            raise Unreadable(str(error)) from None
-        for key, value in zip(sort, position, strict=True):
-            kind = kind_of(self.vocabulary.fields[key.column])
-            if value is not None and not isinstance(value, TYPES_IN_CURSOR.get(kind, str)):
-                raise Unreadable("is damaged. Take next_cursor as it was answered.")
-        return position
-
     def _shape(self) -> Shape:
-        columns, from_fields = self._control("fields", self._fields, (None, ()))
+        columns, from_fields = self._control("fields", partial(controls.read_fields, self.reader.table), (None, ()))
         expansions = {each.name: each for each in from_fields}
-        expansions |= {each.name: each for each in self._control("expand", self._expansions, ())}
+        expansions |= {
+            each.name: each for each in self._control("expand", partial(controls.read_expand, self.reader.table), ())
+        }
         return Shape(columns, tuple(expansions.values()))
 
-    def _fields(self, text: str) -> tuple[tuple[str, ...], tuple[Expansion, ...]]:
-        columns: dict[str, None] = {}
-        expansions: list[Expansion] = []
-        for name, inner in parse_names(text):
-            if inner is None and name in self.vocabulary.fields:
-                columns[name] = None
-            elif name in expansions_of(self.reader.table):
-                expansions.append(self._expansion(name, inner))
-            else:
-                known = [*self.vocabulary.fields, *expansions_of(self.reader.table)]
-                raise Unreadable(_unknown(name, "column", known))
-        return tuple(columns), tuple(expansions)
-
-    def _expansions(self, text: str) -> tuple[Expansion, ...]:
-        return tuple(self._expansion(name, inner) for name, inner in parse_names(text))
-
-    def _expansion(self, name: str, inner: list[str] | None) -> Expansion:
-        known = expansions_of(self.reader.table)
-        if "." in name:
-            raise Unreadable("goes more than one level deep. Expand one level, and ask for the next by its ids.")
-        if name not in known:
-            raise Unreadable(_unknown(name, "name to expand", known))
-        if inner is None:
-            return Expansion(name)
-        table = table_of_expansion(self.reader.table, name)
-        columns = vocabulary(table).fields if table else {}
-        for each in inner:
-            if each not in columns:
-                raise Unreadable(_unknown(each, f"column of {name}", list(columns)))
-        return Expansion(name, tuple(dict.fromkeys(inner)))
-
     def _grouping(self) -> Grouping | None:
-        by = self._control("group_by", self._groups, ())
-        bucket_on = self._control("bucket_on", self._time_column, "scheduled_at")
-        time_zone = self._control("tz", TIME_ZONE.deserialize, "UTC")
+        by = self._control("group_by", controls.read_groups, ())
+        bucket_on = self._control("bucket_on", partial(controls.read_time_column, self.reader.table), "scheduled_at")
+        time_zone = self._control("tz", controls.TIME_ZONE.deserialize, "UTC")
         for name in ("bucket_on", "tz"):
             if name in self.controls and "group_by" not in self.controls:
                 self._fault(name, "says how group_by groups. Give group_by too, or leave it out.")
         return Grouping(by, bucket_on, time_zone) if by else None
-
-    def _groups(self, text: str) -> tuple[str, ...]:
-        names = text.split(",")
-        for name in names:
-            if name not in GROUPS:
-                raise Unreadable(_unknown(name, "group", GROUPS))
-        return tuple(dict.fromkeys(names))
-
-    def _time_column(self, text: str) -> str:
-        columns = [name for name, field in self.vocabulary.fields.items() if kind_of(field) == "time"]
-        if text not in columns:
-            raise Unreadable(_unknown(text, "time column", columns))
-        return text
 
     def _control(self, name: str, read: Callable[[str], Any], otherwise: Any) -> Any:
         if name not in self.controls:
@@ -321,16 +232,6 @@ class _Reading:
         self.faults.append(Fault(f"?{shown}", f"{shown} {message}"))
 
 
-def with_id(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
-    """The keys with the id as the last one, which settles ties; it goes the way of the key before it."""
-    made: list[SortKey] = []
-    for key in keys:
-        made.append(key)
-        if key.column == "id":
-            return tuple(made)
-    return (*made, SortKey("id", made[-1].descending if made else False))
-
-
 def pairs_of(text: str) -> Pairs:
     """The names and values in the text after a URL's question mark; raises Invalid when there are too many."""
     try:
@@ -346,32 +247,9 @@ def _listed(read: Read, given: Given) -> list[Any]:
     return read_list(read, texts)
 
 
-def _count(text: str) -> str:
-    if text not in COUNTS:
-        raise Unreadable(f"must be one of {', '.join(COUNTS)}.")
-    return text
-
-
 def _table_shown(table: str, name: str) -> str:
     # Counts, which show no rows, are of tasks.
     return table_of_expansion(table, name) or "tasks"
-
-
-def _rows(text: str) -> bool:
-    if text != "rows":
-        raise Unreadable("must be rows, or be left out.")
-    return True
-
-
-def _upsert(text: str) -> str:
-    if text not in ("merge", "ignore"):
-        raise Unreadable("must be merge or ignore.")
-    return text
-
-
-def _unknown(name: str, what: str, known: Sequence[str]) -> str:
-    there_are = f"There are: {', '.join(known)}." if known else "There are none."
-    return f"names {name[:50]!r}, which is no {what}.{did_you_mean(name, known)} {there_are}"
 
 
 def _message(error: Exception) -> str:
@@ -383,4 +261,4 @@ def ask(table: str, parameters: Mapping[str, str] | None = None) -> Query:
 
     Raises Invalid, naming each fault.
     """
-    return QueryReader(table, f"ask {table}", LISTING).read(list((parameters or {}).items()))
+    return QueryReader(table, f"ask {table}", controls.LISTING).read(list((parameters or {}).items()))

@@ -23,6 +23,7 @@ from app.schemas.tasks import TaskSchema
 from app.schemas.users import UserSchema
 
 DEEPEST_PATH = 3
+LONGEST_KEPT = 200
 OR_NULL = "_or_null"
 OPERATORS = (*dict.fromkeys(each for kind in OPERATORS_OF_KIND.values() for each in kind), "exists")
 
@@ -50,7 +51,7 @@ class Vocabulary:
 
     def parameter(self, name: str) -> Parameter:
         """What the name means; raises UnknownName."""
-        return self.own.get(name) or self._resolved(name)
+        return self.own.get(name) or (self._resolved if len(name) <= LONGEST_KEPT else self._resolve)(name)
 
     @cached_property
     def own(self) -> dict[str, Parameter]:
@@ -100,7 +101,8 @@ class Vocabulary:
             return _inside(rest[0], other.fields[rest[0]], rest[1:], reference)
         if rest[0] in REFERENCES[other.table]:
             raise UnknownName("does not exist: a path leads over one reference at most.")
-        raise UnknownName(f"does not exist: {reference} has no column {rest[0]}.{did_you_mean(rest[0], other.fields)}")
+        known = f"{did_you_mean(rest[0], other.fields)} There are: {', '.join(other.fields)}."
+        raise UnknownName(f"does not exist: {reference} has no column {rest[0]}.{known}")
 
     def _unknown(self, path: str) -> str:
         return f"is not a parameter of this operation.{did_you_mean(path, self.names)}"

@@ -98,7 +98,8 @@ def _same(table: str, key: SortKey, number: int, null: bool, row: str) -> str:
 def _bound(table: str, key: SortKey, number: int) -> str:
     kind = sql_type(table, key.column)
     # An array's type is that of its column, which PostgreSQL finds itself.
-    return f"%(a{number})s" if kind == "array" else f"%(a{number})s::{kind}"
+    # In brackets, since a cast binds closer than a minus: -2147483648::integer is the negative of what is no integer.
+    return f"%(a{number})s" if kind == "array" else f"(%(a{number})s)::{kind}"
 
 
 def _range(table: str, keys: Sequence[SortKey], condition: str, apart: Sequence[SortKey], row: str) -> Range:

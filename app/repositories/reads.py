@@ -173,8 +173,7 @@ def grouped(table: str, filter: Filter, grouping: Grouping) -> str:
     counted += f"{f' WHERE {found.sql}' if found.sql else ''} GROUP BY {places}"
     return f"""
         SELECT json_agg(g) FROM (
-            SELECT {names}, sum(n)::bigint AS total, json_object_agg(of_status, n ORDER BY of_status) AS by_status,
-                round(coalesce(sum(n) FILTER (WHERE of_status = 'done'), 0) / sum(n), 4)::float8 AS completion_rate
+            SELECT {names}, sum(n)::bigint AS total, json_object_agg(of_status, n ORDER BY of_status) AS by_status
             FROM ({counted}) AS c GROUP BY {names} ORDER BY {order} LIMIT {MOST_GROUPS + 1}
         ) AS g"""
 

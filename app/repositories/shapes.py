@@ -68,7 +68,8 @@ def _one(table: str, expansion: Expansion, condition: str) -> str:
 
 def _list(table: str, expansion: Expansion, condition: str) -> str:
     rows = f"SELECT {_inner(table, expansion)} FROM {table} AS x WHERE {condition}"
-    return f"(SELECT coalesce(json_agg(e), '[]') FROM ({rows}) AS e)"
+    # Not json_agg, which breaks the line between two: a row is one line, and only between rows is a break.
+    return f"(SELECT coalesce(array_to_json(array_agg(e)), '[]') FROM ({rows}) AS e)"
 
 
 def _inner(table: str, expansion: Expansion) -> str:

@@ -126,7 +126,8 @@ class TimeZoneName(Text):
         return name
 
 
-TIME_ZONES = zoneinfo.available_timezones()
+# Some systems add names of their own for what is set there; PostgreSQL knows them not.
+TIME_ZONES = zoneinfo.available_timezones() - {"localtime", "posixrules", "Factory"}
 
 
 class Choice(Text):

@@ -13,6 +13,7 @@ from conftest import flask, run_alone, temporary_database
 from operators import ADA, BOB, contents, make_person, started, wait_until
 from test_migrations import schema
 
+from app.database import migrations
 from app.database.embedded import EmbeddedServer
 
 ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"
@@ -63,7 +64,7 @@ def stopped(process: subprocess.Popen) -> list[psutil.Process]:
 
 def test_what_is_restored_is_what_was_backed_up(url: str, empty: str, tmp_path: Path):
     file = backup_of(url, tmp_path)
-    assert db(empty, "restore", file) == f"Restored 8 tables from {file}.\n"
+    assert db(empty, "restore", file) == f"Restored 11 tables from {file}.\n"
     assert contents(empty) == contents(url)
     assert schema(empty) == schema(url)
     assert db(empty, "status") == db(url, "status")
@@ -83,7 +84,7 @@ def test_a_backup_is_one_file_for_its_owner_alone_and_takes_the_place_of_the_las
 def test_a_database_that_is_not_empty_is_not_restored_over(url: str, tmp_path: Path):
     before, file = contents(url), backup_of(url, tmp_path)
     told = refused(url, "restore", file)
-    assert told.startswith("Error: The database is not empty; it holds conversations, goals, ")
+    assert told.startswith("Error: The database is not empty; it holds api_keys, conversations, ")
     assert "Restore into a new one: create it with createdb and name it in DATABASE_URL" in told
     assert contents(url) == before
 
@@ -97,13 +98,14 @@ def test_a_database_whose_migrations_were_reverted_can_be_restored(url: str, tmp
 
 def test_a_dry_run_names_the_tables_and_restores_none(url: str, empty: str, tmp_path: Path):
     told = json.loads(db(empty, "restore", backup_of(url, tmp_path), "--dry-run", "--json"))
-    assert (told["dry_run"], "messages" in told["tables"], len(told["tables"])) == (True, True, 8)
+    assert (told["dry_run"], "messages" in told["tables"], len(told["tables"])) == (True, True, 11)
     assert schema(empty) == []
 
 
 def test_an_older_backup_says_which_migrations_are_pending(url: str, empty: str, tmp_path: Path):
     run_alone(url, "DELETE FROM schema_migration")
-    assert db(empty, "restore", backup_of(url, tmp_path)).endswith("Run flask db upgrade: 0001_initial is pending.\n")
+    told = db(empty, "restore", backup_of(url, tmp_path))
+    assert told.endswith(f"Run flask db upgrade: {', '.join(migrations.names())} is pending.\n")
 
 
 def test_what_is_no_backup_is_one_sentence(empty: str, tmp_path: Path):

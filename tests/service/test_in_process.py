@@ -95,3 +95,10 @@ def test_the_example_in_the_guide_runs(settings):
     run_alone(settings.database_url, "TRUNCATE users CASCADE")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["3 tasks for Run 10 km", "Run 10 km", "Run 3 km", "Run 5 km"]
+
+
+def test_a_transaction_may_stream_more_than_once():
+    users.create(load(NewUserSchema, {"email": "ada@example.com"}))
+    with atomic():
+        for _ in range(2):
+            assert [len(portion) for portion in users.stream(ask("users"))] == [1]

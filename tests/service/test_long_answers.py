@@ -1,12 +1,16 @@
 """Arrays that are never cut: sent as they are read, from one snapshot, on a connection that comes back."""
 
+import json
+
 import pytest
+from asking import NDJSON
 from conftest import run_alone
 from entities import conversation
 from flask.testing import FlaskClient
 
 from app.config import Settings
-from app.database import database
+from app.database import atomic, database
+from app.query.reading import ask
 from app.repositories import messages
 
 MANY = 2500
@@ -52,6 +56,45 @@ def test_a_reader_who_goes_away_frees_the_connection_at_once(talk: str):
     assert database.in_transaction()
     pieces.close()
     assert database.is_closed()
+
+
+def test_a_stream_is_whole_and_from_one_snapshot(committing_client: FlaskClient, settings: Settings, talk: str):
+    answer = committing_client.get(f"/api/v1/messages?conversation_id={talk}", headers=NDJSON)
+    lines = iter(answer.iter_encoded())
+    begun = next(lines)
+    run_alone(settings.database_url, FILL.format(talk, 10))
+    run_alone(settings.database_url, f"DELETE FROM messages WHERE content = 'turn {MANY}'")
+    received = (begun + b"".join(lines)).splitlines()
+    answer.close()
+    assert [json.loads(line)["content"] for line in received] == [f"turn {turn}" for turn in range(1, MANY + 1)]
+    assert database.is_closed()
+
+
+def test_a_stream_holds_a_thousand_rows_at_a_time(committing_client: FlaskClient, talk: str):
+    answer = committing_client.get(f"/api/v1/messages?conversation_id={talk}", headers=NDJSON)
+    assert [piece.count(b"\n") for piece in answer.iter_encoded()] == [1000, 1000, 500]
+    assert "Content-Length" not in answer.headers
+    answer.close()
+
+
+def test_a_reader_who_goes_away_from_a_stream_or_only_asks_for_its_head_frees_the_connection(
+    committing_client: FlaskClient, talk: str
+):
+    path = f"/api/v1/messages?conversation_id={talk}"
+    answer = committing_client.get(path, headers=NDJSON)
+    next(iter(answer.iter_encoded()))
+    assert database.in_transaction()
+    answer.close()
+    assert database.is_closed()
+    committing_client.head(path, headers=NDJSON).close()
+    assert database.is_closed()
+
+
+def test_a_stream_may_follow_another_in_one_transaction(talk: str):
+    with atomic():
+        for _ in range(2):
+            assert sum(map(len, messages.stream(ask("messages", {"conversation_id": talk})))) == MANY
+    database.release()
 
 
 def test_in_process_a_long_transcript_is_a_sequence_like_any_other(talk: str):

@@ -12,7 +12,10 @@ from app import models
 from app.database.embedded import EmbeddedServer
 from app.repositories.people import PARTS
 
-ONE_EACH = {"users": 1, "goals": 2, "conversations": 1, "tasks": 1, "messages": 1, "patterns": 1, "notification_log": 1}
+ONE_EACH = {
+    "users": 1, "goals": 2, "conversations": 1, "tasks": 1, "messages": 1, "patterns": 1, "notification_log": 1,
+    "dispatch_log": 1,
+}  # fmt: skip
 MANY_TASKS = f"""INSERT INTO tasks (id, user_id, title) SELECT gen_random_uuid(), '{ADA}', repeat('x', 400)
     FROM generate_series(1, {{}})"""
 
@@ -62,8 +65,9 @@ def test_an_export_holds_everything_of_the_person_and_of_nobody_else(url: str):
     lines = [json.loads(line) for line in users(url, "export", ADA).splitlines()]
     assert [line["type"] for line in lines] == [
         "user", "goal", "goal", "conversation", "task", "message", "pattern", "notification_log",
+        "dispatch_log",
     ]  # fmt: skip
-    assert [next(iter(line)) for line in lines] == ["type"] * 8
+    assert [next(iter(line)) for line in lines] == ["type"] * 9
     assert {line["id"][-1] for line in lines} == {"a"}
     assert lines[0]["profile"]["name"] == 'Ада\n"A"'
 
@@ -89,7 +93,7 @@ def test_erasing_takes_all_of_the_person_and_nothing_of_others(url: str):
     bobs = {table: [row for row in rows if row[36] == "b"] for table, rows in contents(url).items()}
     told = users(url, "erase", ADA)
     assert "  goals                     2\n" in told
-    assert "  together                  8\n" in told
+    assert "  together                  9\n" in told
     assert contents(url) == bobs
 
 
@@ -176,10 +180,10 @@ def test_the_output_is_the_export_so_json_needs_a_file(url: str, tmp_path: Path)
     assert "--json needs --output FILE" in flask("users", "export", ADA, "--json", DATABASE_URL=url).stderr
     file = tmp_path / "ada.ndjson"
     told = json.loads(users(url, "export", ADA, "--json", "--output", str(file)))
-    assert told == {"id": ADA, "file": str(file), "lines": 8, "bytes": file.stat().st_size}
+    assert told == {"id": ADA, "file": str(file), "lines": 9, "bytes": file.stat().st_size}
     assert file.stat().st_mode & 0o077 == 0, "it is for its owner alone"
 
 
 def test_a_person_with_many_rows_is_exported_whole(url: str):
     run_alone(url, MANY_TASKS.format(2_500))
-    assert users(url, "export", ADA).count("\n") == 2_508
+    assert users(url, "export", ADA).count("\n") == 2_509

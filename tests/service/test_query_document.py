@@ -106,9 +106,10 @@ def test_every_request_of_the_guide_is_answered_as_it_shows(client: FlaskClient,
     for request, shown in EXAMPLES:
         answer = send(client, request, found)
         expected, answered = list(documents(shown)), list(documents(answer.text))
-        status = expected[0].get("status", 200) if isinstance(expected[0], dict) else 200
-        assert answer.status_code == status, answer.text
-        assert matches(expected, answered), f"{request}\nis answered:\n{answer.text}"
+        problem = next((each for each in expected if "type" in each), {"status": 200})
+        assert answer.status_code == problem["status"], answer.text
+        # What is too long to show is only asked for.
+        assert not shown or matches(expected, answered), f"{request}\nis answered:\n{answer.text}"
         if isinstance(answered[0], dict) and answered[0].get("next_cursor"):
             found["next_cursor"] = answered[0]["next_cursor"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from entities import (
+    ALL,
     CONVERSATIONS,
     GOALS,
     LISTED,
@@ -29,6 +30,7 @@ from app import create_app
 from app.config import Settings
 from app.database import database
 from app.keys import digest, new_key
+from app.query.relations import REFERENCES, REVERSE, expansions_of
 from app.repositories import keys, tasks
 
 sent: list[str] = []
@@ -87,6 +89,42 @@ def test_the_other_reads_are_one_statement(client: FlaskClient):
     ):
         with assert_query_count(1):
             assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("entity", LISTED, ids=lambda entity: entity.name)
+def test_a_page_by_cursor_a_count_and_a_page_that_is_not_counted_are_one_statement(client: FlaskClient, entity: Entity):
+    for _ in range(2):
+        client.post(entity.path, json=entity.body(client))
+    cursor = client.get(f"{entity.path}?limit=1").json["next_cursor"]
+    for query in (f"?limit=1&cursor={cursor}", "?count=none", "/count", "/count?or=(version:1;version:2)"):
+        with assert_query_count(1):
+            assert client.get(f"{entity.path}{query}").status_code == 200
+    for query in ("?count=estimated", f"?limit=1&cursor={cursor}&count=exact"):
+        with assert_query_count(2):
+            assert client.get(f"{entity.path}{query}").status_code == 200
+
+
+@pytest.mark.parametrize("entity", ALL, ids=lambda entity: entity.name)
+def test_what_expands_rows_or_filters_by_others_adds_no_statement(client: FlaskClient, entity: Entity):
+    row = client.post(entity.path, json=entity.body(client)).json
+    table = entity.name.replace("-", "_")
+    names = expansions_of(table)
+    filters = [f"{name}.version__isnull=true" for name in REFERENCES[table]]
+    filters += [f"{name}__exists=false" for name in REVERSE[table]]
+    query = "&".join([*filters, "version=1", *([f"expand={','.join(names)}"] if names else [])])
+    scope = "" if entity.listed else f"conversation_id={row['conversation_id']}&"
+    with assert_query_count(2 if entity.listed else 1):
+        assert client.get(f"{entity.path}?{scope}{query}").status_code == 200
+    if names:
+        with assert_query_count(1):
+            client.get(f"{entity.path}/{row['id']}?expand={','.join(names)}")
+
+
+def test_statistics_are_one_statement_in_groups_too(client: FlaskClient):
+    task(client)
+    for query in ("status=pending", "group_by=day,goal_class_tag&goal.title__isnull=true"):
+        with assert_query_count(1):
+            assert client.get(f"/api/v1/tasks/statistics?{query}").status_code == 200
 
 
 def test_a_bulk_update_of_any_size_is_one_statement_between_begin_and_commit(client: FlaskClient):
@@ -235,7 +273,7 @@ def test_a_page_behind_a_cursor_starts_in_the_index(filled: Filled, path: str):
     assert "Seq Scan" not in found
 
 
-REFERENCES = """
+FOREIGN_KEYS = """
 SELECT conrelid::regclass::text, attname FROM pg_constraint JOIN pg_attribute
     ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'f'
 """
@@ -244,7 +282,7 @@ SELECT conrelid::regclass::text, attname FROM pg_constraint JOIN pg_attribute
 def test_every_reference_is_found_by_an_index_when_its_row_is_deleted(filled: Filled):
     database.execute_sql("SET enable_seqscan = off")
     try:
-        for table, column in database.read(REFERENCES):
+        for table, column in database.read(FOREIGN_KEYS):
             found = plan(f"SELECT FROM {table} WHERE {column} = %s", (NOWHERE,))
             assert "Index Cond" in found, f"{table}.{column}"
     finally:

@@ -1,0 +1,114 @@
+"""Streams from the real server: flat memory, long queries, and clients that go away in mid-stream."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from conftest import run_alone
+from servers import RunningServer, running_server
+
+pytestmark = pytest.mark.server
+
+ROWS = 60_000
+NDJSON = {"Accept": "application/x-ndjson"}
+OWNER = "0198f3c2-0000-7000-8000-0000000000bb"
+FILL = f"""
+INSERT INTO users (id, email) VALUES ('{OWNER}', 'streams@example.com');
+INSERT INTO tasks (id, user_id, title, description)
+    SELECT gen_random_uuid(), '{OWNER}', 'task ' || i, repeat('x', 500) FROM generate_series(1, {ROWS}) i;
+"""
+OPEN_TRANSACTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start < now()"
+MEBIBYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def filled(server_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with one worker of two threads, and many tasks."""
+    run_alone(server_database, FILL)
+    folder = tmp_path_factory.mktemp("streams")
+    options = {"DATABASE_URL": server_database, "AUTH_DISABLED": "true", "WEB_CONCURRENCY": "1", "WEB_THREADS": "2"}
+    with running_server(folder, **options) as server:
+        yield server
+    run_alone(server_database, f"DELETE FROM users WHERE id = '{OWNER}'")
+
+
+def tasks_of(server: RunningServer) -> str:
+    return f"{server.url}/api/v1/tasks?user_id={OWNER}"
+
+
+def worker_of(server: RunningServer) -> psutil.Process:
+    [worker] = psutil.Process(server.process.pid).children()
+    return worker
+
+
+def test_a_stream_of_many_rows_does_not_grow_the_worker(filled: RunningServer):
+    httpx.get(tasks_of(filled))
+    worker = worker_of(filled)
+    before = most = worker.memory_info().rss
+    received = 0
+    with httpx.stream("GET", tasks_of(filled), headers=NDJSON, timeout=60) as answer:
+        for piece in answer.iter_bytes():
+            received += piece.count(b"\n")
+            most = max(most, worker.memory_info().rss)
+    assert received == ROWS
+    assert most - before < 15 * MEBIBYTE, "the answer has more than 50 MiB"
+
+
+def open_transactions(url: str) -> int:
+    return run_alone(url, OPEN_TRANSACTIONS)[0][0]
+
+
+def wait_until_none_is_open(url: str) -> None:
+    deadline = time.monotonic() + 10
+    while open_transactions(url) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert open_transactions(url) == 0
+
+
+def begun_stream(server: RunningServer) -> socket.socket:
+    """A connection on which a stream has begun, and whose client reads no further."""
+    connection = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    request = f"GET /api/v1/tasks?user_id={OWNER} HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n"
+    connection.sendall(request.encode())
+    assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    return connection
+
+
+def test_a_client_who_closes_in_mid_stream_frees_the_connection(filled: RunningServer, server_database: str):
+    connections = [begun_stream(filled) for _ in range(2)]
+    assert open_transactions(server_database) == 2
+    for connection in connections:
+        connection.close()
+    wait_until_none_is_open(server_database)
+    assert httpx.get(tasks_of(filled)).status_code == 200
+    assert "Traceback" not in filled.log
+
+
+def test_who_only_asks_for_the_head_of_a_stream_leaves_nothing_open(filled: RunningServer, server_database: str):
+    for _ in range(5):
+        assert httpx.head(tasks_of(filled), headers=NDJSON).status_code == 200
+    wait_until_none_is_open(server_database)
+
+
+def test_a_row_that_is_written_while_a_stream_is_read_is_not_in_it(filled: RunningServer, server_database: str):
+    late = "0198f3c2-0000-7000-8000-0000000000cc"
+    with httpx.stream("GET", f"{tasks_of(filled)}&sort=-id", headers=NDJSON, timeout=60) as answer:
+        lines = answer.iter_lines()
+        ids = [json.loads(next(lines))["id"]]
+        insert = f"INSERT INTO tasks (id, user_id, title) VALUES ('{late}', '{OWNER}', 'late')"
+        run_alone(server_database, insert)
+        ids += [json.loads(line)["id"] for line in lines]
+    run_alone(server_database, f"DELETE FROM tasks WHERE id = '{late}'")
+    assert (len(ids), late in ids) == (ROWS, False)
+
+
+def test_a_thousand_ids_fit_into_a_query(filled: RunningServer, tmp_path: Path):
+    ids = [row["id"] for row in httpx.get(f"{tasks_of(filled)}&limit=1000").json()["items"]]
+    answer = httpx.get(f"{filled.url}/api/v1/tasks", params={"id__in": ",".join(ids), "limit": 1000}, timeout=30)
+    assert answer.json()["total"] == 1000
