@@ -18,7 +18,7 @@ from app.api.problems import KINDS
 from app.config import PROJECT
 from app.database import database
 from app.errors import ConditionFailed
-from app.query.reading import USUAL_MOST_AFFECTED
+from app.query.controls import USUAL_MOST_AFFECTED
 from app.repositories.base import new_id
 from app.repositories.natural_keys import NATURAL_KEYS
 from app.schemas.base import MOST_AT_ONCE
