@@ -4,6 +4,7 @@ What has to happen once is sent twice.
 """
 
 import re
+import runpy
 from typing import Any
 
 import httpx
@@ -412,6 +413,12 @@ def test_the_guide_tells_of_every_problem_whether_it_is_retryable():
         assert re.search(line, REFERENCE, re.MULTILINE)
 
 
+def test_a_negative_amount_subtracts_as_the_guide_says(guide: Guide):
+    used = {"monthly_token_usage": {"total": -20}}
+    answer = guide.client.post(f"/api/v1/users/{guide.ids['ada']}/increment", json=used)
+    assert answer.json["monthly_token_usage"]["total"] == 1300
+
+
 def test_the_guide_names_the_natural_keys():
     for table, (key, *_) in NATURAL_KEYS.items():
         columns = ", ".join(f"`{column}`" for column in key.columns)
@@ -440,6 +447,14 @@ def test_the_guides_client_sends_a_write_that_happens_once(app: Flask, guide: Gu
         answer = retrying["send"](flux, "POST", "/users", {"email": "dora@example.com"})
     assert (answer.status_code, answer.headers["Idempotent-Replayed"]) == (201, "true")
     assert guide.values("users?email=dora@example.com", "id") == [answer.json()["id"]]
+
+
+def test_the_examples_client_sends_a_batch_that_happens_once(app: Flask, guide: Guide):
+    batch = runpy.run_path(str(PROJECT / "examples" / "client.py"))["batch"]
+    dora = {"method": "POST", "path": "/users", "body": {"email": "dora@example.com"}}
+    with LosesTheFirstAnswer(app) as lossy, httpx.Client(transport=lossy, base_url="http://flux/api/v1") as flux:
+        [created] = batch(flux, dora)
+    assert guide.values("users?email=dora@example.com", "id") == [created["id"]]
 
 
 def test_the_guides_client_takes_a_refusal_for_final(app: Flask, guide: Guide):
