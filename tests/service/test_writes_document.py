@@ -5,6 +5,7 @@ What has to happen once is sent twice.
 
 import re
 import runpy
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from documents import documents, matches, send, with_ids
 from entities import conversation, create, goal, message, task, user
 from flask import Flask
 from flask.testing import FlaskClient
+from test_races import at_the_same_moment
 from werkzeug.test import TestResponse
 
 from app.api.problems import KINDS
@@ -73,6 +75,10 @@ class Guide:
 
 @pytest.fixture
 def guide(client: FlaskClient) -> Guide:
+    return guide_of(client)
+
+
+def guide_of(client: FlaskClient) -> Guide:
     """The rows that the guide writes about, and the ids that it calls by name."""
     ada = user(
         client,
@@ -403,6 +409,75 @@ def test_erase_a_person(guide: Guide):
     for entity in ("users", "goals", "tasks", "conversations", "patterns", "notification-log", "dispatch-log"):
         assert guide.read(entity) == []
     assert guide.read("messages?conversation_id={talk}") == []
+
+
+ONCE = {200: 1, 412: 7}
+ALL_ALIKE = {200: 8}
+
+
+@pytest.mark.parametrize(
+    ("title", "statuses"),
+    [
+        ("Save an approved plan", ALL_ALIKE),
+        ("Go to the next milestone", ONCE),
+        ("Complete a task and create its next occurrence", ONCE),
+        ("Replan a goal", ONCE),
+        ("Swap two goals in the pipeline", ONCE),
+        ("Import a calendar", {201: 1, 200: 7}),
+        ("Mark what was missed", ALL_ALIKE),
+        ("Claim reminders and record their dispatches", ALL_ALIKE),
+        ("Report a dispatch and log the notification", ONCE),
+        ("Recover stuck dispatches without sending twice", ALL_ALIKE),
+        ("Answer a notification once", ONCE),
+        ("Get or create a conversation", {201: 1, 200: 7}),
+        ("A chat turn", ALL_ALIKE),
+        ("Store an answer and count what it used", ALL_ALIKE),
+        ("End a voice session", ONCE),
+        ("Provision a user with an identity provider's id", {201: 1, 200: 7}),
+        ("Finish the onboarding", ONCE),
+    ],
+)
+def test_what_eight_do_at_once_happens_once(committing_client: FlaskClient, title: str, statuses: dict[int, int]):
+    guide = guide_of(committing_client)
+    notify(guide)
+    if title in DISPATCHING:
+        dispatch_of(guide)
+        stuck_dispatch(guide.ids["due"])
+
+    def do() -> int:
+        of_this_thread = Guide(committing_client.application.test_client(), guide.ids)
+        answer = of_this_thread.again(title)
+        while answer.status_code >= 400 and answer.json["retryable"]:
+            answer = of_this_thread.again(title)
+        return answer.status_code
+
+    before = row_counts(guide)
+    assert Counter(at_the_same_moment([do] * 8)) == statuses
+    made = {entity: count - before[entity] for entity, count in row_counts(guide).items() if count > before[entity]}
+    assert made == MAKES.get(title, {})
+
+
+DISPATCHING = ("Report a dispatch and log the notification", "Recover stuck dispatches without sending twice")
+MAKES = {
+    "Save an approved plan": {"goals": 1, "tasks": 2},
+    "Complete a task and create its next occurrence": {"tasks": 1},
+    "Replan a goal": {"tasks": 1},
+    "Import a calendar": {"tasks": 2},
+    "Mark what was missed": {"dispatch-log": 1},
+    "Claim reminders and record their dispatches": {"dispatch-log": 1},
+    "Report a dispatch and log the notification": {"notification-log": 1},
+    "Get or create a conversation": {"conversations": 1},
+    "A chat turn": {"messages": 2},
+    "Store an answer and count what it used": {"messages": 1},
+    "Provision a user with an identity provider's id": {"users": 1},
+    "Finish the onboarding": {"goals": 1},
+}
+
+
+def row_counts(guide: Guide) -> dict[str, int]:
+    """How many rows there are of each kind."""
+    entities = ("users", "goals", "tasks", "conversations", "messages", "notification-log", "dispatch-log")
+    return {entity: guide.read(f"{entity}/count")["count"] for entity in entities}
 
 
 def test_the_guide_tells_of_every_problem_whether_it_is_retryable():
