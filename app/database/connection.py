@@ -127,6 +127,8 @@ class Database(peewee.PostgresqlDatabase):
                 self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
                 while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
                     yield [row[0] for row in rows]
+                # Inside another transaction it would stay open, in the way of the next stream.
+                self.execute_sql("CLOSE flux_stream")
         finally:
             self.release()
 
