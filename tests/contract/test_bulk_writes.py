@@ -18,7 +18,7 @@ def three_of(client: FlaskClient, entity: Entity) -> tuple[list[dict], str]:
 @every_editable_entity
 def test_a_patch_by_filter_changes_every_match_and_nothing_else(client: FlaskClient, entity: Entity):
     rows, these = three_of(client, entity)
-    [other], _ = ([client.post(entity.path, json=entity.body(client)).json], None)
+    other = client.post(entity.path, json=entity.body(client)).json
     answer = client.patch(f"{entity.path}?{these}", json=entity.patch)
     assert (answer.status_code, answer.json) == (200, {"updated_count": 3})
     for row in rows:
@@ -162,13 +162,12 @@ def test_each_of_many_new_rows_may_name_other_columns(client: FlaskClient):
 
 @every_entity
 def test_one_bad_element_is_422_at_its_index_and_nothing_is_stored(client: FlaskClient, entity: Entity):
-    before = client.get(f"{entity.path}/count").json
     bodies = [entity.body(client) for _ in range(3)]
     counted = client.get(f"{entity.path}/count").json
     bodies[1]["colour"] = "red"
     answer = client.post(f"{entity.path}/bulk", json=bodies)
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/1/colour")
-    assert client.get(f"{entity.path}/count").json == counted, before
+    assert client.get(f"{entity.path}/count").json == counted
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -183,24 +182,19 @@ def test_a_reference_that_leads_nowhere_is_409_at_its_index(client: FlaskClient,
     assert client.get(f"{entity.path}/count").json == counted
 
 
-UNIQUE = {
-    USERS: "email",
-    CONVERSATIONS: "langgraph_thread_id",
-    NOTIFICATION_LOG: "external_id",
-    PATTERNS: "pattern_key",
-}
+UNIQUE = [(USERS, "email"), (CONVERSATIONS, "langgraph_thread_id"), (NOTIFICATION_LOG, "external_id"),
+          (PATTERNS, "pattern_key")]  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [1, 3])
-@pytest.mark.parametrize("entity", UNIQUE, ids=lambda entity: entity.name)
-def test_a_value_that_is_taken_is_409_at_its_index(client: FlaskClient, entity: Entity, size: int):
-    there = client.post(entity.path, json={"external_id": "x", **entity.body(client)} if entity is NOTIFICATION_LOG
-                        else entity.body(client)).json  # fmt: skip
+@pytest.mark.parametrize(("entity", "column"), UNIQUE, ids=lambda each: getattr(each, "name", each))
+def test_a_value_that_is_taken_is_409_at_its_index(client: FlaskClient, entity: Entity, column: str, size: int):
+    there = client.post(entity.path, json={column: "taken@example.com", **entity.body(client)}).json
     bodies = [entity.body(client) for _ in range(size)]
-    bodies[-1] |= {name: there[name] for name in (UNIQUE[entity], "user_id") if name in there}
+    bodies[-1] |= {name: there[name] for name in (column, "user_id") if name in there}
     answer = client.post(f"{entity.path}/bulk", json=bodies)
     assert answer.status_code == 409
-    assert f"#/{size - 1}/{UNIQUE[entity]}" in [error["pointer"] for error in answer.json["errors"]]
+    assert f"#/{size - 1}/{column}" in [error["pointer"] for error in answer.json["errors"]]
 
 
 def test_a_value_that_two_elements_share_is_409_at_the_second(client: FlaskClient):
@@ -230,7 +224,7 @@ def test_a_reference_to_another_element_is_one_that_exists(client: FlaskClient):
 def test_a_thousand_rows_can_be_created_at_once_and_not_one_more(client: FlaskClient):
     body = {"user_id": user(client)["id"], "title": "x"}
     assert client.post(f"{TASKS}/bulk", json=[body] * 1000).json["created_count"] == 1000
-    for refused in ([body] * 1001, [], body, None, "x", [None], [[body]]):
+    for refused in ([body] * 1001, [], body, "x", [None], [[body]]):
         assert client.post(f"{TASKS}/bulk", json=refused).status_code == 422
 
 
