@@ -89,6 +89,9 @@ def _upsert_form(
     for _ in range(ATTEMPTS):
         with atomic():
             written |= _insert(table, made, key, shape, conflict, named)
+            for row in made:
+                if _is_new(written.get(key.values(row))):
+                    written[key.values(row)].id = row["id"]
             made = [row for row in made if key.values(row) not in written]
             there |= _left_alone(table, key, made, shape)
         # What stood in the way of a row and is gone by now was deleted in this moment.
@@ -103,8 +106,12 @@ def _outcome(
 ) -> tuple[Row, Outcome]:
     if key in there:
         return there[key], Outcome.LEFT_ALONE
+    return written[key], Outcome.CREATED if _is_new(written[key]) else Outcome.UPDATED
+
+
+def _is_new(row: Row | None) -> bool:
     # The trigger counts every change, so a first version is a new row.
-    return written[key], Outcome.CREATED if written[key].version == 1 else Outcome.UPDATED
+    return row is not None and row.version == 1
 
 
 def _left_alone(table: str, key: Key, rows: Sequence[Values], shape: Shape) -> dict[tuple[str, ...], Row]:
