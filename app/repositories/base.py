@@ -84,7 +84,7 @@ class Repository:
     def upsert_many(
         self, rows: Sequence[Mapping[str, Any]], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
     ) -> list[tuple[Row, Outcome]]:
-        """The same for many rows, in the order given; rows that name the same columns take one statement together."""
+        """The same for many rows, in the order given; those that are recognised by one key take one statement."""
         return many.upsert(self.table, rows, how, filter, shape, new_id)
 
     def update(

@@ -1,4 +1,4 @@
-"""Many rows at once: one INSERT for those of one form, with faults that tell which row is wrong."""
+"""Many rows at once: one INSERT for those of one key, with faults that tell which row is wrong."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
@@ -10,7 +10,7 @@ from app.errors import Conflict, Contended, Fault, Invalid, MissingReference
 from app.query.relations import REFERENCES
 from app.query.terms import Filter, Shape
 from app.repositories import conditions, writes
-from app.repositories.natural_keys import ID, Key, key_of, key_with
+from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of
 from app.repositories.rows import Row
 
 Values = Mapping[str, Any]
@@ -47,10 +47,10 @@ def upsert(
 ) -> list[tuple[Row, Outcome]]:
     """New rows, or those that have their keys, in the order given; faults tell the row's index if it is `indexed`."""
     found: dict[int, tuple[Row, Outcome]] = {}
-    for key, numbers in _forms(table, rows, indexed).items():
+    for key, numbers in _keys(table, rows, indexed).items():
         group = [rows[number] for number in numbers]
         try:
-            done = _upsert_form(table, key[0], group, how, filter, shape, new_id)
+            done = _upsert_group(table, key, group, how, filter, shape, new_id)
         except (Conflict, MissingReference) as error:
             if not indexed:
                 raise
@@ -59,31 +59,30 @@ def upsert(
     return [found[number] for number in range(len(rows))]
 
 
-def _forms(table: str, rows: Sequence[Values], indexed: bool) -> dict[tuple[Key, frozenset[str]], list[int]]:
-    """The rows by what they have in common: their key, and the columns that they name."""
-    forms: dict[tuple[Key, frozenset[str]], list[int]] = {}
-    keyed: dict[Key, list[int]] = {}
+def _keys(table: str, rows: Sequence[Values], indexed: bool) -> dict[Key, list[int]]:
+    """The rows by the key that they have, the keys in one order."""
+    keyed: dict[Key, list[int]] = {key: [] for key in keys_of(table)}
     for number, row in enumerate(rows):
         try:
-            key = key_of(table, row)
+            keyed[key_of(table, row)].append(number)
         except Invalid as error:
             faults = [Fault(f"#/{number}", f"Element {number}: {error.detail}")] if indexed else []
             raise Invalid(error.detail, faults=faults) from None
-        forms.setdefault((key, frozenset(row)), []).append(number)
-        keyed.setdefault(key, []).append(number)
     for key, numbers in keyed.items():
         _refuse_twins([rows[number] for number in numbers], key, numbers)
-    return forms
+    return {key: numbers for key, numbers in keyed.items() if numbers}
 
 
-def _upsert_form(
+def _upsert_group(
     table: str, key: Key, rows: Sequence[Values], how: str, filter: Filter, shape: Shape, new_id: Callable[[], str]
 ) -> list[tuple[Row, Outcome]]:
-    merged = [name for name in rows[0] if name != "id" and name not in key.columns] if how == "merge" else []
-    conflict = writes.on_conflict(table, key.columns, key.where.format(row=""), merged, filter)
-    named = conditions.values(filter) if merged else {}
+    """The same for rows that all have one key, whatever columns each of them names."""
     # In one order, so that two at once wait for each other and never both.
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
+    naming = _naming(made, key) if how == "merge" else {}
+    partly = [name for name, ids in naming.items() if len(ids) < len(made)]
+    conflict = writes.on_conflict(table, key.columns, key.where.format(row=""), list(naming), partly, filter)
+    named = conditions.values(filter) | writes.ids_naming(naming) if naming else {}
     written: dict[tuple[str, ...], Row] = {}
     there: dict[tuple[str, ...], Row] = {}
     for _ in range(ATTEMPTS):
@@ -99,6 +98,16 @@ def _upsert_form(
         if not made:
             return [_outcome(key.values(row), written, there) for row in rows]
     raise Contended("Rows with the same keys were deleted again and again in this moment. Try again.")
+
+
+def _naming(rows: Sequence[Values], key: Key) -> dict[str, list[str]]:
+    """For each column that is to be merged the ids of the rows that name it."""
+    naming: dict[str, list[str]] = {}
+    for row in rows:
+        for name in row:
+            if name != "id" and name not in key.columns:
+                naming.setdefault(name, []).append(row["id"])
+    return naming
 
 
 def _outcome(

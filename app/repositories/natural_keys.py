@@ -60,6 +60,11 @@ def key_of(table: str, row: Mapping[str, Any]) -> Key:
     raise Invalid(_missing(table))
 
 
+def keys_of(table: str) -> tuple[Key, ...]:
+    """The keys that rows of a table can have, the id first."""
+    return (ID, *NATURAL_KEYS.get(table, ()))
+
+
 def key_with(table: str, columns: Sequence[str]) -> Key:
     """The key that has these columns, as a violated constraint names them."""
     known = (key for key in NATURAL_KEYS.get(table, ()) if key.columns == tuple(columns))

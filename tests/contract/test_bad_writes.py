@@ -143,11 +143,29 @@ def test_a_batch_and_a_stream_cannot_stand_in_a_batch(client: FlaskClient):
 
 
 OUTSIDE = {
-    "health": 422, "http://elsewhere/tasks": 422, "?x=1": 422, "/api/v1/tasks": 422, "/health": 404,
-    "/../../health": 404, "//tasks": 404, "/tasks/../users": 404, "/openapi.json": 404, "/docs": 404, "/tasks#x": 404, "/tasks\n": 404,
-    "/tasks\r\nX: y": 404, "/": 404, "/ tasks": 404, "/tasks;x": 404, "/bätch": 404, "/tasks/%2e%2e": 422,
-    '/users/{"$ref": "a.id"}': 422, "/users/$ref": 422, "/tasks?limit=1#x": 422, "/tasks?colour=red": 422,
-}  # fmt: skip
+    "health": 422,
+    "http://elsewhere/tasks": 422,
+    "?x=1": 422,
+    "/api/v1/tasks": 422,
+    "/health": 404,
+    "/../../health": 404,
+    "//tasks": 404,
+    "/tasks/../users": 404,
+    "/openapi.json": 404,
+    "/docs": 404,
+    "/tasks#x": 404,
+    "/tasks\n": 404,
+    "/tasks\r\nX: y": 404,
+    "/": 404,
+    "/ tasks": 404,
+    "/tasks;x": 404,
+    "/bätch": 404,
+    "/tasks/%2e%2e": 422,
+    '/users/{"$ref": "a.id"}': 422,
+    "/users/$ref": 422,
+    "/tasks?limit=1#x": 422,
+    "/tasks?colour=red": 422,
+}
 
 
 @pytest.mark.parametrize(("path", "status"), OUTSIDE.items(), ids=OUTSIDE)
@@ -228,10 +246,25 @@ def test_a_condition_without_a_filter_is_refused_for_many(client: FlaskClient, m
     refused(client, {"method": method, "path": f"/tasks{query}", "body": {"status": "done"}})
 
 
-NO_PARAMETERS_OF_A_WRITE = ("colour=red", "status=sleeping", "status__near=done", "limit=0&status=pending", "limit=1001&status=pending",
-    "max_affected=0&status=pending", "skip=1&status=pending", "max_affected=100001&status=pending",
-    "return=all&status=pending", "skip_locked=1&status=pending", "cursor=x&status=pending", "upsert=merge&status=done",
-    "user.goals=1", "id__in=x", "status__in=", "or=()", "or=(status:pending",)  # fmt: skip
+NO_PARAMETERS_OF_A_WRITE = (
+    "colour=red",
+    "status=sleeping",
+    "status__near=done",
+    "limit=0&status=pending",
+    "limit=1001&status=pending",
+    "max_affected=0&status=pending",
+    "skip=1&status=pending",
+    "max_affected=100001&status=pending",
+    "return=all&status=pending",
+    "skip_locked=1&status=pending",
+    "cursor=x&status=pending",
+    "upsert=merge&status=done",
+    "user.goals=1",
+    "id__in=x",
+    "status__in=",
+    "or=()",
+    "or=(status:pending",
+)
 
 
 @pytest.mark.parametrize("query", NO_PARAMETERS_OF_A_WRITE)

@@ -238,3 +238,25 @@ def test_what_a_merge_may_not_write_is_refused_as_in_any_creation(client: FlaskC
     body = {"user_id": row["user_id"], "pipeline_order": 1, "title": "x", "target_weeks": None}
     assert upsert(client, "goals", body).json["errors"][0]["pointer"] == "#/target_weeks"
     assert client.get(f"/api/v1/goals/{row['id']}").json == row
+
+
+def test_each_of_many_is_merged_with_what_it_names_and_nothing_else(client: FlaskClient):
+    there = {"timezone": "Asia/Dubai", "onboarded": True, "profile": {"a": 1}}
+    for name in "abcd":
+        user(client, email=f"{name}@b.io", **there)
+    bodies = [
+        {"email": "a@b.io", "timezone": "UTC"},
+        {"email": "b@b.io", "profile": {"b": 2}},
+        {"email": "c@b.io"},
+        {"email": "d@b.io", "profile": None, "onboarded": False},
+        {"email": "e@b.io", "phone_verified": True},
+    ]
+    answer = upsert(client, "users/bulk", bodies, more="&fields=timezone,onboarded,profile,version")
+    assert (answer.json["created_count"], answer.json["updated_count"]) == (1, 3)
+    assert answer.json["items"] == [
+        there | {"timezone": "UTC", "version": 2},
+        there | {"profile": {"a": 1, "b": 2}, "version": 2},
+        there | {"version": 1},
+        there | {"profile": None, "onboarded": False, "version": 2},
+        {"timezone": "UTC", "onboarded": False, "profile": None, "version": 1},
+    ]
