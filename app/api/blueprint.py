@@ -192,8 +192,10 @@ def _refuse_other_types(given: str) -> None:
     if given == JSON or (given == MERGE_PATCH and request.method == "PATCH"):
         return
     names = f"not {given}" if given else "and the request names no type"
-    also = f" or {MERGE_PATCH}" if request.method == "PATCH" else ""
-    raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}{also}, {names}.")
+    if request.method == "PATCH":
+        sentence = f"The body must be sent as Content-Type: {JSON} or {MERGE_PATCH}, {names}."
+        raise UnsupportedMediaType(sentence, ACCEPT_PATCH)
+    raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {names}.")
 
 
 def _without_query(view: View) -> View:

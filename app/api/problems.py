@@ -163,9 +163,13 @@ class Forbidden(HTTPException):
 
 
 class UnsupportedMediaType(HTTPException):
-    """The body says that it is something else than JSON."""
+    """The body says that it is something else than JSON; `accept_patch` are the types that a PATCH takes."""
 
     code = 415
+
+    def __init__(self, description: str, accept_patch: str | None = None) -> None:
+        super().__init__(description)
+        self.accept_patch = accept_patch
 
 
 class InvalidPath(HTTPException):
@@ -260,6 +264,9 @@ def _of_http_error(error: HTTPException) -> Response:
     kind = next((kind for kind in KINDS if kind.status == error.code and kind is not NOT_JSON), OTHER)
     detail = (error.description or kind.meaning).rstrip(".") + "."
     response = _response(kind, detail, status=error.code)
+    if isinstance(error, UnsupportedMediaType) and error.accept_patch:
+        # RFC 5789, section 2.2.
+        response.headers["Accept-Patch"] = error.accept_patch
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="flux-dao"'
     if isinstance(error, Forbidden):

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
+from app.api.preconditions import refuse_if_match
 from app.database import atomic
 from app.errors import InProgress, Invalid, KeyReused
 from app.repositories import idempotency
@@ -31,6 +32,8 @@ def transaction(view: View) -> View:
 
     @wraps(view)
     def in_transaction(*args: Any, **path: Any) -> Response:
+        if request.method == "POST" or "id" not in path:
+            refuse_if_match()
         if WITHIN_BATCH in request.environ:
             return view(*args, **path)
         key = request.headers.get(KEY_HEADER)
@@ -72,12 +75,11 @@ def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[
 def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
     """The answer of the request that is at work, if it comes soon."""
     until = time.monotonic() + WAITS_SECONDS
-    while time.monotonic() < until:
+    stored = idempotency.find(caller, key)
+    while stored is None and time.monotonic() < until:
         time.sleep(LOOKS_EVERY_SECONDS)
         stored = idempotency.find(caller, key)
-        if stored:
-            return stored
-    return None
+    return stored
 
 
 def _replayed(stored: StoredAnswer) -> Response:
