@@ -55,6 +55,7 @@ class Database(peewee.PostgresqlDatabase):
         # what it guards is per thread already.
         self._lock = contextlib.nullcontext()
         self._waiting = Waiting()
+        self.begin_statement = "BEGIN"
         self._idle: deque[tuple[float, extensions.connection]] = deque()
         self._configuration: tuple[Any, ...] = ()
 
@@ -62,7 +63,8 @@ class Database(peewee.PostgresqlDatabase):
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
         pool = (settings.database_pool_size, settings.database_pool_wait, settings.database_connect_timeout)
         limits = TimeLimits.of(settings)
-        if (url, pool, limits) == self._configuration:
+        configuration = (url, pool, limits, settings.database_isolation)
+        if configuration == self._configuration:
             return
         self.release()
         self.close_idle()
@@ -72,7 +74,8 @@ class Database(peewee.PostgresqlDatabase):
         # How sessions learn of the limits; None until the first connection has shown what the server or pooler takes.
         self._limits_last: bool | None = None
         self._set_limits = ""
-        self._configuration = (url, pool, limits)
+        self.begin_statement = _begin_statement(settings.database_isolation)
+        self._configuration = configuration
         self.init(url)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
@@ -123,16 +126,16 @@ class Database(peewee.PostgresqlDatabase):
         closed because the reader has gone.
         """
         try:
-            with failing_in_our_words, self.atomic():
+            with failing_in_our_words, self.atomic("READ ONLY"):
                 self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
                 while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
                     yield [row[0] for row in rows]
         finally:
             self.release()
 
-    def begin(self, isolation_level: str | None = None) -> None:
-        """BEGIN; on a connection that turns out to be dead, on a new one."""
-        self._send("BEGIN", repeatable=True)
+    def begin(self, mode: str = "") -> None:
+        """BEGIN, in this mode or in the isolation that the settings ask for; on a new connection when this is dead."""
+        self._send(f"BEGIN {mode}" if mode else self.begin_statement, repeatable=True)
 
     def abandon(self) -> None:
         """Close this thread's connection, and with it what its transaction did."""
@@ -175,7 +178,8 @@ class Database(peewee.PostgresqlDatabase):
         if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
             return sql
         if sql.startswith("BEGIN"):
-            return f"BEGIN;{self._set_limits}{sql.removeprefix('BEGIN').removeprefix(';')}".rstrip(";")
+            begin, _, rest = sql.partition(";")
+            return f"{begin};{self._set_limits}{rest}".rstrip(";")
         return f"{self._set_limits}{sql}"
 
     def _replaced_connection(self) -> extensions.connection:
@@ -286,6 +290,11 @@ class Database(peewee.PostgresqlDatabase):
     def _send_limits_along(self) -> None:
         self._limits_last = False
         self._set_limits = self._limits.set_local()
+
+
+def _begin_statement(isolation: str) -> str:
+    # The default says nothing, so that it costs nothing and a role or server may have a default of its own.
+    return "BEGIN" if isolation == "read committed" else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
 
 
 def _execute(connection: extensions.connection, sql: str, parameters: Any, count: int) -> extensions.cursor:

@@ -32,7 +32,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         depth = database.transaction_depth()
         self._savepoint = f"flux_{depth}" if depth else None
         with failing_in_our_words:
-            database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else "BEGIN")
+            database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
         database.push_transaction(self)
         return self
 
