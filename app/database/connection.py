@@ -56,6 +56,8 @@ class Database(peewee.PostgresqlDatabase):
         self._lock = contextlib.nullcontext()
         self._waiting = Waiting()
         self.begin_statement = "BEGIN"
+        # Whether a transaction may fail because others wrote what it read or wants to write.
+        self.strict = False
         self._idle: deque[tuple[float, extensions.connection]] = deque()
         self._configuration: tuple[Any, ...] = ()
 
@@ -75,6 +77,7 @@ class Database(peewee.PostgresqlDatabase):
         self._limits_last: bool | None = None
         self._set_limits = ""
         self.begin_statement = _begin_statement(settings.database_isolation)
+        self.strict = self.begin_statement != "BEGIN"
         self._configuration = configuration
         self.init(url)
 

@@ -91,9 +91,9 @@ def test_a_unique_value_is_taken_once(each):
     assert statuses(each("POST", "/users", json={"email": "a@b.io"})) == {201: 1, 409: CALLERS - 1}
 
 
-def test_a_repeated_request_is_done_once_and_answered_alike(each, committing_client: FlaskClient):
+def test_a_repeated_request_is_done_once_and_answered_alike(level: str, each, committing_client: FlaskClient):
     body = {"user_id": user(committing_client)["id"], "title": "Run"}
-    answers = each("POST", "/tasks", json=body, headers={"Idempotency-Key": "one"})
+    answers = each("POST", "/tasks", json=body, headers={"Idempotency-Key": level})
     assert statuses(answers) == {201: CALLERS}
     assert len({answer.json["id"] for answer in answers}) == 1
     assert committing_client.get("/api/v1/tasks").json["total"] == 1
