@@ -75,7 +75,9 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
-    parser.addoption("--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION")
+    parser.addoption(
+        "--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION"
+    )
 
 
 @pytest.fixture(scope="session")

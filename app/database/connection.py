@@ -5,8 +5,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import Any, Protocol
 
 import peewee
 import psycopg2
@@ -43,6 +44,22 @@ class Waiting(threading.local):
         self.controls: list[str] = []
 
 
+class Elsewhere(Protocol):
+    """Whoever answers reads in the database's place: the replica, see replica.py."""
+
+    def read(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]] | None:
+        """The rows; None when the database itself has to be asked."""
+
+    def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
+        """The same as Database.stream."""
+
+
+class Reading(threading.local):
+    """Who answers this thread's reads when it is not the database itself."""
+
+    elsewhere: Elsewhere | None = None
+
+
 class Database(peewee.PostgresqlDatabase):
     """PostgreSQL behind a pool. A thread takes a connection with its first statement and gives it back with `close`."""
 
@@ -55,6 +72,7 @@ class Database(peewee.PostgresqlDatabase):
         # what it guards is per thread already.
         self._lock = contextlib.nullcontext()
         self._waiting = Waiting()
+        self._reading = Reading()
         self.begin_statement = "BEGIN"
         # Whether a transaction may fail because others wrote what it read or wants to write.
         self.strict = False
@@ -83,6 +101,10 @@ class Database(peewee.PostgresqlDatabase):
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
+        if self._reading.elsewhere is not None and not self.in_transaction():
+            rows = self._reading.elsewhere.read(sql, parameters)
+            if rows is not None:
+                return rows
         with failing_in_our_words:
             return self._send(sql, parameters, repeatable=True).fetchall()
 
@@ -122,8 +144,23 @@ class Database(peewee.PostgresqlDatabase):
         self._waiting.controls.pop()
         return True
 
+    def read_elsewhere(self, elsewhere: Elsewhere | None) -> Elsewhere | None:
+        """Let this thread's reads outside transactions be answered there; who answered them before."""
+        before, self._reading.elsewhere = self._reading.elsewhere, elsewhere
+        return before
+
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
-        """The first column of one SELECT's rows, in portions and from one snapshot.
+        """The first column of one SELECT's rows, in portions and from one snapshot."""
+        return self.streamed(sql, parameters, rows_at_once)()
+
+    def streamed(self, sql: str, parameters: Parameters, rows_at_once: int) -> Callable[[], Iterator[list[Any]]]:
+        """The same for later, and to be read more than once; who answers is settled now."""
+        elsewhere = None if self.in_transaction() else self._reading.elsewhere
+        source = elsewhere.stream if elsewhere else self.stream_itself
+        return partial(source, sql, parameters, rows_at_once)
+
+    def stream_itself(self, sql: str, parameters: Parameters, rows_at_once: int) -> Generator[list[Any], None, None]:
+        """The stream of this database, whoever else answers reads.
 
         It takes a connection of this thread when it is first asked, and gives it back at its end, or when it is
         closed because the reader has gone.
@@ -136,9 +173,9 @@ class Database(peewee.PostgresqlDatabase):
         finally:
             self.release()
 
-    def begin(self, mode: str = "") -> None:
-        """BEGIN, in this mode or in the isolation that the settings ask for; on a new connection when this is dead."""
-        self._send(f"BEGIN {mode}" if mode else self.begin_statement, repeatable=True)
+    def begin(self, isolation_level: str | None = None) -> None:
+        """BEGIN, as told or as the settings isolate; on a connection that turns out to be dead, on a new one."""
+        self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
 
     def abandon(self) -> None:
         """Close this thread's connection, and with it what its transaction did."""

@@ -35,6 +35,8 @@ LISTING = (*PAGING, "count", *SHAPING)
 WRITING = ("sort", "limit", "skip_locked", "max_affected", "return", *SHAPING)
 DELETING = ("sort", "limit", "skip_locked", "max_affected")
 GROUPING = ("group_by", "bucket_on", "tz")
+# What every GET takes.
+READING = ("consistency",)
 
 TIME_ZONE = TimeZoneName()
 LIMIT = QueryInteger(1, LARGEST_PAGE)
@@ -113,7 +115,7 @@ class _Reading:
         self.given: set[str] = set()
         for name, text in pairs:
             self._take(name, text)
-        alone = not self.given - set(reader.required_alone)
+        alone = not self.given.difference(reader.required_alone, READING)
         for name in (*reader.required, *(reader.required_alone if alone else ())):
             if name not in self.given:
                 self._fault(name, "is required.")
@@ -136,6 +138,7 @@ class _Reading:
             self._control("return", _rows, False),
             self._control("upsert", _upsert, None),
         )
+        eventual = self._control("consistency", _eventual, False)
         if after and "skip" in self.controls:
             self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
         if self.conditions > MOST_CONDITIONS:
@@ -155,6 +158,7 @@ class _Reading:
             grouping,
             writing,
             tuple(sorted(self.others)),
+            eventual,
         )
 
     def _take(self, name: str, text: str) -> None:
@@ -360,6 +364,12 @@ def _table_shown(table: str, name: str) -> str:
 def _rows(text: str) -> bool:
     if text != "rows":
         raise Unreadable("must be rows, or be left out.")
+    return True
+
+
+def _eventual(text: str) -> bool:
+    if text != "eventual":
+        raise Unreadable("must be eventual, or be left out.")
     return True
 
 
