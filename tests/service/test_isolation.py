@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from entities import task, user
 from flask import Flask
 from flask.testing import FlaskClient
+from neighbours import running_pgbouncer
 from test_races import at_the_same_moment
 
 from app.config import Settings
@@ -51,6 +53,16 @@ def test_transactions_run_at_the_level_of_the_settings(level: str):
     with atomic():
         assert database.read(SHOW) == [(level,)]
     assert database.read(SHOW) == [("read committed",)]
+
+
+def test_behind_a_pooler_the_level_and_the_limits_travel_together(level: str, settings: Settings, tmp_path: Path):
+    with running_pgbouncer(tmp_path, settings.database_url) as pooled:
+        configure(replace(settings, database_url=pooled, database_isolation=level, database_lock_timeout=7))
+        with atomic():
+            assert database.read(
+                "SELECT current_setting('transaction_isolation'), current_setting('lock_timeout')"
+            ) == [(level, "7s")]
+        database.release()
 
 
 def test_a_read_outside_a_transaction_sees_what_is_committed(level: str, committing_client: FlaskClient):
