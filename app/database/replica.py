@@ -63,7 +63,7 @@ class Replica:
         if self._ended:
             self._ended.set()
             self._ended = None
-        self._near_until = 0.0
+        self._near_until, self._told = 0.0, None
         self._standby.close_idle()
 
     def read(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]] | None:

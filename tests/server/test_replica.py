@@ -13,14 +13,15 @@ from conftest import FAST, flask, run_alone
 from neighbours import make_standby
 from servers import RunningServer, free_port, running_server
 
-from app.database.embedded import EmbeddedServer
+from app.database.embedded import ROLE, EmbeddedServer
+from app.database.replica import LAG as LAG_IN_SECONDS
 
 pytestmark = pytest.mark.server
 
 USERS = "/api/v1/users"
 EVENTUAL = {"consistency": "eventual"}
 PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
-LAG = 4
+MOST_LAG = 4
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def service(
     settings = {
         "DATABASE_URL": primary.url,
         "DATABASE_REPLICA_URL": standby.url,
-        "DATABASE_REPLICA_LAG": str(LAG),
+        "DATABASE_REPLICA_LAG": str(MOST_LAG),
         "AUTH_DISABLED": "true",
         "WEB_CONCURRENCY": "1",
         "METRICS_PORT": str(free_port()),
@@ -201,6 +202,15 @@ def test_the_pool_of_the_standby_is_bounded_and_its_connections_are_not_kept_by_
         standby.url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'flux-dao'"
     )
     assert 1 <= connections <= 10
+
+
+def test_a_role_without_privileges_can_measure_the_lag(
+    api: httpx.Client, primary: EmbeddedServer, standby: EmbeddedServer
+):
+    run_alone(primary.url, "CREATE ROLE reader LOGIN")
+    as_reader = standby.url.replace(f"user={ROLE}", "user=reader")
+    wait_until(lambda: run_alone(standby.url, "SELECT FROM pg_roles WHERE rolname = 'reader'"))
+    wait_until(lambda: run_alone(as_reader, LAG_IN_SECONDS) == [(0.0,)])
 
 
 def test_a_server_that_is_no_standby_is_not_asked(primary: EmbeddedServer, tmp_path: Path):
