@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --dist worksteal
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-browser test-role test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-browser test-role test-serializable test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, o
 
 test-role: $(INSTALLED) ## Run the tests of the contract with a database role that may only read and write rows
 	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
+
+test-serializable: $(INSTALLED) ## Run the tests of the contract and the races with every transaction SERIALIZABLE
+	$(BIN)/pytest $(PARALLEL) --isolation serializable tests/contract tests/service/test_races.py tests/service/test_isolation.py
 
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 	$(BIN)/pytest -m fuzz
@@ -83,7 +86,7 @@ image: ## Build the container image
 image-check: $(INSTALLED) ## Build the image with buildah, where no engine is, and try it (as root)
 	@sh tests/try_build.sh
 
-pipeline: check coverage test-role test-browser test-fuzz ## All of it in a row; the image too where an engine is there
+pipeline: check coverage test-role test-serializable test-browser test-fuzz ## All of it in a row; the image too where an engine is there
 	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
 	else $(MAKE) image-check; fi
 

@@ -58,6 +58,14 @@ def read_rate(text: str) -> str:
     return text
 
 
+def read_isolation(text: str) -> str:
+    """The name of an isolation level as SQL has it."""
+    level = " ".join(text.lower().split())
+    if level not in ("read committed", "repeatable read", "serializable"):
+        raise ValueError("it must be read committed, repeatable read or serializable")
+    return level
+
+
 def read_redis_url(text: str) -> str:
     """The URL of a Redis."""
     if not text.startswith(("redis://", "rediss://", "redis+unix://")):
@@ -217,6 +225,15 @@ class Settings:
     )
     database_idle_transaction_timeout: int = setting(
         60, read_seconds, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
+    )
+    database_isolation: str = setting(
+        "read committed", read_isolation, "How transactions are kept apart; also repeatable read, or serializable."
+    )
+    database_replica_url: str = setting(
+        "", read_database_url, "A standby that answers reads with consistency=eventual; empty: none does.", show_url
+    )
+    database_replica_lag: int = setting(
+        5, read_positive, "Seconds that the standby's answers may be behind; beyond them the primary answers."
     )
     rate_limit: str = setting(
         "", read_rate, "Requests that one caller may make, such as 600/minute; empty: any number."

@@ -75,6 +75,9 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
+    parser.addoption(
+        "--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +88,8 @@ def settings(postgres: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[
             migrations.upgrade()
         if pytestconfig.getoption("limited_role"):
             url = stack.enter_context(limited_role(postgres, url))
-        yield Settings(database_url=url, auth_disabled=True)
+        isolation = pytestconfig.getoption("isolation")
+        yield Settings(database_url=url, auth_disabled=True, database_isolation=isolation)
 
 
 @pytest.fixture(scope="session")

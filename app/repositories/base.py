@@ -48,7 +48,7 @@ class Repository:
     def find_all(self, query: Query) -> Rows:
         """All rows of a query, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
         first = self.find(query._replace(limit=ROWS_AT_ONCE))
-        return LongRows(lambda: self.stream(query)) if first.last else first
+        return LongRows(database.streamed(*reads.every(self.table, query), ROWS_AT_ONCE)) if first.last else first
 
     def stream(self, query: Query) -> Iterator[list[bytes]]:
         """The rows of a query as JSON, in portions and from one snapshot."""
