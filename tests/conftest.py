@@ -75,6 +75,8 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
+    parser.addoption("--fault-seconds", type=int, default=3, help="how long the load of a fault lasts")
+    parser.addoption("--fault-report", type=Path, help="the document that gets the table of faults")
 
 
 @pytest.fixture(scope="session")

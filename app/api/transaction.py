@@ -47,8 +47,8 @@ def _once(key: str, work: Callable[[], Response]) -> Response:
     try:
         return _answer_and_store(caller, key, fingerprint, work)
     except Exception as error:
-        # Either the key is stored already, or what went wrong is the answer. Nothing was changed either way, unless it is
-        # in doubt; then an answer that is stored says that all was done.
+        # Either the key is stored already, or what went wrong is the answer. Nothing was changed either way, unless it
+        # is in doubt; then an answer that is stored says that all was done.
         stored = _stored_answer(caller, key, error)
         if stored is None:
             raise

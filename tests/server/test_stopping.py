@@ -1,4 +1,4 @@
-"""A worker that is told to stop: balancers learn of it first, what was accepted is answered, and nobody waits in vain."""
+"""Told to stop: balancers learn of it first, what was accepted is answered, and nobody waits in vain."""
 
 import signal
 import threading

@@ -23,7 +23,7 @@ KEY = {"Idempotency-Key": "once"}
 
 
 class LosingProxy:
-    """Stands before PostgreSQL and passes everything on, but ends a connection in the place of the answer to a COMMIT."""
+    """Passes everything on to PostgreSQL and back, but ends a connection in the place of the answer to a COMMIT."""
 
     def __init__(self, address: str) -> None:
         self.address = address
