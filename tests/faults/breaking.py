@@ -36,7 +36,7 @@ def kill_postgres(postgres: EmbeddedServer) -> None:
     postgres.start()
 
 
-def kill_a_session(postgres: EmbeddedServer, url: str) -> None:
+def kill_a_session(url: str) -> None:
     """Kill the process of one session with -9: PostgreSQL ends all others too, and recovers by itself."""
     [(pid,)] = run_alone(url, SESSIONS.format(what="min(pid)"))
     os.kill(pid, signal.SIGKILL)

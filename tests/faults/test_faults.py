@@ -29,7 +29,8 @@ pytestmark = pytest.mark.faults
 RECOVERS_WITHIN_SECONDS = 5
 CALM_SECONDS = 3.0
 WARM_UP_SECONDS = 0.5
-MOST_MEMORY_MORE = 24
+# In MiB, of two workers: the first stack that a worker logs costs it some 15, once.
+MOST_MEMORY_MORE = 48
 WORKERS = {"WEB_CONCURRENCY": "2", "AUTH_DISABLED": "true"}
 # What a fault may be answered with; anything else, a 500 for one, is a defect.
 HONEST = {"2xx", "no answer", "503 unavailable", "503 in-doubt", "503 busy", "504 timed-out"}
@@ -46,23 +47,25 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer
     server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def url(cluster: EmbeddedServer) -> Iterator[str]:
-    """A database of its own for each fault."""
+    """A database whose PostgreSQL may be broken."""
     with migrated(cluster) as made:
         yield made
 
 
 @contextmanager
 def migrated(server: EmbeddedServer) -> Iterator[str]:
+    """The URL of a database with the newest schema."""
     with temporary_database(server, "faults") as made:
         assert flask("db", "upgrade", DATABASE_URL=made).returncode == 0
         yield made
 
 
-@pytest.fixture
-def server(url: str, tmp_path: Path) -> Iterator[RunningServer]:
-    with running_server(tmp_path, DATABASE_URL=url, **WORKERS) as started:
+@pytest.fixture(scope="module")
+def server(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The service that meets one fault after the other."""
+    with running_server(tmp_path_factory.mktemp("service"), DATABASE_URL=url, **WORKERS) as started:
         yield started
 
 
@@ -168,7 +171,7 @@ def test_a_worker_is_killed(under: Check, url: str, server: RunningServer):
 
 
 def test_statements_wait_until_the_pool_is_exhausted(under: Check, url: str, tmp_path: Path):
-    few = {"DATABASE_POOL_SIZE": "2", "DATABASE_POOL_WAIT": "1", "DATABASE_LOCK_TIMEOUT": "1"}
+    few = {"DATABASE_POOL_SIZE": "1", "DATABASE_POOL_WAIT": "1", "DATABASE_LOCK_TIMEOUT": "1"}
     with running_server(tmp_path, DATABASE_URL=url, **WORKERS, **few) as server:
         result = under("rows locked, pool exhausted", partial(breaking.lock_the_tasks, url), url, [server])
     assert result.outcomes["503 busy"], "the fault took place"
@@ -191,11 +194,11 @@ def test_pgbouncer_is_restarted(under: Check, url: str, tmp_path: Path):
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, of 160 MiB."""
+    """A disk of its own that is soon full."""
     mount = shutil.which("mount")
     folder = tmp_path / "disk"
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=160m", "tmpfs", str(folder)]
+    options = ["-t", "tmpfs", "-o", "size=320m", "tmpfs", str(folder)]
     if not mount or subprocess.run([mount, *options], capture_output=True, check=False).returncode != 0:
         pytest.skip("Only root may mount a small disk to fill.")
     yield folder

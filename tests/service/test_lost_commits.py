@@ -2,9 +2,12 @@
 
 import contextlib
 import socket
+import struct
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from conftest import run_alone
@@ -20,17 +23,29 @@ USERS = "/api/v1/users"
 ID = "0198f3c2-0000-7000-8000-00000000000a"
 ADA = {"id": ID, "email": "ada@example.com"}
 KEY = {"Idempotency-Key": "once"}
+# A NoticeResponse, as every session gets it when another one's process was killed.
+FIELDS = b"SWARNING\0VWARNING\0C57P02\0Mterminating connection because of crash of another server process\0\0"
+CRASH = b"N" + struct.pack("!i", len(FIELDS) + 4) + FIELDS
 
 
 class LosingProxy:
     """Passes everything on to PostgreSQL and back, but ends a connection in the place of the answer to a COMMIT."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+    def __init__(self, address: str, folder: str) -> None:
+        self.address, self.folder = address, folder
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{folder}/.s.PGSQL.5432")
+        self.listener.listen()
         self.loses = self.is_away = False
+        self.clients: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def crash(self) -> None:
+        """End every connection as PostgreSQL does when the process of one session was killed: with a warning."""
+        for client in self.clients:
+            with contextlib.suppress(OSError):
+                client.sendall(CRASH)
+                client.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while True:
@@ -41,6 +56,7 @@ class LosingProxy:
             if self.is_away:
                 client.close()
             else:
+                self.clients.append(client)
                 threading.Thread(target=self._serve, args=[client], daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
@@ -63,16 +79,17 @@ class LosingProxy:
 
 @pytest.fixture
 def proxy(settings: Settings) -> Iterator[LosingProxy]:
-    started = LosingProxy(f"{parse_dsn(settings.database_url)['host']}/.s.PGSQL.5432")
-    yield started
-    started.listener.close()
+    with tempfile.TemporaryDirectory() as folder:
+        started = LosingProxy(f"{parse_dsn(settings.database_url)['host']}/.s.PGSQL.5432", folder)
+        yield started
+        started.listener.close()
 
 
 @pytest.fixture
 def losing_client(app: Flask, settings: Settings, proxy: LosingProxy) -> Iterator[FlaskClient]:
     """A client whose COMMITs are done, and whose database connection then breaks."""
-    given = parse_dsn(settings.database_url)
-    url = f"postgresql://{given['user']}@127.0.0.1:{proxy.port}/{given['dbname']}?sslmode=disable&gssencmode=disable"
+    host = parse_dsn(settings.database_url)["host"]
+    url = settings.database_url.replace(quote(host, safe=""), quote(proxy.folder, safe=""))
     database.release()
     configure(replace(settings, database_url=url))
     client = app.test_client()
@@ -107,3 +124,11 @@ def test_with_a_key_it_may_be_repeated_until_the_database_is_back(losing_client:
     proxy.is_away = proxy.loses = False
     assert losing_client.post(USERS, json=ADA, headers=KEY).status_code == 201
     assert losing_client.get(USERS).json["total"] == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_connections_that_a_crash_ended_are_replaced(losing_client: FlaskClient, proxy: LosingProxy, method: str):
+    proxy.loses = False
+    proxy.crash()
+    answer = losing_client.open(USERS, method=method, json=ADA if method == "POST" else None)
+    assert answer.status_code in (200, 201), answer.json
