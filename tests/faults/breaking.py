@@ -39,7 +39,12 @@ def kill_postgres(postgres: EmbeddedServer) -> None:
 def kill_a_session(url: str) -> None:
     """Kill the process of one session with -9: PostgreSQL ends all others too, and recovers by itself."""
     [(pid,)] = run_alone(url, SESSIONS.format(what="min(pid)"))
+    witness = psycopg2.connect(url)
     os.kill(pid, signal.SIGKILL)
+    with suppress(psycopg2.Error):
+        # For a moment it goes on as if nothing were; when the witness ends too, it has noticed.
+        witness.cursor().execute("SELECT pg_sleep(30)")
+    witness.close()
     _end_of_recovery(url)
 
 
