@@ -51,6 +51,13 @@ def read_seconds(text: str) -> int:
     return int(text)
 
 
+def read_pause(text: str) -> int:
+    """A whole number of seconds; 0 stands for none."""
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("it must be a whole number of seconds, or 0 for none")
+    return int(text)
+
+
 def read_rate(text: str) -> str:
     """How many requests in what time, as in 600/minute."""
     if not re.fullmatch(r"[1-9][0-9]*/(second|minute|hour|day)", text):
@@ -205,6 +212,9 @@ class Settings:
     )
     request_timeout: int = setting(
         20, read_positive, "Seconds a client has to send a whole request, and to take its answer."
+    )
+    drain_seconds: int = setting(
+        1, read_pause, "Seconds after a TERM in which /ready says 503 and requests are still served; 0: none."
     )
     cors_origins: tuple[str, ...] = setting(
         (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins

@@ -78,6 +78,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION"
     )
+    parser.addoption("--fault-seconds", type=int, default=3, help="how long the load of a fault lasts")
+    parser.addoption("--fault-report", type=Path, help="the document that gets the table of faults")
 
 
 @pytest.fixture(scope="session")

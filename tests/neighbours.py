@@ -39,9 +39,9 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def running_pgbouncer(folder: Path, url: str, extra: str = "") -> Iterator[str]:
+def running_pgbouncer(folder: Path, url: str, extra: str = "", port: int | None = None) -> Iterator[str]:
     """The URL of a database through a PgBouncer in transaction mode with one server connection."""
-    given, port = parse_dsn(url), free_port()
+    given, port = parse_dsn(url), port or free_port()
     configuration = folder / "pgbouncer.ini"
     configuration.write_text(PGBOUNCER.format(host=given["host"], user=given["user"], port=port, extra=extra))
     command = [program("pgbouncer"), str(configuration)]

@@ -6,7 +6,8 @@ from app.api import crud
 from app.api.auth import required_scope
 from app.api.blueprint import Blueprint
 from app.api.responses import NDJSON, lines_response
-from app.query.reading import READING, QueryReader
+from app.query.controls import READING
+from app.query.reading import QueryReader
 from app.query.terms import Query
 from app.repositories import people, users
 from app.schemas.users import NewUserSchema, UserPatchSchema, UserSchema

@@ -10,8 +10,8 @@ from typing import ParamSpec, Self, TypeVar
 import psycopg2
 
 from app.database.connection import database
-from app.database.failures import failing_in_our_words
-from app.errors import Contended
+from app.database.failures import connection_is_lost, failing_in_our_words
+from app.errors import Contended, InDoubt
 from app.telemetry.meters import meter
 
 # For deadlocks, which are rare.
@@ -21,6 +21,11 @@ ATTEMPTS = 5
 ATTEMPTS_IN_STRICT_ISOLATION = 25
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.2
+IN_DOUBT = (
+    "The connection to the database broke while this was committed, so all of it was written or nothing. With an "
+    "Idempotency-Key, repeat the request as it is; without one, look for the row, by its id for one, before you write "
+    "again."
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,8 +61,10 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def _commit(self) -> None:
         try:
             database.execute_sql(f"RELEASE SAVEPOINT {self._savepoint}" if self._savepoint else "COMMIT")
-        except psycopg2.Error:
+        except psycopg2.Error as error:
             self._roll_back()
+            if not self._savepoint and connection_is_lost(error):
+                raise InDoubt(IN_DOUBT) from error
             raise
 
     def _roll_back(self) -> None:

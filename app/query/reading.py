@@ -91,7 +91,7 @@ class _Reading:
         self.given: set[str] = set()
         for name, text in pairs:
             self._take(name, text)
-        alone = not self.given.difference(reader.required_alone, READING)
+        alone = not self.given.difference(reader.required_alone, controls.READING)
         for name in (*reader.required, *(reader.required_alone if alone else ())):
             if name not in self.given:
                 self._fault(name, "is required.")
