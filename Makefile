@@ -70,10 +70,10 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## Measure the service against the floor (6 minutes; needs wrk) and write benchmarks/results.*
+bench: $(INSTALLED) ## Measure the service against the floor (13 minutes; needs wrk) and write benchmarks/results.*
 	$(BIN)/python -m benchmarks.run
 
-bench-check: $(INSTALLED) ## Tell what is more than 25 % worse than benchmarks/results.json (2 minutes; needs wrk)
+bench-check: $(INSTALLED) ## Tell what is more than 25 % worse than benchmarks/results.json (4 minutes; needs wrk)
 	$(BIN)/python -m benchmarks.run --check --seconds $(or $(SECONDS_EACH),2) --pairs 3 $(if $(ONLY),--only $(ONLY))
 
 bench-scale: $(INSTALLED) ## Measure the service at 10,000 and 1,000,000 tasks (10 minutes; needs wrk)

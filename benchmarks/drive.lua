@@ -1,20 +1,30 @@
 -- What wrk sends: the requests of the file named on the command line, one after the other and round again.
--- A line of the file is: method, tab, path, tab, body.
+-- A line of the file is: method, tab, path, tab, one more header, tab, body. {unique} is replaced each time.
 
+local UNIQUE = "{unique}"
 local requests = {}
 local last = 0
+local sent = 0
+-- Each drive takes a second or longer, so no two begin in the same one.
+local started = os.time()
+local replaces = false
 
 function init(arguments)
   for line in io.lines(arguments[1]) do
-    local method, path, body = line:match("([^\t]*)\t([^\t]*)\t(.*)")
-    wrk.headers["Content-Type"] = body ~= "" and "application/json" or nil
-    requests[#requests + 1] = wrk.format(method, path, nil, body ~= "" and body or nil)
+    local method, path, header, body = line:match("([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)")
+    local headers = {["Content-Type"] = body ~= "" and "application/json" or nil}
+    local name, value = header:match("([^:]*): (.*)")
+    if name then headers[name] = value end
+    requests[#requests + 1] = wrk.format(method, path, headers, body ~= "" and body or nil)
+    replaces = replaces or header:find(UNIQUE, 1, true) ~= nil
   end
 end
 
 function request()
   last = last % #requests + 1
-  return requests[last]
+  if not replaces then return requests[last] end
+  sent = sent + 1
+  return (requests[last]:gsub(UNIQUE, started .. "-" .. sent, 1))
 end
 
 function done(summary, latency)

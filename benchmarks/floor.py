@@ -5,9 +5,12 @@ It is the least that an ordinary Python service on this stack can cost: `gunicor
 """
 
 import os
+import re
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -54,6 +57,17 @@ BY_WEEK = (
 BULK_UPDATE = (
     "UPDATE tasks SET status = %s WHERE id IN "
     "(SELECT id FROM tasks WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE)"
+)
+CLAIM = f"""
+UPDATE tasks SET {{changes}} FROM (
+    SELECT id AS claimed FROM tasks WHERE status = %s AND scheduled_at < now()
+    ORDER BY scheduled_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+) AS due WHERE id = claimed RETURNING {LISTED}
+"""
+LOCK_KEY = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+STORE_ANSWER = (
+    "INSERT INTO idempotency_keys (caller, key, request, status, headers, body, expires_at) "
+    "VALUES ('', %s, %s, 201, '{}', %s, now() + interval '1 day')"
 )
 TASKS = "/api/v1/tasks"
 UUID_OID = 2950
@@ -184,19 +198,53 @@ def weeks(found: Sequence[tuple[str, str, int]]) -> list[dict[str, Any]]:
 
 
 def create_task(environment: Environment) -> Answer:
-    """POST of a task."""
-    values = {"id": str(uuid_utils.uuid7()), **body_of(environment)}
-    marks = ", ".join(["%s"] * len(values))
-    sql = f"INSERT INTO tasks ({', '.join(values)}) VALUES ({marks}) RETURNING {LISTED}"
-    return one(in_a_transaction(lambda: rows(sql, tuple(values.values()))), "201 Created")
+    """POST of a task; with an Idempotency-Key the answer is stored."""
+    text, key = text_of(environment), environment.get("HTTP_IDEMPOTENCY_KEY")
+    insert = partial(inserted, [orjson.loads(text)])
+    return one(in_a_transaction(insert if key is None else lambda: remembered(key, text, insert)), "201 Created")
+
+
+def create_tasks(environment: Environment) -> Answer:
+    """POST of many tasks, all of which name the same columns."""
+    items = in_a_transaction(partial(inserted, orjson.loads(text_of(environment))))
+    return "201 Created", {"created_count": len(items), "items": items}
+
+
+def inserted(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of new tasks."""
+    given = [{"id": str(uuid_utils.uuid7()), **task} for task in tasks]
+    marks = ", ".join([f"({', '.join(['%s'] * len(given[0]))})"] * len(given))
+    sql = f"INSERT INTO tasks ({', '.join(given[0])}) VALUES {marks} RETURNING {LISTED}"
+    return rows(sql, [value for task in given for value in task.values()])
+
+
+def remembered(key: str, text: bytes, work: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What the work gives, after the answer that it makes was stored for the key."""
+    read(LOCK_KEY, (key,))
+    found = work()
+    read(STORE_ANSWER, (key, sha256(text).digest(), orjson.dumps(found[0])))
+    return found
 
 
 def change_task(environment: Environment, id: str) -> Answer:
-    """PATCH of a task."""
-    values = body_of(environment)
+    """PATCH of a task, at one of the versions that If-Match names, if it does."""
+    values, versions = body_of(environment), environment.get("HTTP_IF_MATCH")
     changes = ", ".join(f"{column} = %s" for column in values)
-    sql = f"UPDATE tasks SET {changes} WHERE id = %s RETURNING {LISTED}"
-    return one(in_a_transaction(lambda: rows(sql, (*values.values(), id))), "200 OK")
+    condition, given = "id = %s", [id]
+    if versions:
+        condition += " AND version = ANY (%s::integer[])"
+        given.append("{" + ",".join(re.findall(r'"(\d+)"', versions)) + "}")
+    sql = f"UPDATE tasks SET {changes} WHERE {condition} RETURNING {LISTED}"
+    return one(in_a_transaction(lambda: rows(sql, (*values.values(), *given))), "200 OK")
+
+
+def claim_tasks(environment: Environment) -> Answer:
+    """PATCH of the first so many tasks that are due and that nobody else holds; every time in the body is now."""
+    asked = query_of(environment)
+    changes = ", ".join(f"{column} = now()" for column in body_of(environment))
+    sql = CLAIM.format(changes=changes)
+    items = in_a_transaction(lambda: rows(sql, (asked["status"], int(asked["limit"]))))
+    return "200 OK", {"updated_count": len(items), "items": items}
 
 
 def bulk_update(environment: Environment) -> Answer:
@@ -213,6 +261,8 @@ OPERATIONS: dict[tuple[str, str], Callable[[Environment], Answer]] = {
     ("GET", f"{TASKS}/by-timerange"): list_by_timerange,
     ("GET", f"{TASKS}/statistics"): statistics,
     ("POST", TASKS): create_task,
+    ("PATCH", TASKS): claim_tasks,
+    ("POST", f"{TASKS}/bulk"): create_tasks,
     ("POST", f"{TASKS}/bulk-update-state"): bulk_update,
 }
 ON_A_TASK: dict[str, Callable[[Environment, str], Answer]] = {"GET": get_task, "PATCH": change_task}
@@ -225,7 +275,14 @@ def query_of(environment: Environment) -> dict[str, str]:
 
 def body_of(environment: Environment) -> dict[str, Any]:
     """The JSON object in the body."""
-    return orjson.loads(environment["wsgi.input"].read(int(environment["CONTENT_LENGTH"])))
+    body: dict[str, Any] = orjson.loads(text_of(environment))
+    return body
+
+
+def text_of(environment: Environment) -> bytes:
+    """The body as it was sent."""
+    text: bytes = environment["wsgi.input"].read(int(environment["CONTENT_LENGTH"]))
+    return text
 
 
 def one(found: list[dict[str, Any]], status: str) -> Answer:

@@ -1,6 +1,6 @@
 """What is asked of the servers: the requests of each operation, over many rows of the database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -10,10 +10,15 @@ from app.query import cursors
 from app.query.reading import QueryReader
 from benchmarks.measuring import Request, run_sql
 
-TASKS = "/api/v1/tasks"
+API = "/api/v1"
+TASKS = f"{API}/tasks"
 MOST_TASKS = 10_000
 MOST_PEOPLE = 1_000
 MOST_CURSORS = 1_000
+MANY = 100
+TASKS_OF_A_GOAL = 10
+# One drive meets a row this often at most.
+VERSIONS_AHEAD = 8
 
 HEALTH = "GET /health"
 GET_ONE = "GET one"
@@ -27,6 +32,10 @@ GROUPED = "Statistics by week"
 PATCH = "PATCH"
 BULK_UPDATE = "Bulk update of 100"
 POST = "POST"
+IF_MATCH = "PATCH with If-Match"
+CLAIM = "Claim 10 of 10,000"
+WITH_KEY = "POST with Idempotency-Key"
+CREATE_MANY = "Create 100 in bulk"
 
 
 def loads(database_url: str) -> dict[str, list[Request]]:
@@ -71,6 +80,70 @@ def loads(database_url: str) -> dict[str, list[Request]]:
     }
 
 
+def conditional_writes(database_url: str) -> dict[str, Callable[[], list[Request]]]:
+    """What makes the requests of each write that depends on what earlier ones have changed, or must not be repeated."""
+    tasks = [new_task(person) for person in some_people(database_url)]
+    return {
+        IF_MATCH: lambda: patches_of_versions(database_url),
+        CLAIM: lambda: claims(database_url),
+        WITH_KEY: lambda: [sending("POST", TASKS, task, "Idempotency-Key: {unique}") for task in tasks],
+        CREATE_MANY: lambda: [sending("POST", f"{TASKS}/bulk", [task] * MANY) for task in tasks[:MANY]],
+    }
+
+
+def some_people(database_url: str) -> list[str]:
+    """The ids of people, drawn from all."""
+    drawn = f"SELECT id::text FROM users ORDER BY md5(id::text) LIMIT {MOST_PEOPLE}"
+    return [row[0] for row in run_sql(database_url, drawn)]
+
+
+def patches_of_versions(database_url: str) -> list[Request]:
+    """PATCHes of tasks at the versions that they have now, and at those to which one drive brings them."""
+    drawn = f"SELECT id::text, version FROM tasks ORDER BY md5(id::text) LIMIT {MOST_TASKS}"
+    return [
+        sending(
+            "PATCH",
+            f"{TASKS}/{task}",
+            {"title": "Run 5 km", "duration_minutes": 40},
+            "If-Match: " + ", ".join(f'"{version + ahead}"' for ahead in range(VERSIONS_AHEAD)),
+        )
+        for task, version in run_sql(database_url, drawn)
+    ]
+
+
+def claims(database_url: str) -> list[Request]:
+    """The claim of ten tasks of 10,000 that are due. They go to the end of these, so that as many are left."""
+    run_sql(
+        database_url,
+        "UPDATE tasks SET status = 'done' WHERE status = 'pending'",
+        f"""
+        UPDATE tasks SET status = 'pending', scheduled_at = now() - number * interval '1 minute'
+        FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM tasks ORDER BY id LIMIT {MOST_TASKS}) AS due
+        WHERE tasks.id = due.id
+        """,
+        "VACUUM (ANALYZE) tasks",
+    )
+    due = {"status": "pending", "scheduled_at__lt": "now", "sort": "scheduled_at"}
+    taking = {"limit": "10", "skip_locked": "true", "return": "rows"}
+    body = {"reminder_sent_at": "now", "scheduled_at": "now"}
+    return [sending("PATCH", f"{TASKS}?{urlencode(due | taking)}", body)]
+
+
+def plans(database_url: str) -> tuple[list[Request], list[Request]]:
+    """A goal and ten tasks for each person: as one batch, and as eleven requests."""
+    batches, calls = [], []
+    for person in some_people(database_url):
+        goal = {"user_id": person, "title": "Run 10 km without a break", "class_tags": ["Health"]}
+        create_goal = {"name": "goal", "method": "POST", "path": "/goals", "body": goal}
+        tasks = [new_task(person) | {"goal_id": {"$ref": "goal.id"}}] * TASKS_OF_A_GOAL
+        create_tasks = {"method": "POST", "path": "/tasks/bulk", "body": tasks}
+        batches.append(sending("POST", f"{API}/batch", {"operations": [create_goal, create_tasks]}))
+        calls.append(sending("POST", f"{API}/goals", goal))
+        # Of no goal: which it is, a client would read from the answer before.
+        calls += [sending("POST", TASKS, new_task(person))] * TASKS_OF_A_GOAL
+    return batches, calls
+
+
 def asking(what: str, **parameters: str | datetime) -> Request:
     """A GET below the tasks, or of their list."""
     written = {name: written_time(value) for name, value in parameters.items()}
@@ -83,9 +156,9 @@ def cursor_at(created_at: datetime, id: str) -> str:
     return cursors.encode([created_at.isoformat(), id], every_task.fingerprint)
 
 
-def sending(method: str, path: str, body: object) -> Request:
+def sending(method: str, path: str, body: object, header: str = "") -> Request:
     """A request with a body."""
-    return Request(method, path, orjson.dumps(body).decode())
+    return Request(method, path, orjson.dumps(body).decode(), header)
 
 
 def bulk_update(ids: Sequence[str]) -> Request:

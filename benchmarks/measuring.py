@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,11 +38,12 @@ PACKAGES = ("Flask", "flask-smorest", "marshmallow", "peewee", "psycopg2-binary"
 
 @dataclass(frozen=True)
 class Request:
-    """One request; `body` is JSON or empty."""
+    """One request; `body` is JSON or empty. `{unique}` in its one more `header` is different each time it is sent."""
 
     method: str
     path: str
     body: str = ""
+    header: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def postmaster(server: EmbeddedServer) -> psutil.Process:
 def written_requests(name: str, requests: Iterable[Request]) -> Path:
     """The file with these requests, as drive.lua reads it."""
     file = DATA / f"{''.join(filter(str.isalnum, name)).lower()}.requests"
-    file.write_text("".join(f"{each.method}\t{each.path}\t{each.body}\n" for each in requests))
+    file.write_text("".join(f"{each.method}\t{each.path}\t{each.header}\t{each.body}\n" for each in requests))
     return file
 
 
@@ -218,14 +219,24 @@ def drive(server: Server, database: psutil.Process, requests: Path, seconds: int
 
 
 def drive_in_turn(
-    servers: Sequence[Server], database: psutil.Process, requests: Sequence[Path], seconds: int, rounds: int
+    servers: Sequence[Server],
+    database: psutil.Process,
+    requests: Sequence[Path],
+    seconds: int,
+    rounds: int,
+    refresh: Callable[[], object] = lambda: None,
 ) -> list[list[Measure]]:
-    """Drive each server with its requests, A B A B …; the measures of each, after one warm-up that is not counted."""
+    """Drive each server with its requests, A B A B …; the measures of each, after one warm-up that is not counted.
+
+    `refresh` is called before each drive, for requests that depend on what earlier ones have changed.
+    """
     measures: list[list[Measure]] = [[] for _ in servers]
     for server, file in zip(servers, requests, strict=True):
+        refresh()
         drive(server, database, file, WARM_UP_SECONDS)
     for _ in range(rounds):
         for server, file, found in zip(servers, requests, measures, strict=True):
+            refresh()
             found.append(drive(server, database, file, seconds))
     return measures
 

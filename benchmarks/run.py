@@ -3,9 +3,11 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import orjson
@@ -68,6 +70,7 @@ def main() -> None:
     options = read_options()
     found = measure_all(options)
     print(table(found["operations"]))
+    print(batch_line(found["batch"]))
     print(memory_line(found["memory"]))
     if options.check:
         sys.exit("\n".join(worse(orjson.loads(RESULTS.read_bytes())["operations"], found["operations"])) or 0)
@@ -103,18 +106,19 @@ def measure_all(options: argparse.Namespace) -> dict[str, Any]:
         serving("floor", "benchmarks.floor:app", url) as floor,
     ):
         operations = {}
-        for name, requests in loads.loads(url).items():
+        for name, requests in all_requests(url).items():
             if options.only and name not in options.only:
                 continue
-            refuse_other_answers(ours, floor, requests[0])
+            refuse_other_answers(ours, floor, requests()[0])
             print(f"{name} …", file=sys.stderr, flush=True)
-            file = written_requests(name, requests)
-            of_ours, of_floor = drive_in_turn([ours, floor], postmaster(server), [file, file], seconds, pairs)
+            of_ours, of_floor = drive_both(name, requests, [ours, floor], postmaster(server), seconds, pairs)
             operations[name] = result(of_ours, of_floor, TARGETS.get(name))
             if worse(written, {name: operations[name]}):
                 # Other work on the machine disturbs a short run; what is really worse is so the second time too.
-                of_ours, of_floor = drive_in_turn([ours, floor], postmaster(server), [file, file], seconds, 2 * pairs)
+                of_ours, of_floor = drive_both(name, requests, [ours, floor], postmaster(server), seconds, 2 * pairs)
                 operations[name] = result(of_ours, of_floor, TARGETS.get(name))
+        of_operations_alone = options.check or options.only
+        batch = {} if of_operations_alone else measure_batch(ours, postmaster(server), url, seconds, pairs)
         return {
             "machine": machine(server),
             "command": shlex.join(["python", "-m", "benchmarks.run", *sys.argv[1:]]),
@@ -122,16 +126,56 @@ def measure_all(options: argparse.Namespace) -> dict[str, Any]:
             "seconds": seconds,
             "pairs": pairs,
             "operations": operations,
+            "batch": batch,
             "memory": {each.name: memory(each.worker) for each in (ours, floor)},
         }
+
+
+def all_requests(url: str) -> dict[str, Callable[[], Sequence[Request]]]:
+    """What makes the requests of each operation."""
+    same: dict[str, Callable[[], Sequence[Request]]] = {
+        name: partial(list, requests) for name, requests in loads.loads(url).items()
+    }
+    return same | loads.conditional_writes(url)
+
+
+def drive_both(
+    name: str,
+    requests: Callable[[], Sequence[Request]],
+    servers: Sequence[Server],
+    database: psutil.Process,
+    seconds: int,
+    pairs: int,
+) -> list[list[Measure]]:
+    """The measures of both servers, driven with requests that are made anew before each drive."""
+    file = written_requests(name, requests())
+    return drive_in_turn(
+        servers, database, [file, file], seconds, pairs, refresh=lambda: written_requests(name, requests())
+    )
+
+
+def measure_batch(ours: Server, database: psutil.Process, url: str, seconds: int, pairs: int) -> dict[str, float]:
+    """A goal and ten tasks as one batch, beside the same as eleven requests."""
+    print("Batch …", file=sys.stderr, flush=True)
+    batches, calls = loads.plans(url)
+    files = [written_requests("batches", batches), written_requests("calls", calls)]
+    of_batches, of_calls = drive_in_turn([ours, ours], database, files, seconds, pairs)
+    calls_of_a_plan = 1 + loads.TASKS_OF_A_GOAL
+    return {
+        "per_second": round(middle(of_batches, "per_second"), 1),
+        "per_second_by_calls": round(middle(of_calls, "per_second") / calls_of_a_plan, 1),
+        "per_second_ratio": round(ratio(of_batches, of_calls, "per_second") * calls_of_a_plan, 3),
+        "cpu_ratio": round(ratio(of_batches, of_calls, "server_us") / calls_of_a_plan, 3),
+        "total_cpu_ratio": round(ratio(of_batches, of_calls, "total_us") / calls_of_a_plan, 3),
+    }
 
 
 def refuse_other_answers(ours: Server, floor: Server, request: Request) -> None:
     """End when both do not answer the same: then they would not do the same work."""
     answers = [ask(server, request) for server in (ours, floor)]
     if request.method != "GET":
-        # A write changes versions and times; what can be compared is which fields there are.
-        answers = [sorted(answer) for answer in answers]
+        # A write changes versions and times; what can be compared is which fields there are, and how many rows it took.
+        answers = [{name: name.endswith("_count") and answer[name] for name in answer} for answer in answers]
     elif "next_cursor" in answers[0]:
         # Each has cursors of its own; what can be compared is whether there is one.
         answers = [{**answer, "next_cursor": bool(answer.get("next_cursor"))} for answer in answers]
@@ -142,6 +186,9 @@ def refuse_other_answers(ours: Server, floor: Server, request: Request) -> None:
 def ask(server: Server, request: Request) -> Any:
     """The decoded answer to one request."""
     headers = {"Content-Type": "application/json"} if request.body else {}
+    if request.header:
+        name, value = request.header.split(": ", 1)
+        headers[name] = value.replace("{unique}", str(uuid4()))
     response = httpx.request(request.method, server.url + request.path, content=request.body, headers=headers)
     if not response.is_success:
         sys.exit(f"The {server.name} answers {request.path} with {response.status_code}: {response.text}")
@@ -194,6 +241,18 @@ def line(name: str, found: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def batch_line(found: Mapping[str, float]) -> str:
+    """The batch beside single calls as a sentence; none when it was not measured."""
+    if not found:
+        return ""
+    return (
+        f"A goal and {loads.TASKS_OF_A_GOAL} tasks: {found['per_second']:.0f} a second as one batch each, "
+        f"{found['per_second_by_calls']:.0f} as {1 + loads.TASKS_OF_A_GOAL} requests each; that is "
+        f"{found['per_second_ratio']:.1f} times as many. The batch takes {found['cpu_ratio']:.2f} of the requests' "
+        f"server CPU, and {found['total_cpu_ratio']:.2f} with PostgreSQL's."
+    )
+
+
 def memory_line(found: Mapping[str, Mapping[str, float]]) -> str:
     """The workers' memory as a sentence."""
     sides = [f"{name} {each['resident']} MiB resident, {each['unique']} MiB its own" for name, each in found.items()]
@@ -211,6 +270,11 @@ ratios are service / floor, the median of the pairs. Only ratios tell something 
 the machine.
 
 {table(found["operations"])}
+
+{batch_line(found["batch"])}
+
+Tasks that are claimed go to the end of those that are due, so that as many are left. With an Idempotency-Key both sides
+store the answer; each request has a key of its own.
 
 ![CPU ratios](results.svg)
 

@@ -2,20 +2,23 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 Row = dict[str, Any]
+ATTEMPTS = 3
 
 
 class Problem(Exception):
-    """An answer that is an error. `type` tells its kind to a program, the message tells a person what to do."""
+    """An answer that is an error. Its message tells a person what to do; `retryable`: the same may yet do."""
 
-    def __init__(self, type: str, detail: str) -> None:
+    def __init__(self, detail: str, retryable: bool = False) -> None:
         super().__init__(detail)
-        self.type = type
+        self.retryable = retryable
 
 
 def run(example: Callable[[httpx.Client], None]) -> None:
@@ -35,13 +38,31 @@ def run(example: Callable[[httpx.Client], None]) -> None:
         sys.exit(f"The service at {url} cannot be reached ({error}); start it, or correct FLUX_URL.")
 
 
+def batch(flux: httpx.Client, *operations: Row) -> list[Any]:
+    """Do the operations in one transaction, all or none; what each answers.
+
+    When no answer arrives, nobody knows whether they were done. With the same Idempotency-Key they can be sent again:
+    they are done once, and answered alike.
+    """
+    key = str(uuid4())
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            answer = flux.post("/batch", json={"operations": operations}, headers={"Idempotency-Key": key}).json()
+            return [each.get("body") for each in answer["operations"]]
+        except (httpx.TransportError, Problem) as error:
+            if attempt == ATTEMPTS or (isinstance(error, Problem) and not error.retryable):
+                raise
+        time.sleep(attempt)
+    raise AssertionError("the last attempt returns or raises")
+
+
 def raise_problem(response: httpx.Response) -> None:
     """Look at every answer before the example gets it, so that the example meets successes only."""
     content_type = response.headers.get("Content-Type", "")
     if content_type == "application/problem+json":
         response.read()
         problem = response.json()
-        raise Problem(problem["type"], problem["detail"])
+        raise Problem(problem["detail"], problem["retryable"])
     if content_type != "application/json" and response.status_code != httpx.codes.NO_CONTENT:
         # Some other server or a proxy: the service answers JSON, all its errors as problems, and a DELETE with nothing.
-        raise Problem("about:blank", f"{response.url} is not answered by the Flux DAO Service; correct FLUX_URL.")
+        raise Problem(f"{response.url} is not answered by the Flux DAO Service; correct FLUX_URL.")

@@ -1,16 +1,15 @@
 """What the Conversation agent does: keep the transcript of a voice session, and record how the session ended."""
 
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
-from client import Row, run
+from client import Row, batch, run
 
-TRANSCRIPT = (
-    ("user", "I will not make it to my run today."),
-    ("assistant", "Shall I move it to tomorrow at seven?"),
-    ("user", "Yes, please."),
-    ("assistant", "Noted. See you tomorrow."),
+TITLE = "Moving a run"
+# What the user says, and what is answered.
+TURNS = (
+    ("I will not make it to my run today.", "Shall I move it to tomorrow at seven?"),
+    ("Yes, please.", "Noted. See you tomorrow."),
 )
 
 
@@ -19,36 +18,41 @@ def main(flux: httpx.Client) -> None:
     user = flux.post("/users", json={"email": f"conversation-{uuid4()}@example.com"}).json()
     task = flux.post("/tasks", json={"user_id": user["id"], "title": "Run 3 km"}).json()
     conversation = open_session(flux, user["id"])
-    write_transcript(flux, conversation["id"])
+    for said, answered in TURNS:
+        write_turn(flux, conversation["id"], said, answered)
     print_transcript(flux, conversation["id"])
     close_session(flux, conversation["id"], task["id"])
 
 
 def open_session(flux: httpx.Client, user_id: str) -> Row:
-    """Create the conversation when the session starts. No two conversations have the same thread."""
+    """The conversation of the thread: a new one, or the one that it has when the agent starts again in its middle."""
     conversation: Row = flux.post(
         "/conversations",
+        params={"upsert": "ignore"},
         json={
             "user_id": user_id,
             "langgraph_thread_id": f"thread-{uuid4()}",
             "context_type": "voice",
             "voice_session_id": f"session-{uuid4()}",
-            "title": "Moving a run",
         },
     ).json()
     print(f"Opened the {conversation['context_type']} conversation {conversation['langgraph_thread_id']}.")
     return conversation
 
 
-def write_transcript(flux: httpx.Client, conversation_id: str) -> None:
-    """Write each message when it was said. The next one waits for the answer, which keeps them in order."""
-    for role, content in TRANSCRIPT:
-        message = flux.post(
-            "/messages",
-            json={"conversation_id": conversation_id, "role": role, "content": content, "input_modality": "voice"},
-        ).json()
-        # The service does not derive this from the messages.
-        flux.patch(f"/conversations/{conversation_id}", json={"last_message_at": message["created_at"]})
+def write_turn(flux: httpx.Client, conversation_id: str, said: str, answered: str) -> None:
+    """Two messages in their order, the conversation moved up in the list, a title if it has none: all or nothing."""
+    place = f"/conversations/{conversation_id}"
+    turn = {"conversation_id": conversation_id, "input_modality": "voice"}
+    messages = [{**turn, "role": "user", "content": said}, {**turn, "role": "assistant", "content": answered}]
+    untitled = {"id": conversation_id, "title__isnull": True}
+    batch(
+        flux,
+        # The time of the database, as everywhere in this transaction.
+        {"method": "PATCH", "path": place, "body": {"last_message_at": "now"}},
+        {"method": "PATCH", "path": "/conversations", "query": untitled, "body": {"title": TITLE}},
+        {"method": "POST", "path": "/messages/bulk", "body": messages},
+    )
 
 
 def print_transcript(flux: httpx.Client, conversation_id: str) -> None:
@@ -60,11 +64,12 @@ def print_transcript(flux: httpx.Client, conversation_id: str) -> None:
 
 
 def close_session(flux: httpx.Client, conversation_id: str, task_id: str) -> None:
-    """Record the end of the session, what the user wanted, and the task that it was about."""
+    """Record, once, the end of the session, what the user wanted, and the task that it was about."""
     conversation = flux.patch(
         f"/conversations/{conversation_id}/voice",
+        params={"ended_at__isnull": "true"},
         json={
-            "ended_at": datetime.now(UTC).isoformat(),
+            "ended_at": "now",
             "duration_seconds": 42,
             "extracted_intent": "reschedule_task",
             "intent_payload": {"day": "tomorrow", "time": "07:00"},

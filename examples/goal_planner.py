@@ -5,54 +5,55 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
-from client import Row, run
+from client import Row, batch, run
 
 TIMEZONE = ZoneInfo("Asia/Dubai")
-WISH = "Run 10 km without a break"
 WEEKLY_STEPS = ("Run 3 km", "Run 5 km", "Run 8 km", "Run 10 km")
 TIME_OF_DAY = time(6, 30)
+GOAL = {
+    "title": "Run 10 km without a break",
+    "class_tags": ["Health"],
+    "target_weeks": len(WEEKLY_STEPS),
+    # The planner's own notebook: any JSON object.
+    "plan_json": {"milestones": WEEKLY_STEPS},
+}
 
 
 def main(flux: httpx.Client) -> None:
     """Plan the wish of a new user, then print what the service holds of it."""
     user = flux.post("/users", json={"email": f"planner-{uuid4()}@example.com", "timezone": TIMEZONE.key}).json()
     print(f"Created the user {user['email']}.")
-    goal = create_goal(flux, user["id"])
-    create_tasks(flux, goal)
+    goal = save_plan(flux, user["id"])
     print_plan(flux, goal["id"])
 
 
-def create_goal(flux: httpx.Client, user_id: str) -> Row:
-    """The wish as a goal. `plan_json` is the planner's own notebook: any JSON object."""
-    goal: Row = flux.post(
-        "/goals",
-        json={
-            "user_id": user_id,
-            "title": WISH,
-            "class_tags": ["Health"],
-            "target_weeks": len(WEEKLY_STEPS),
-            "plan_json": {"milestones": WEEKLY_STEPS},
-        },
-    ).json()
+def save_plan(flux: httpx.Client, user_id: str) -> Row:
+    """The wish as a goal, and its tasks: in one transaction, so that there is never a goal without its tasks."""
+    goal: Row
+    goal, _ = batch(
+        flux,
+        {"name": "goal", "method": "POST", "path": "/goals", "body": {"user_id": user_id, **GOAL}},
+        {"method": "POST", "path": "/tasks/bulk", "body": weekly_tasks(user_id)},
+    )
     return goal
 
 
-def create_tasks(flux: httpx.Client, goal: Row) -> None:
+def weekly_tasks(user_id: str) -> list[Row]:
     """One task a week, from tomorrow on, at the same time of the user's day."""
     tomorrow = datetime.now(TIMEZONE).date() + timedelta(days=1)
-    for week, step in enumerate(WEEKLY_STEPS):
-        scheduled_at = datetime.combine(tomorrow + timedelta(weeks=week), TIME_OF_DAY, TIMEZONE)
-        flux.post(
-            "/tasks",
-            json={
-                "user_id": goal["user_id"],
-                "goal_id": goal["id"],
-                "title": step,
-                # With its offset, as in 2026-03-02T06:30:00+04:00: a time without one is refused.
-                "scheduled_at": scheduled_at.isoformat(),
-                "duration_minutes": 60,
-            },
-        )
+    first = datetime.combine(tomorrow, TIME_OF_DAY, TIMEZONE)
+    return [
+        {
+            "user_id": user_id,
+            # The id of the goal that the operation of this name has created.
+            "goal_id": {"$ref": "goal.id"},
+            "title": step,
+            # With its offset, as in 2026-03-02T06:30:00+04:00: a time without one is refused.
+            "scheduled_at": (first + timedelta(weeks=week)).isoformat(),
+            "duration_minutes": 60,
+        }
+        for week, step in enumerate(WEEKLY_STEPS)
+    ]
 
 
 def print_plan(flux: httpx.Client, goal_id: str) -> None:

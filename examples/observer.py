@@ -3,17 +3,16 @@
 from uuid import uuid4
 
 import httpx
-from client import Problem, Row, run
+from client import Row, run
 
 HISTORY = ("done", "done", "missed", "done", "missed", "pending")
-VALUE_TAKEN = "urn:flux:problem:value-taken"
 
 
 def main(flux: httpx.Client) -> None:
     """Observe a new user twice: the first time records the pattern, the second one updates it."""
     user = flux.post("/users", json={"email": f"observer-{uuid4()}@example.com"}).json()
-    for status in HISTORY:
-        flux.post("/tasks", json={"user_id": user["id"], "title": "Run before work", "status": status})
+    history = [{"user_id": user["id"], "title": "Run before work", "status": status} for status in HISTORY]
+    flux.post("/tasks/bulk", json=history)
     print_statistics(flux, user["id"])
     for confidence in (0.6, 0.75):
         record_pattern(
@@ -40,23 +39,13 @@ def print_statistics(flux: httpx.Client, user_id: str) -> None:
 
 
 def record_pattern(flux: httpx.Client, pattern: Row) -> None:
-    """Create the pattern, or update it when the service says that the user has it already."""
-    try:
-        action, recorded = "Recorded", flux.post("/patterns", json=pattern).json()
-    except Problem as problem:
-        # A missing user is a 409 too, so the kind of the problem tells more than its status.
-        known = find_pattern(flux, pattern) if problem.type == VALUE_TAKEN else None
-        if known is None:
-            raise
-        action, recorded = "Updated", flux.patch(f"/patterns/{known['id']}", json=pattern).json()
+    """Create the pattern, or update the one with the same user, type and key, unless the user has overruled it."""
+    merging = {"upsert": "merge", "data.user_overridden__ne": "true"}
+    answer = flux.post("/patterns", params=merging, json=pattern)
+    action = "Recorded" if answer.status_code == httpx.codes.CREATED else "Updated"
+    recorded = answer.json()
     confidence, version = recorded["confidence"], recorded["version"]
     print(f"{action} the pattern {recorded['pattern_key']}: confidence {confidence}, version {version}.")
-
-
-def find_pattern(flux: httpx.Client, pattern: Row) -> Row | None:
-    """The id of the pattern with the same user, type and key, which only one pattern can have."""
-    same = {name: pattern[name] for name in ("user_id", "pattern_type", "pattern_key")}
-    return next(iter(flux.get("/patterns", params={**same, "fields": "id"}).json()["items"]), None)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""What the Scheduler does: look at a user's day, mark what is past as missed, and log the reminder of what is due."""
+"""What the Scheduler does: look at a user's day, mark what is past as missed, and send reminders of what is due.
+
+Any number of Schedulers may run at once, and each may die at any point: no task is claimed twice.
+"""
 
 from datetime import datetime, time, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
-from client import Row, run
+from client import Row, batch, run
 
 TIMEZONE = ZoneInfo("Asia/Dubai")
 
@@ -17,11 +20,9 @@ def main(flux: httpx.Client) -> None:
     create_tasks(flux, user["id"], now)
     tasks = tasks_of_day(flux, user["id"], now)
     print(f"Today has {len(tasks)} tasks: {', '.join(task['title'] for task in tasks)}.")
-    # Relative times are of the database's clock, so that Schedulers on several machines agree.
-    mark_missed(flux, pending(flux, user["id"], scheduled_at__lt="now"))
-    due = {"scheduled_at__gte": "now", "scheduled_at__lt": "now+15m", "reminder_sent_at__isnull": "true"}
-    for task in pending(flux, user["id"], **due):
-        log_reminder(flux, task, now)
+    mark_missed(flux, user["id"])
+    for task, dispatch in claim_reminders(flux, user["id"]):
+        send_reminder(flux, task, dispatch)
 
 
 def create_tasks(flux: httpx.Client, user_id: str, now: datetime) -> None:
@@ -29,8 +30,8 @@ def create_tasks(flux: httpx.Client, user_id: str, now: datetime) -> None:
     start, end = day_around(now)
     soon = min(now + timedelta(minutes=5), end)
     times = {"Stretch": start, "Walk to work": start + (now - start) / 2, "Call the dentist": soon, "Read": end}
-    for title, time_of_task in times.items():
-        flux.post("/tasks", json={"user_id": user_id, "title": title, "scheduled_at": time_of_task.isoformat()})
+    tasks = [{"user_id": user_id, "title": title, "scheduled_at": at.isoformat()} for title, at in times.items()]
+    flux.post("/tasks/bulk", json=tasks)
 
 
 def tasks_of_day(flux: httpx.Client, user_id: str, now: datetime) -> list[Row]:
@@ -48,31 +49,63 @@ def day_around(now: datetime) -> tuple[datetime, datetime]:
     return datetime.combine(today, time.min, TIMEZONE), datetime.combine(today, time.max, TIMEZONE)
 
 
-def pending(flux: httpx.Client, user_id: str, **filters: str) -> list[Row]:
-    """The user's pending tasks that the filters find, in the order of their times."""
-    asked = {"user_id": user_id, "status": "pending", "sort": "scheduled_at", "fields": "id,title", **filters}
-    tasks: list[Row] = flux.get("/tasks", params=asked).json()["items"]
-    return tasks
+def mark_missed(flux: httpx.Client, user_id: str) -> None:
+    """Change every task that is past and still pending, in one request; rows that others hold are left to them."""
+    # Relative times are of the database's clock, so that Schedulers on several machines agree.
+    past = {"user_id": user_id, "status": "pending", "scheduled_at__lt": "now", "sort": "scheduled_at"}
+    taking = {"limit": 100, "skip_locked": True, "return": "rows", "fields": "title"}
+    missed = flux.patch("/tasks", params={**past, **taking}, json={"status": "missed"}).json()
+    print(f"Marked {missed['updated_count']} tasks as missed: {', '.join(task['title'] for task in missed['items'])}.")
 
 
-def mark_missed(flux: httpx.Client, tasks: list[Row]) -> None:
-    """Change the status of many tasks in one request: all of them, or none when it fails."""
-    # An empty list is refused.
-    if tasks:
-        task_ids = [task["id"] for task in tasks]
-        answer = flux.post("/tasks/bulk-update-state", json={"task_ids": task_ids, "new_status": "missed"}).json()
-        print(f"Marked {answer['updated_count']} tasks as missed: {', '.join(task['title'] for task in tasks)}.")
+def claim_reminders(flux: httpx.Client, user_id: str) -> list[tuple[Row, Row]]:
+    """What is due in the next 15 minutes and nobody has claimed: each task, and the record of what is to be sent."""
+    due = {
+        "status": "pending",
+        "reminder_sent_at__isnull": True,
+        "scheduled_at__gte": "now",
+        "scheduled_at__lt": "now+15m",
+    }
+    taking = {"sort": "scheduled_at", "limit": 50, "skip_locked": True, "return": "rows", "fields": "id,title"}
+    push = {"task_id": {"$ref": "item.id"}, "channel": "push"}
+    claimed, dispatches = batch(
+        flux,
+        {
+            "name": "claimed",
+            "method": "PATCH",
+            "path": "/tasks",
+            "query": {"user_id": user_id, **due, **taking},
+            "body": {"reminder_sent_at": "now"},
+        },
+        {
+            "method": "POST",
+            "path": "/dispatch-log/bulk",
+            "body": {"$each": "claimed.items", "body": push},
+            "skip_if_missing": "claimed.items.0",
+        },
+    )
+    return list(zip(claimed["items"], dispatches["items"], strict=True)) if dispatches else []
 
 
-def log_reminder(flux: httpx.Client, task: Row, now: datetime) -> None:
-    """Record that a push message was sent, and note it at the task, so that the next round does not send it again."""
-    # What the push provider calls the message; the service refuses a second entry with the same external_id.
+def send_reminder(flux: httpx.Client, task: Row, dispatch: Row) -> None:
+    """Send a push message, and report it, unless somebody else has taken the dispatch over meanwhile."""
+    # What the provider calls the message. It would get the dispatch's id, and drop what it has had under that id.
     external_id = f"push-{uuid4()}"
-    entry = flux.post(
-        "/notification-log",
-        json={"task_id": task["id"], "channel": "push", "external_id": external_id, "sent_at": now.isoformat()},
-    ).json()
-    flux.patch(f"/tasks/{task['id']}", json={"reminder_sent_at": entry["sent_at"]})
+    _, entry = batch(
+        flux,
+        {
+            "name": "sent",
+            "method": "PATCH",
+            "path": f"/dispatch-log/{dispatch['id']}?status=pending",
+            "headers": {"If-Match": f'"{dispatch["version"]}"'},
+            "body": {"status": "dispatched", "dispatched_at": "now"},
+        },
+        {
+            "method": "POST",
+            "path": "/notification-log",
+            "body": {"task_id": task["id"], "channel": "push", "external_id": external_id, "sent_at": "now"},
+        },
+    )
     print(f"Logged a {entry['channel']} reminder of {task['title']}, sent at {entry['sent_at']}.")
 
 

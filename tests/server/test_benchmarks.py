@@ -4,9 +4,8 @@ import pytest
 from conftest import flask, temporary_database
 
 from app.database.embedded import EmbeddedServer
-from benchmarks import loads
 from benchmarks.measuring import service, serving
-from benchmarks.run import refuse_other_answers
+from benchmarks.run import all_requests, refuse_other_answers
 
 
 @pytest.mark.server
@@ -15,5 +14,5 @@ def test_service_and_floor_answer_each_kind_of_request_alike(postgres: EmbeddedS
         flask("db", "upgrade", DATABASE_URL=url)
         flask("demo", "load", "--users", "3", "--tasks-per-user", "120", DATABASE_URL=url)
         with service(url) as ours, serving("floor", "benchmarks.floor:app", url) as floor:
-            for requests in loads.loads(url).values():
-                refuse_other_answers(ours, floor, requests[0])
+            for requests in all_requests(url).values():
+                refuse_other_answers(ours, floor, requests()[0])

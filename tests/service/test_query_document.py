@@ -1,15 +1,13 @@
 """The guide to the query language: its requests are sent, its answers compared, its tables held to the code."""
 
-import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from documents import documents, matches, send
 from entities import conversation, create, goal, message, task, user
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from app.config import PROJECT
 from app.database import database
@@ -20,7 +18,6 @@ from app.schemas.pages import LARGEST_PAGE
 
 GUIDE = (PROJECT / "docs" / "query-language.md").read_text()
 EXAMPLES = re.findall(r"```http\n(.*?)```(?:\n```json\n(.*?)```)?", GUIDE, re.DOTALL)
-ANY = "…"
 
 
 @pytest.fixture
@@ -115,37 +112,6 @@ def test_every_request_of_the_guide_is_answered_as_it_shows(client: FlaskClient,
         assert not shown or matches(expected, answered), f"{request}\nis answered:\n{answer.text}"
         if isinstance(answered[0], dict) and answered[0].get("next_cursor"):
             found["next_cursor"] = answered[0]["next_cursor"]
-
-
-def send(client: FlaskClient, written: str, ids: dict[str, str]) -> TestResponse:
-    """The answer to a request as the guide writes it: its query goes on in indented lines, headers come after."""
-    first, *rest = written.strip().splitlines()
-    target = first + "".join(line.strip() for line in rest if line.startswith(" "))
-    headers = [tuple(line.split(": ", 1)) for line in rest if not line.startswith(" ")]
-    method, path = target.split(" ", 1)
-    for name, value in ids.items():
-        path = path.replace(f"{{{name}}}", value)
-    return client.open(path, method=method, headers=headers)
-
-
-def documents(text: str) -> Iterator[Any]:
-    """The JSON documents of an answer: one, or one a line."""
-    rest = text.strip()
-    while rest:
-        document, end = json.JSONDecoder().raw_decode(rest)
-        yield document
-        rest = rest[end:].lstrip()
-
-
-def matches(shown: Any, answered: Any) -> bool:
-    """Whether an answer is what is shown, where … stands for anything."""
-    if isinstance(shown, str) and shown.endswith(ANY):
-        return not shown[:-1] or str(answered).startswith(shown[:-1])
-    if isinstance(shown, dict) and isinstance(answered, dict):
-        return shown.keys() == answered.keys() and all(matches(shown[name], answered[name]) for name in shown)
-    if isinstance(shown, list) and isinstance(answered, list):
-        return len(shown) == len(answered) and all(map(matches, shown, answered))
-    return bool(shown == answered)
 
 
 def test_the_guide_names_the_operators_of_each_type():
