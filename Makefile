@@ -4,10 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PARALLEL := --numprocesses auto --dist worksteal
+SECONDS ?= 60
+FAULT_REPORT ?= docs/reliability.md
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-browser test-role test-fuzz coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-browser test-role test-serializable test-fuzz test-faults coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,7 +32,7 @@ demo: $(INSTALLED) ## Run the four examples against the running service
 		FLUX_URL=$(URL) $(BIN)/python examples/$$example.py || exit 1; done
 
 test: $(INSTALLED) ## Run the tests (unit and database; the embedded PostgreSQL is started for them)
-	$(BIN)/pytest $(PARALLEL) -m "not server and not browser and not fuzz"
+	$(BIN)/pytest $(PARALLEL) -m "not server and not browser and not fuzz and not faults"
 
 test-unit: $(INSTALLED) ## Run the tests that need no database
 	$(BIN)/pytest tests/unit
@@ -44,11 +46,17 @@ test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, o
 test-role: $(INSTALLED) ## Run the tests of the contract with a database role that may only read and write rows
 	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
 
+test-serializable: $(INSTALLED) ## Run the tests of the contract and the races with every transaction SERIALIZABLE
+	$(BIN)/pytest $(PARALLEL) --isolation serializable tests/contract tests/service/test_races.py tests/service/test_isolation.py
+
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 	$(BIN)/pytest -m fuzz
 
+test-faults: $(INSTALLED) ## Break the database and the service under load, SECONDS each; write docs/reliability.md (11 minutes)
+	$(BIN)/pytest -m faults --fault-seconds $(SECONDS) --fault-report $(FAULT_REPORT)
+
 coverage: $(INSTALLED) ## Run the tests, the server's too, and tell what they do not reach (at most 5 % of branches)
-	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz" --cov --cov-report=term-missing
+	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz and not faults" --cov --cov-report=term-missing
 
 check: $(INSTALLED) ## Lint, formatting, types, Dockerfile, insecure code, known vulnerabilities (with the internet)
 	$(BIN)/ruff check .
@@ -83,7 +91,7 @@ image: ## Build the container image
 image-check: $(INSTALLED) ## Build the image with buildah, where no engine is, and try it (as root)
 	@sh tests/try_build.sh
 
-pipeline: check coverage test-role test-browser test-fuzz ## All of it in a row; the image too where an engine is there
+pipeline: check coverage test-role test-serializable test-browser test-fuzz test-faults ## All of it in a row; the image too where an engine is there
 	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
 	else $(MAKE) image-check; fi
 

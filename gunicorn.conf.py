@@ -27,7 +27,7 @@ worker_class = "app.server.Worker"
 # In memory, so that a busy disk never makes a worker look dead. gunicorn makes the file itself, under a random name.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 # Between a TERM and the end, requests that were accepted are answered.
-graceful_timeout = 30
+graceful_timeout = 30 + settings.drain_seconds
 keepalive = 75
 # It would wait for the client, in a thread.
 sendfile = False

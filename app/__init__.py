@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from werkzeug.routing import MapAdapter
 
 from app import api, cli, database, telemetry
+from app.api.blueprint import ACCEPT_PATCH
 from app.config import Settings, load_settings
 
 
@@ -23,6 +24,13 @@ class Service(Flask):
         if request is None:
             return None
         return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
+
+    def make_default_options_response(self) -> Response:
+        """The answer to OPTIONS: the methods of the path, and what its PATCH takes (RFC 5789, section 3.1)."""
+        response = super().make_default_options_response()
+        if "PATCH" in response.allow:
+            response.headers["Accept-Patch"] = ACCEPT_PATCH
+        return response
 
 
 def create_app(settings: Settings | None = None) -> Flask:

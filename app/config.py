@@ -51,11 +51,26 @@ def read_seconds(text: str) -> int:
     return int(text)
 
 
+def read_pause(text: str) -> int:
+    """A whole number of seconds; 0 stands for none."""
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("it must be a whole number of seconds, or 0 for none")
+    return int(text)
+
+
 def read_rate(text: str) -> str:
     """How many requests in what time, as in 600/minute."""
     if not re.fullmatch(r"[1-9][0-9]*/(second|minute|hour|day)", text):
         raise ValueError("it must be a number per second, minute, hour or day, such as 600/minute")
     return text
+
+
+def read_isolation(text: str) -> str:
+    """The name of an isolation level as SQL has it."""
+    level = " ".join(text.lower().split())
+    if level not in ("read committed", "repeatable read", "serializable"):
+        raise ValueError("it must be read committed, repeatable read or serializable")
+    return level
 
 
 def read_redis_url(text: str) -> str:
@@ -198,6 +213,9 @@ class Settings:
     request_timeout: int = setting(
         20, read_positive, "Seconds a client has to send a whole request, and to take its answer."
     )
+    drain_seconds: int = setting(
+        1, read_pause, "Seconds after a TERM in which /ready says 503 and requests are still served; 0: none."
+    )
     cors_origins: tuple[str, ...] = setting(
         (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
     )
@@ -217,6 +235,15 @@ class Settings:
     )
     database_idle_transaction_timeout: int = setting(
         60, read_seconds, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
+    )
+    database_isolation: str = setting(
+        "read committed", read_isolation, "How transactions are kept apart; also repeatable read, or serializable."
+    )
+    database_replica_url: str = setting(
+        "", read_database_url, "A standby that answers reads with consistency=eventual; empty: none does.", show_url
+    )
+    database_replica_lag: int = setting(
+        5, read_positive, "Seconds that the standby's answers may be behind; beyond them the primary answers."
     )
     rate_limit: str = setting(
         "", read_rate, "Requests that one caller may make, such as 600/minute; empty: any number."

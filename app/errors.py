@@ -101,6 +101,10 @@ class Unavailable(ServiceError):
     retry_after = 5
 
 
+class InDoubt(Unavailable):
+    """The connection broke while the database was asked to commit: all of the transaction was done, or nothing."""
+
+
 class Busy(Unavailable):
     """The database answers, but had to give up on this request: too many at once, or they stood in each other's way."""
 

@@ -5,7 +5,7 @@ import selectors
 import socket
 import time
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ from gunicorn.http import errors, message
 from gunicorn.workers import base
 from gunicorn.workers.gthread import ThreadWorker
 
-from app.api import headers, problems
+from app.api import headers, operations, problems
 from app.connections import Connection
 from app.errors import Busy
 from app.incoming import BodyTooLarge
@@ -30,6 +30,9 @@ MOST_BYTES_KEPT = 64 * 1024 * 1024
 # How long a client may go on sending when it has its last answer, so that it gets to read it (RFC 9112, section 9.6).
 LINGERS_SECONDS = 2.0
 LOOKS_EVERY_SECONDS = 0.25
+# They are answered by threads of their own: who asks whether the worker is alive must not wait for those that work.
+PROBES = (b"GET /health ", b"GET /ready ")
+THREADS_FOR_PROBES = 2
 
 
 class TooSlow(errors.ParseException):
@@ -65,6 +68,20 @@ class Worker(ThreadWorker):
         self.sending_conns: deque[Connection] = deque()
         self.lingering_conns: deque[Connection] = deque()
         self.next_look = 0.0
+        self.told_to_stop: float | None = None
+        self.probe_threads = ThreadPoolExecutor(THREADS_FOR_PROBES, thread_name_prefix="probe")
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Give a request that is whole to a thread."""
+        threads = self.probe_threads if conn.incoming.data.startswith(PROBES) else self.tpool
+        answered = threads.submit(self.handle, conn)
+        answered.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Begin to stop, in the main loop."""
+        if self.told_to_stop is None:
+            self.told_to_stop = time.monotonic()
+            self.method_queue.defer(lambda: None)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Stop at once. ThreadWorker would shut its thread pool down in here, and wait for ever for the pool's lock
@@ -72,15 +89,27 @@ class Worker(ThreadWorker):
         """
         base.Worker.handle_quit(self, sig, frame)
 
-    def accept(self, listener: socket.socket) -> None:
-        """Take a new connection, and wait for its first request."""
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """As gthread's. After a TERM it goes on for DRAIN_SECONDS, in which /ready sends balancers away."""
+        if self.told_to_stop is None:
+            super().wait_for_and_dispatch_events(timeout)
+        else:
+            super().wait_for_and_dispatch_events(min(timeout, LOOKS_EVERY_SECONDS))
+        if self.told_to_stop is not None:
+            self.wsgi.config[operations.STOPPING] = True
+            if time.monotonic() >= self.told_to_stop + self.wsgi.config["SETTINGS"].drain_seconds:
+                self.alive = False
+
+    def accept(self, listener: socket.socket) -> bool:
+        """Take a new connection, and wait for its first request; False when there is none."""
         try:
             client_socket, client = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return
+            return False
         self.nr_conns += 1
         conn = Connection(self.cfg, client_socket, client, listener.getsockname(), self.wsgi.config["SETTINGS"])
         self._wait(conn, self.pending_conns)
+        return True
 
     def on_client_socket_readable(self, conn: Connection, waiting: deque[Connection], _: Any) -> None:
         """Take what has come of a request; a thread gets it when it is whole."""
@@ -94,7 +123,7 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """As gthread's. A client that does not take its answer in time is left."""
-        if conn.incoming.cut:
+        if conn.incoming.cut or self.told_to_stop is not None:
             req.force_close()
         try:
             return super().handle_request(req, conn)
@@ -143,11 +172,21 @@ class Worker(ThreadWorker):
         self._bound_memory()
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """When stopping: wait no longer for those that have not begun a request."""
+        """When stopping: listen no more, and wait no longer for those that have not begun a request."""
+        self._stop_listening()
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             if not conn.incoming.data:
                 conn.timeout = min(conn.timeout, deadline)
+
+    def _stop_listening(self) -> None:
+        """Take who has connected already, and nobody after that: who connects to a socket that is only closed at the
+        end, after the last answer, would wait until then and get none.
+        """
+        for listener in self.sockets:
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                pass
+            listener.close()
 
     def _proceed(self, conn: Connection) -> None:
         """Give a request that is whole to a thread; wait for the rest of any other."""

@@ -32,26 +32,23 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 """
 
-# RFC 7396, section 2. A null column counts as an empty object.
+# RFC 7396, section 2. A null column counts as an empty object. Joined, so that thousands of keys cost what they weigh.
 MERGE_PATCH = """
 CREATE FUNCTION merge_patch(target jsonb, patch jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-    result jsonb;
-    name text;
-    value jsonb;
 BEGIN
     IF patch IS NULL OR jsonb_typeof(patch) <> 'object' THEN
         RETURN patch;
     END IF;
-    result := CASE jsonb_typeof(target) WHEN 'object' THEN target ELSE '{}' END;
-    FOR name, value IN SELECT * FROM jsonb_each(patch) LOOP
-        IF jsonb_typeof(value) = 'null' THEN
-            result := result - name;
-        ELSE
-            result := result || jsonb_build_object(name, merge_patch(result -> name, value));
-        END IF;
-    END LOOP;
-    RETURN result;
+    RETURN (
+        SELECT coalesce(
+            jsonb_object_agg(
+                key, CASE WHEN new.value IS NULL THEN old.value ELSE merge_patch(old.value, new.value) END
+            ), '{}'
+        )
+        FROM jsonb_each(CASE jsonb_typeof(target) WHEN 'object' THEN target ELSE '{}' END) AS old
+        FULL JOIN jsonb_each(patch) AS new USING (key)
+        WHERE new.value IS NULL OR new.value <> 'null'
+    );
 END
 $$
 """
@@ -60,9 +57,6 @@ $$
 ADD_NUMBERS = """
 CREATE FUNCTION add_numbers(target jsonb, amounts jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    result jsonb;
-    name text;
-    value jsonb;
     total numeric;
 BEGIN
     IF jsonb_typeof(amounts) = 'number' THEN
@@ -79,11 +73,15 @@ BEGIN
     IF target IS NOT NULL AND jsonb_typeof(target) NOT IN ('object', 'null') THEN
         RAISE EXCEPTION 'not an object' USING ERRCODE = 'FX001';
     END IF;
-    result := CASE jsonb_typeof(target) WHEN 'object' THEN target ELSE '{}' END;
-    FOR name, value IN SELECT * FROM jsonb_each(amounts) LOOP
-        result := result || jsonb_build_object(name, add_numbers(result -> name, value));
-    END LOOP;
-    RETURN result;
+    RETURN (
+        SELECT coalesce(
+            jsonb_object_agg(
+                key, CASE WHEN new.value IS NULL THEN old.value ELSE add_numbers(old.value, new.value) END
+            ), '{}'
+        )
+        FROM jsonb_each(CASE jsonb_typeof(target) WHEN 'object' THEN target ELSE '{}' END) AS old
+        FULL JOIN jsonb_each(amounts) AS new USING (key)
+    );
 END
 $$
 """

@@ -75,6 +75,11 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
+    parser.addoption(
+        "--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION"
+    )
+    parser.addoption("--fault-seconds", type=int, default=3, help="how long the load of a fault lasts")
+    parser.addoption("--fault-report", type=Path, help="the document that gets the table of faults")
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +90,8 @@ def settings(postgres: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[
             migrations.upgrade()
         if pytestconfig.getoption("limited_role"):
             url = stack.enter_context(limited_role(postgres, url))
-        yield Settings(database_url=url, auth_disabled=True)
+        isolation = pytestconfig.getoption("isolation")
+        yield Settings(database_url=url, auth_disabled=True, database_isolation=isolation)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Programs that stand beside the service in production, PgBouncer and Redis, for tests that need the real ones."""
+"""What stands beside the service in production, PgBouncer, Redis and a standby, for tests that need the real ones."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 from servers import free_port
 
-from app.database.embedded import _account, _open_the_way_to
+from app.database.embedded import EmbeddedServer, _account, _open_the_way_to
 
 PGBOUNCER = """
 [databases]
@@ -39,9 +39,9 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def running_pgbouncer(folder: Path, url: str, extra: str = "") -> Iterator[str]:
+def running_pgbouncer(folder: Path, url: str, extra: str = "", port: int | None = None) -> Iterator[str]:
     """The URL of a database through a PgBouncer in transaction mode with one server connection."""
-    given, port = parse_dsn(url), free_port()
+    given, port = parse_dsn(url), port or free_port()
     configuration = folder / "pgbouncer.ini"
     configuration.write_text(PGBOUNCER.format(host=given["host"], user=given["user"], port=port, extra=extra))
     command = [program("pgbouncer"), str(configuration)]
@@ -55,6 +55,22 @@ def running_redis(folder: Path, port: int) -> Iterator[psutil.Process]:
     command = [program("redis-server"), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
     with _running(command, folder / "redis.log", port) as process:
         yield psutil.Process(process.pid)
+
+
+def make_standby(primary: EmbeddedServer, data: Path, options: str) -> EmbeddedServer:
+    """A copy of this server that streams from it once it is started."""
+    data.mkdir(mode=0o700)
+    if account := _account():
+        _open_the_way_to(data)
+        os.chown(data, account.pw_uid, account.pw_gid)
+    primary._run(
+        "pg_basebackup", "--dbname", primary.database_url("postgres"), "--pgdata", str(data),
+        "--write-recovery-conf", "--checkpoint", "fast",
+    )  # fmt: skip
+    # The primary's socket is among its data; the copy must not take its lock for one of its own.
+    for lock in data.glob(".s.PGSQL.*"):
+        lock.unlink()
+    return EmbeddedServer(data, options)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def run_batch(values: dict[str, Any]) -> Response:
     """
     operations = values["operations"]
     _refuse_twins(operations)
-    answers = Answers()
+    answers = Answers(current_app.config["MAX_CONTENT_LENGTH"])
     documents = []
     for index, operation in enumerate(operations):
         g.operation = {"index": index} | ({"name": operation["name"]} if "name" in operation else {})
@@ -122,7 +122,7 @@ def _parameters(query: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _text(name: str, value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, list) and not any(isinstance(each, list) for each in value):
         return ",".join(_in_a_list(_text(name, each)) for each in value)
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -12,6 +12,7 @@ from werkzeug.routing import BaseConverter, Map
 from app.api.auth import require_scope
 from app.api.parameters import references
 from app.api.problems import InvalidPath, UnsupportedMediaType
+from app.database import eventual_reads
 from app.query.reading import QueryReader
 from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_many, load_query, parse_json
 from app.schemas.fields import UUID_FORM
@@ -78,6 +79,9 @@ class Blueprint(flask_smorest.Blueprint):
                 query = reader.read_text(request.query_string.decode(errors="replace"))
                 if query.others:
                     _require_reading(query.others)
+                if query.eventual:
+                    with eventual_reads():
+                        return view(query, *args, **path)
                 return view(query, *args, **path)
 
             documentation = with_query.__dict__.setdefault("_apidoc", {})
@@ -192,8 +196,10 @@ def _refuse_other_types(given: str) -> None:
     if given == JSON or (given == MERGE_PATCH and request.method == "PATCH"):
         return
     names = f"not {given}" if given else "and the request names no type"
-    also = f" or {MERGE_PATCH}" if request.method == "PATCH" else ""
-    raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}{also}, {names}.")
+    if request.method == "PATCH":
+        sentence = f"The body must be sent as Content-Type: {JSON} or {MERGE_PATCH}, {names}."
+        raise UnsupportedMediaType(sentence, ACCEPT_PATCH)
+    raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {names}.")
 
 
 def _without_query(view: View) -> View:

@@ -21,7 +21,7 @@ from app.api.responses import (
     wants_stream,
 )
 from app.api.transaction import transaction
-from app.query.controls import LISTING, SHAPING
+from app.query.controls import LISTING, READING, SHAPING
 from app.query.reading import QueryReader
 from app.query.terms import Query, SortKey
 from app.repositories.base import Repository, new_id
@@ -41,7 +41,7 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
     """Add GET on the collection: one page of its rows, or all of them as a stream."""
     page = page_schema(row)
     newest_first = [SortKey(newest_by, descending=True)]
-    reader = QueryReader(repository.table, f"list {repository.table}", LISTING, newest_first)
+    reader = QueryReader(repository.table, f"list {repository.table}", (*LISTING, *READING), newest_first)
 
     @blueprint.route("", methods=["GET"])
     @blueprint.doc(
@@ -61,7 +61,7 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
 
 def count_rows(blueprint: Blueprint, repository: Repository) -> None:
     """Add GET on /count: how many rows match."""
-    reader = QueryReader(repository.table, f"count {repository.table}")
+    reader = QueryReader(repository.table, f"count {repository.table}", READING)
 
     @blueprint.route("/count", methods=["GET"])
     @blueprint.doc(operationId=f"count_{blueprint.name}", summary=f"Count the {repository.plural} that match.")
@@ -99,7 +99,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
 
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     """Add GET on a row."""
-    reader = QueryReader(repository.table, f"get {repository.table}", SHAPING, filters=False)
+    reader = QueryReader(repository.table, f"get {repository.table}", (*SHAPING, *READING), filters=False)
 
     @blueprint.route(blueprint.row_path, methods=["GET"])
     @blueprint.doc(operationId=f"get_{name_of(repository)}", summary=f"Get one {repository.noun}.")

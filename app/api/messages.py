@@ -5,14 +5,18 @@ from flask import Response
 from app.api import crud, crud_many
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, rows_response, stream_response, wants_stream
-from app.query.controls import PAGING, SHAPING
+from app.query.controls import PAGING, READING, SHAPING
 from app.query.reading import QueryReader
 from app.query.terms import Query, SortKey
 from app.repositories import messages
 from app.schemas.messages import MessageSchema, NewMessageSchema
 
 TRANSCRIPT = QueryReader(
-    "messages", "list messages", (*PAGING, *SHAPING), [SortKey("created_at")], required=["conversation_id"]
+    "messages",
+    "list messages",
+    (*PAGING, *SHAPING, *READING),
+    [SortKey("created_at")],
+    required=["conversation_id"],
 )
 
 blueprint = Blueprint("messages", "The turns of a conversation.", "/messages")

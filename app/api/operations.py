@@ -3,7 +3,7 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
-from flask import Response
+from flask import Response, current_app
 
 from app.api.blueprint import Blueprint
 from app.api.responses import json_response
@@ -13,6 +13,8 @@ from app.errors import ServiceError, Unavailable
 from app.schemas.operations import HealthSchema, NotReadySchema, ReadySchema
 
 READY_WITHIN_SECONDS = 1.5
+# In the app's config: whether this process has been told to stop.
+STOPPING = "STOPPING"
 
 blueprint = Blueprint("operations", "Whether the service is alive and ready.", needs_key=False)
 
@@ -28,7 +30,9 @@ def check_health() -> Response:
 @blueprint.response(200, ReadySchema, example=ReadySchema.example)
 @blueprint.alt_response(503, schema=NotReadySchema, example=NotReadySchema.example, description="Not ready")
 def check_readiness() -> Response:
-    """Tell whether the database answers and its schema is current."""
+    """Tell whether the database answers and its schema is current, and that the service is not about to stop."""
+    if current_app.config.get(STOPPING):
+        return _not_ready("The service is stopping. Send new requests to another instance.")
     try:
         missing = _ask_database().result(timeout=READY_WITHIN_SECONDS)
     except TimeoutError:

@@ -71,6 +71,10 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
         {"type": "string"},
         "The time column that is cut into days and so on; else `scheduled_at`.",
     ),
+    "consistency": (
+        {"type": "string", "enum": ["eventual"]},
+        "Let a replica answer, some seconds behind at most; left out, all that was written is seen.",
+    ),
     "tz": ({"type": "string"}, "The IANA time zone of those days; `UTC` if not given."),
 }
 EITHER = (

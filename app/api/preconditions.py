@@ -20,7 +20,13 @@ def versions_to_match() -> tuple[int, ...] | None:
     tags = _tags("If-Match")
     if tags is None:
         return None
-    return tuple(int(tag) for weak, tag in tags if not weak and re.fullmatch("[0-9]{1,9}", tag))
+    return tuple(int(tag) for weak, tag in tags if not weak and re.fullmatch("[1-9][0-9]{0,8}", tag))
+
+
+def refuse_if_match() -> None:
+    """Raise Invalid when If-Match comes with a write that looks at no version: it would be passed over in silence."""
+    if "If-Match" in request.headers:
+        raise Invalid("If-Match is for PATCH and DELETE of one row; this request looks at no version. Leave it out.")
 
 
 def reader_has(row: Row, query: Query) -> bool:

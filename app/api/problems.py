@@ -14,6 +14,7 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
+from app.api.transaction import KEY_HEADER
 from app.database.failures import in_our_words
 from app.telemetry import requests
 
@@ -106,8 +107,14 @@ UNAVAILABLE = Kind(
     "unavailable",
     503,
     "The database cannot serve now",
-    "Try again after as many seconds as Retry-After says.",
+    "Nothing was changed. Try again after as many seconds as Retry-After says.",
     True,
+)
+IN_DOUBT = Kind(
+    "in-doubt",
+    503,
+    "Whether it was written is not known",
+    "All of it was written or nothing. `retryable` is true with an Idempotency-Key; else look before you repeat it.",
 )
 BUSY = Kind("busy", 503, "The service is too busy", "Try again after as many seconds as Retry-After says.", True)
 TIMED_OUT = Kind(
@@ -123,7 +130,7 @@ KINDS = (
     NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, TOO_SLOW,
     VALUE_TAKEN, MISSING_REFERENCE, TOO_MANY_AFFECTED, NOT_A_NUMBER, IN_PROGRESS, STALE_VERSION, CONDITION_FAILED,
     EXPECTATION_UNMET, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, KEY_REUSED, UNRESOLVED_REFERENCE,
-    RATE_LIMITED, UNFORESEEN, UNAVAILABLE, BUSY, TIMED_OUT, OTHER,
+    RATE_LIMITED, UNFORESEEN, UNAVAILABLE, IN_DOUBT, BUSY, TIMED_OUT, OTHER,
 )  # fmt: skip
 
 KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
@@ -141,6 +148,7 @@ KIND_OF_ERROR: dict[type[errors.ServiceError], Kind] = {
     errors.KeyReused: KEY_REUSED,
     errors.UnresolvedReference: UNRESOLVED_REFERENCE,
     errors.Unavailable: UNAVAILABLE,
+    errors.InDoubt: IN_DOUBT,
     errors.Busy: BUSY,
     errors.TimedOut: TIMED_OUT,
 }
@@ -163,9 +171,13 @@ class Forbidden(HTTPException):
 
 
 class UnsupportedMediaType(HTTPException):
-    """The body says that it is something else than JSON."""
+    """The body says that it is something else than JSON; `accept_patch` are the types that a PATCH takes."""
 
     code = 415
+
+    def __init__(self, description: str, accept_patch: str | None = None) -> None:
+        super().__init__(description)
+        self.accept_patch = accept_patch
 
 
 class InvalidPath(HTTPException):
@@ -228,7 +240,11 @@ def document(
 
 def _of_service_error(error: errors.ServiceError) -> Response:
     kind = next(KIND_OF_ERROR[base] for base in type(error).__mro__ if base in KIND_OF_ERROR)
-    more = {"current": orjson.Fragment(error.current)} if isinstance(error, errors.ConditionFailed) else {}
+    more: dict[str, Any] = {}
+    if isinstance(error, errors.ConditionFailed):
+        more["current"] = orjson.Fragment(error.current)
+    if isinstance(error, errors.InDoubt):
+        more["retryable"] = KEY_HEADER in request.headers
     response = _response(kind, error.detail, error.faults, error.hint, more=more)
     if isinstance(error, errors.Unavailable | errors.InProgress):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -260,6 +276,9 @@ def _of_http_error(error: HTTPException) -> Response:
     kind = next((kind for kind in KINDS if kind.status == error.code and kind is not NOT_JSON), OTHER)
     detail = (error.description or kind.meaning).rstrip(".") + "."
     response = _response(kind, detail, status=error.code)
+    if isinstance(error, UnsupportedMediaType) and error.accept_patch:
+        # RFC 5789, section 2.2.
+        response.headers["Accept-Patch"] = error.accept_patch
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="flux-dao"'
     if isinstance(error, Forbidden):

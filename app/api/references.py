@@ -3,28 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+from werkzeug.exceptions import RequestEntityTooLarge
+
 from app.errors import UnresolvedReference
 
 MISSING: Any = object()
 ITEM = "item"
-MOST_EACH = 1000
 
 
 class Answers:
-    """The answers of the operations so far, by their names; of one that was left out there is none."""
+    """The answers of the operations so far, by their names; of one that was left out there is none.
 
-    def __init__(self) -> None:
+    References put at most `most_bytes` into a query or a body, so that few of them cannot stand for a flood.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
         self._bodies: dict[str, Any] = {}
+        self._sizes: dict[str, int] = {}
+        self._most_bytes = self._left = most_bytes
 
     def add(self, name: str, body: Any) -> None:
         """Keep the answer of the operation of this name, or MISSING when it was left out."""
         self._bodies[name] = body
-
-    def with_item(self, item: Any) -> "Answers":
-        """The same answers, and this element as `item`."""
-        more = Answers()
-        more._bodies = {**self._bodies, ITEM: item}
-        return more
 
     def has(self, reference: str) -> bool:
         """Whether a reference leads somewhere. Raises UnresolvedReference for the name of no earlier operation."""
@@ -42,25 +43,52 @@ class Answers:
         return found
 
     def resolve(self, value: Any) -> Any:
-        """The value with every reference in it replaced; raises UnresolvedReference."""
+        """The value with every reference in it replaced; raises UnresolvedReference, RequestEntityTooLarge."""
+        self._left = self._most_bytes
+        return self._resolve(value)
+
+    def _resolve(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self.resolve(each) for each in value]
+            return [self._resolve(each) for each in value]
         if not isinstance(value, Mapping):
             return value
         if set(value) == {"$ref"}:
-            return self.value(value["$ref"])
+            return self._measured(value["$ref"])
         if set(value) == {"$literal"}:
             return value["$literal"]
-        return {name: self.resolve(each) for name, each in value.items()}
+        return {name: self._resolve(each) for name, each in value.items()}
 
     def resolve_body(self, body: Any) -> Any:
-        """The same for a body, which may be one object for each element of a list."""
+        """The same for a body, which may be one value for each element of a list."""
         if not isinstance(body, Mapping) or set(body) != {"$each", "body"}:
             return self.resolve(body)
         elements = self.value(body["$each"])
         if not isinstance(elements, list):
             raise UnresolvedReference(f"$each must lead to a list; {body['$each']} leads to something else.")
-        return [self.with_item(element).resolve(body["body"]) for element in elements]
+        left = self._most_bytes
+        resolved = []
+        for element in elements:
+            resolved.append(self._with_item(element, left).resolve(body["body"]))
+            left -= len(orjson.dumps(resolved[-1]))
+            if left < 0:
+                raise RequestEntityTooLarge
+        return resolved
+
+    def _with_item(self, item: Any, most_bytes: int) -> "Answers":
+        """The same answers, and this element as `item`."""
+        more = Answers(most_bytes)
+        more._bodies = {**self._bodies, ITEM: item}
+        return more
+
+    def _measured(self, reference: Any) -> Any:
+        """The value of a reference, which is counted."""
+        found = self.value(reference)
+        if reference not in self._sizes:
+            self._sizes[reference] = len(orjson.dumps(found))
+        self._left -= self._sizes[reference]
+        if self._left < 0:
+            raise RequestEntityTooLarge
+        return found
 
     def _find(self, reference: str) -> Any:
         name, *path = reference.split(".")

@@ -8,7 +8,7 @@ from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import transaction
-from app.query.controls import GROUPING, PAGING, SHAPING
+from app.query.controls import GROUPING, PAGING, READING, SHAPING
 from app.query.reading import Fixed, QueryReader
 from app.query.terms import MOST_GROUPS, Condition, Place, Query, SortKey
 from app.query.values import TIME
@@ -27,7 +27,7 @@ DATE_OR_TIME = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string
 TIME_RANGE = QueryReader(
     "tasks",
     "list tasks by time range",
-    (*PAGING, *SHAPING),
+    (*PAGING, *SHAPING, *READING),
     [SortKey("scheduled_at")],
     fixed={
         "start_at": Fixed(Place("scheduled_at"), "gte", TIME.deserialize, "The earliest `scheduled_at`, included."),
@@ -38,7 +38,7 @@ TIME_RANGE = QueryReader(
 STATISTICS = QueryReader(
     "tasks",
     "statistics",
-    GROUPING,
+    (*GROUPING, *READING),
     fixed={
         "start_date": Fixed(
             Place("created_at"),

@@ -8,8 +8,9 @@ from typing import Any
 
 from flask import Response, current_app, request
 
+from app.api.preconditions import refuse_if_match
 from app.database import atomic
-from app.errors import InProgress, Invalid, KeyReused
+from app.errors import InProgress, Invalid, KeyReused, Unavailable
 from app.repositories import idempotency
 from app.repositories.idempotency import StoredAnswer
 from app.telemetry.requests import CALLER
@@ -31,6 +32,8 @@ def transaction(view: View) -> View:
 
     @wraps(view)
     def in_transaction(*args: Any, **path: Any) -> Response:
+        if request.method == "POST" or "id" not in path:
+            refuse_if_match()
         if WITHIN_BATCH in request.environ:
             return view(*args, **path)
         key = request.headers.get(KEY_HEADER)
@@ -47,8 +50,9 @@ def _once(key: str, work: Callable[[], Response]) -> Response:
     try:
         return _answer_and_store(caller, key, fingerprint, work)
     except Exception as error:
-        # Either the key is stored already, or what went wrong is the answer. Nothing was changed either way.
-        stored = _wait_for_answer(caller, key) if isinstance(error, InProgress) else idempotency.find(caller, key)
+        # Either the key is stored already, or what went wrong is the answer. Nothing was changed either way, unless it
+        # is in doubt; then an answer that is stored says that all was done.
+        stored = _stored_answer(caller, key, error)
         if stored is None:
             raise
         if stored.request != fingerprint:
@@ -69,15 +73,22 @@ def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[
     return response
 
 
+def _stored_answer(caller: str, key: str, error: Exception) -> StoredAnswer | None:
+    """The answer that this key has already. When the database cannot tell, what went wrong before stays the error."""
+    try:
+        return _wait_for_answer(caller, key) if isinstance(error, InProgress) else idempotency.find(caller, key)
+    except Unavailable:
+        raise error from error.__cause__
+
+
 def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
     """The answer of the request that is at work, if it comes soon."""
     until = time.monotonic() + WAITS_SECONDS
-    while time.monotonic() < until:
+    stored = idempotency.find(caller, key)
+    while stored is None and time.monotonic() < until:
         time.sleep(LOOKS_EVERY_SECONDS)
         stored = idempotency.find(caller, key)
-        if stored:
-            return stored
-    return None
+    return stored
 
 
 def _replayed(stored: StoredAnswer) -> Response:

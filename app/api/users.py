@@ -6,10 +6,14 @@ from app.api import crud
 from app.api.auth import required_scope
 from app.api.blueprint import Blueprint
 from app.api.responses import NDJSON, lines_response
+from app.query.controls import READING
+from app.query.reading import QueryReader
+from app.query.terms import Query
 from app.repositories import people, users
 from app.schemas.users import NewUserSchema, UserPatchSchema, UserSchema
 from app.scopes import READ
 
+EXPORT = QueryReader("users", "export user", READING, filters=False)
 EXPORT_LINE = {"type": "user", **UserSchema.example}
 
 blueprint = Blueprint("users", "The people whom Flux plans for.", "/users")
@@ -19,8 +23,9 @@ crud.item(blueprint, users, NewUserSchema, UserPatchSchema, UserSchema)
 
 @blueprint.route(f"{blueprint.row_path}/export", methods=["GET"])
 @required_scope(READ)
+@blueprint.query(EXPORT)
 @blueprint.response(200, {"type": "string"}, content_type=NDJSON, example=EXPORT_LINE)
-def export_user(id: str) -> Response:
+def export_user(query: Query, id: str) -> Response:
     """Export everything that is a person's, a row a line, from one snapshot.
 
     Each line is a row as the API shows it, with its `type`; the first is the person's own.

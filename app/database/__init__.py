@@ -5,10 +5,11 @@ from flask import Flask
 from app.config import Settings
 from app.database.connection import database
 from app.database.embedded import EmbeddedError
+from app.database.replica import eventual_reads
 from app.database.session import configure, embedded_server, open_database
 from app.database.transactions import atomic
 
-__all__ = ["EmbeddedError", "atomic", "database", "embedded_server", "init_app", "open_database"]
+__all__ = ["EmbeddedError", "atomic", "database", "embedded_server", "eventual_reads", "init_app", "open_database"]
 
 
 def init_app(app: Flask, settings: Settings) -> None:

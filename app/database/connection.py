@@ -5,8 +5,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import Any, Protocol
 
 import peewee
 import psycopg2
@@ -43,6 +44,22 @@ class Waiting(threading.local):
         self.controls: list[str] = []
 
 
+class Elsewhere(Protocol):
+    """Whoever answers reads in the database's place: the replica, see replica.py."""
+
+    def read(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]] | None:
+        """The rows; None when the database itself has to be asked."""
+
+    def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
+        """The same as Database.stream."""
+
+
+class Reading(threading.local):
+    """Who answers this thread's reads when it is not the database itself."""
+
+    elsewhere: Elsewhere | None = None
+
+
 class Database(peewee.PostgresqlDatabase):
     """PostgreSQL behind a pool. A thread takes a connection with its first statement and gives it back with `close`."""
 
@@ -55,6 +72,10 @@ class Database(peewee.PostgresqlDatabase):
         # what it guards is per thread already.
         self._lock = contextlib.nullcontext()
         self._waiting = Waiting()
+        self._reading = Reading()
+        self.begin_statement = "BEGIN"
+        # Whether a transaction may fail because others wrote what it read or wants to write.
+        self.strict = False
         self._idle: deque[tuple[float, extensions.connection]] = deque()
         self._configuration: tuple[Any, ...] = ()
 
@@ -62,7 +83,8 @@ class Database(peewee.PostgresqlDatabase):
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
         pool = (settings.database_pool_size, settings.database_pool_wait, settings.database_connect_timeout)
         limits = TimeLimits.of(settings)
-        if (url, pool, limits) == self._configuration:
+        configuration = (url, pool, limits, settings.database_isolation)
+        if configuration == self._configuration:
             return
         self.release()
         self.close_idle()
@@ -72,11 +94,17 @@ class Database(peewee.PostgresqlDatabase):
         # How sessions learn of the limits; None until the first connection has shown what the server or pooler takes.
         self._limits_last: bool | None = None
         self._set_limits = ""
-        self._configuration = (url, pool, limits)
+        self.begin_statement = _begin_statement(settings.database_isolation)
+        self.strict = self.begin_statement != "BEGIN"
+        self._configuration = configuration
         self.init(url)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
+        if self._reading.elsewhere is not None and not self.in_transaction():
+            rows = self._reading.elsewhere.read(sql, parameters)
+            if rows is not None:
+                return rows
         with failing_in_our_words:
             return self._send(sql, parameters, repeatable=True).fetchall()
 
@@ -116,14 +144,29 @@ class Database(peewee.PostgresqlDatabase):
         self._waiting.controls.pop()
         return True
 
+    def read_elsewhere(self, elsewhere: Elsewhere | None) -> Elsewhere | None:
+        """Let this thread's reads outside transactions be answered there; who answered them before."""
+        before, self._reading.elsewhere = self._reading.elsewhere, elsewhere
+        return before
+
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
-        """The first column of one SELECT's rows, in portions and from one snapshot.
+        """The first column of one SELECT's rows, in portions and from one snapshot."""
+        return self.streamed(sql, parameters, rows_at_once)()
+
+    def streamed(self, sql: str, parameters: Parameters, rows_at_once: int) -> Callable[[], Iterator[list[Any]]]:
+        """The same for later, and to be read more than once; who answers is settled now."""
+        elsewhere = None if self.in_transaction() else self._reading.elsewhere
+        source = elsewhere.stream if elsewhere else self.stream_itself
+        return partial(source, sql, parameters, rows_at_once)
+
+    def stream_itself(self, sql: str, parameters: Parameters, rows_at_once: int) -> Generator[list[Any], None, None]:
+        """The stream of this database, whoever else answers reads.
 
         It takes a connection of this thread when it is first asked, and gives it back at its end, or when it is
         closed because the reader has gone.
         """
         try:
-            with failing_in_our_words, self.atomic():
+            with failing_in_our_words, self.atomic("READ ONLY"):
                 self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
                 while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
                     yield [row[0] for row in rows]
@@ -133,8 +176,8 @@ class Database(peewee.PostgresqlDatabase):
             self.release()
 
     def begin(self, isolation_level: str | None = None) -> None:
-        """BEGIN; on a connection that turns out to be dead, on a new one."""
-        self._send("BEGIN", repeatable=True)
+        """BEGIN, as told or as the settings isolate; on a connection that turns out to be dead, on a new one."""
+        self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
 
     def abandon(self) -> None:
         """Close this thread's connection, and with it what its transaction did."""
@@ -177,7 +220,8 @@ class Database(peewee.PostgresqlDatabase):
         if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
             return sql
         if sql.startswith("BEGIN"):
-            return f"BEGIN;{self._set_limits}{sql.removeprefix('BEGIN').removeprefix(';')}".rstrip(";")
+            begin, _, rest = sql.partition(";")
+            return f"{begin};{self._set_limits}{rest}".rstrip(";")
         return f"{self._set_limits}{sql}"
 
     def _replaced_connection(self) -> extensions.connection:
@@ -288,6 +332,11 @@ class Database(peewee.PostgresqlDatabase):
     def _send_limits_along(self) -> None:
         self._limits_last = False
         self._set_limits = self._limits.set_local()
+
+
+def _begin_statement(isolation: str) -> str:
+    # The default says nothing, so that it costs nothing and a role or server may have a default of its own.
+    return "BEGIN" if isolation == "read committed" else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
 
 
 def _execute(connection: extensions.connection, sql: str, parameters: Any, count: int) -> extensions.cursor:

@@ -78,9 +78,10 @@ def connection_is_lost(error: BaseException) -> bool:
     cause = driver_error(error)
     if isinstance(cause, psycopg2.InterfaceError):
         return True
-    return isinstance(cause, psycopg2.OperationalError) and (
-        cause.pgcode is None or cause.pgcode.startswith(("08", "57P"))
-    )
+    # A session that is warned before it ends, since the server has crashed, ends for psycopg2 in a plain DatabaseError.
+    if cause is None or not (isinstance(cause, psycopg2.OperationalError) or type(cause) is psycopg2.DatabaseError):
+        return False
+    return cause.pgcode is None or cause.pgcode.startswith(("08", "57P"))
 
 
 def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:

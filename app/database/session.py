@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from app.config import Settings, load_settings
 from app.database.connection import database
 from app.database.embedded import EmbeddedServer
+from app.database.replica import replica
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer | None:
@@ -14,9 +15,10 @@ def embedded_server(settings: Settings) -> EmbeddedServer | None:
 
 
 def configure(settings: Settings) -> None:
-    """Point the pool at the settings' database, without connecting or starting anything."""
+    """Point the pools at the settings' database and replica, without connecting or starting anything."""
     server = embedded_server(settings)
     database.configure(settings, server.url if server else settings.database_url)
+    replica.configure(settings)
 
 
 @contextmanager
@@ -32,5 +34,6 @@ def open_database(settings: Settings | None = None) -> Iterator[None]:
     finally:
         database.release()
         database.close_idle()
+        replica.close()
         if server:
             server.stop()

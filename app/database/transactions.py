@@ -10,12 +10,22 @@ from typing import ParamSpec, Self, TypeVar
 import psycopg2
 
 from app.database.connection import database
-from app.database.failures import failing_in_our_words
-from app.errors import Contended
+from app.database.failures import connection_is_lost, failing_in_our_words
+from app.errors import Contended, InDoubt
 from app.telemetry.meters import meter
 
+# For deadlocks, which are rare.
 ATTEMPTS = 5
+# Under the stricter isolations it is how the database says that others wrote first; of many at once one gets through
+# at a time.
+ATTEMPTS_IN_STRICT_ISOLATION = 25
 FIRST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.2
+IN_DOUBT = (
+    "The connection to the database broke while this was committed, so all of it was written or nothing. With an "
+    "Idempotency-Key, repeat the request as it is; without one, look for the row, by its id for one, before you write "
+    "again."
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +42,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         depth = database.transaction_depth()
         self._savepoint = f"flux_{depth}" if depth else None
         with failing_in_our_words:
-            database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else "BEGIN")
+            database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
         database.push_transaction(self)
         return self
 
@@ -51,8 +61,10 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def _commit(self) -> None:
         try:
             database.execute_sql(f"RELEASE SAVEPOINT {self._savepoint}" if self._savepoint else "COMMIT")
-        except psycopg2.Error:
+        except psycopg2.Error as error:
             self._roll_back()
+            if not self._savepoint and connection_is_lost(error):
+                raise InDoubt(IN_DOUBT) from error
             raise
 
     def _roll_back(self) -> None:
@@ -67,15 +79,16 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         @wraps(function)
         def in_a_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
             outermost = not database.in_transaction()
-            for attempt in range(1, ATTEMPTS + 1):
+            attempts = ATTEMPTS_IN_STRICT_ISOLATION if database.strict else ATTEMPTS
+            for attempt in range(1, attempts + 1):
                 try:
                     with atomic():
                         return function(*args, **kwargs)
                 except Contended:
-                    if attempt == ATTEMPTS or not outermost:
+                    if attempt == attempts or not outermost:
                         raise
                     meter.now.retried("contention")
-                    time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
+                    time.sleep(random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)))
             raise AssertionError("the last attempt returns or raises")
 
         return in_a_transaction

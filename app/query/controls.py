@@ -17,6 +17,8 @@ SHAPING = ("fields", "expand")
 LISTING = (*PAGING, "count", *SHAPING)
 WRITING = ("sort", "limit", "skip_locked", "max_affected", "return", *SHAPING)
 DELETING = ("sort", "limit", "skip_locked", "max_affected")
+# What every GET takes.
+READING = ("consistency",)
 GROUPING = ("group_by", "bucket_on", "tz")
 
 LIMIT = QueryInteger(1, LARGEST_PAGE)
@@ -138,6 +140,13 @@ def read_return(text: str) -> bool:
     """Whether a write by filter answers its rows."""
     if text != "rows":
         raise Unreadable("must be rows, or be left out.")
+    return True
+
+
+def read_consistency(text: str) -> bool:
+    """Whether rows may come from a replica, which lags a little."""
+    if text != "eventual":
+        raise Unreadable("must be eventual, or be left out.")
     return True
 
 

@@ -91,7 +91,7 @@ class _Reading:
         self.given: set[str] = set()
         for name, text in pairs:
             self._take(name, text)
-        alone = not self.given - set(reader.required_alone)
+        alone = not self.given.difference(reader.required_alone, controls.READING)
         for name in (*reader.required, *(reader.required_alone if alone else ())):
             if name not in self.given:
                 self._fault(name, "is required.")
@@ -116,6 +116,7 @@ class _Reading:
             self._control("return", controls.read_return, False),
             self._control("upsert", controls.read_upsert, None),
         )
+        eventual = self._control("consistency", controls.read_consistency, False)
         if after and "skip" in self.controls:
             self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
         if self.conditions > MOST_CONDITIONS:
@@ -135,6 +136,7 @@ class _Reading:
             grouping,
             writing,
             tuple(sorted(self.others)),
+            eventual,
         )
 
     def _take(self, name: str, text: str) -> None:

@@ -85,6 +85,7 @@ class Writing(NamedTuple):
 class Query(NamedTuple):
     """Which rows, in which order, from where on, how many (None: all), what each shows; into which `others` it looks.
 
+    `eventual` when the answer may be some seconds old.
     `after` are the sort keys of the row before the first, the id last. `fingerprint` tells lists apart for cursors.
     """
 
@@ -99,3 +100,4 @@ class Query(NamedTuple):
     grouping: Grouping | None = None
     writing: Writing = Writing()
     others: tuple[str, ...] = ()
+    eventual: bool = False

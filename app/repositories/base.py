@@ -48,7 +48,7 @@ class Repository:
     def find_all(self, query: Query) -> Rows:
         """All rows of a query, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
         first = self.find(query._replace(limit=ROWS_AT_ONCE))
-        return LongRows(lambda: self.stream(query)) if first.last else first
+        return LongRows(database.streamed(*reads.every(self.table, query), ROWS_AT_ONCE)) if first.last else first
 
     def stream(self, query: Query) -> Iterator[list[bytes]]:
         """The rows of a query as JSON, in portions and from one snapshot."""
@@ -78,13 +78,13 @@ class Repository:
         self, values: Mapping[str, Any], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
     ) -> tuple[Row, Outcome]:
         """A new row, or the one that has its key: merged with these values if it matches, or left alone."""
-        [(row, outcome)] = self.upsert_many([values], how, filter, shape)
+        [(row, outcome)] = many.upsert(self.table, [values], how, filter, shape, new_id, indexed=False)
         return row, outcome
 
     def upsert_many(
         self, rows: Sequence[Mapping[str, Any]], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
     ) -> list[tuple[Row, Outcome]]:
-        """The same for many rows, in the order given; rows that name the same columns take one statement together."""
+        """The same for many rows, in the order given; those that are recognised by one key take one statement."""
         return many.upsert(self.table, rows, how, filter, shape, new_id)
 
     def update(
@@ -149,7 +149,8 @@ class Repository:
     def _refuse(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> NoReturn:
         """Say why a write that has a condition left its row alone."""
         row = self.get(id)
-        if any(term.place == OWNER and row["user_id"] != term.value for term in filter if isinstance(term, Condition)):
+        owners = [term.value for term in filter if isinstance(term, Condition) and term[:2] == (OWNER, "eq")]
+        if any(row["user_id"] != owner for owner in owners):
             self._missing(id)
         if versions is not None and row.version not in versions:
             raise Stale(

@@ -1,4 +1,4 @@
-"""Many rows at once: one INSERT for those of one form, with faults that tell which row is wrong."""
+"""Many rows at once: one INSERT for those of one key, with faults that tell which row is wrong."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 
 from app.database import atomic, database
 from app.database.statements import DEFAULT
-from app.errors import Conflict, Fault, Invalid, MissingReference
+from app.errors import Conflict, Contended, Fault, Invalid, MissingReference
 from app.query.relations import REFERENCES
 from app.query.terms import Filter, Shape
 from app.repositories import conditions, writes
-from app.repositories.natural_keys import ID, Key, key_of
+from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of
 from app.repositories.rows import Row
 
 Values = Mapping[str, Any]
@@ -27,57 +27,87 @@ class Outcome(Enum):
 
 def create(table: str, rows: Sequence[Values], shape: Shape) -> list[Row]:
     """New rows in the order given."""
-    _refuse_twins(rows, ID)
+    _refuse_twins(rows, ID, range(len(rows)))
     try:
         with atomic():
             written = _insert(table, rows, ID, shape)
     except (Conflict, MissingReference) as error:
-        _locate(table, rows, error)
+        _locate(table, rows, error, range(len(rows)))
     return [written[ID.values(row)] for row in rows]
 
 
 def upsert(
-    table: str, rows: Sequence[Values], how: str, filter: Filter, shape: Shape, new_id: Callable[[], str]
+    table: str,
+    rows: Sequence[Values],
+    how: str,
+    filter: Filter,
+    shape: Shape,
+    new_id: Callable[[], str],
+    indexed: bool = True,
 ) -> list[tuple[Row, Outcome]]:
-    """New rows, or those that have their keys, in the order given."""
+    """New rows, or those that have their keys, in the order given; faults tell the row's index if it is `indexed`."""
     found: dict[int, tuple[Row, Outcome]] = {}
-    for key, numbers in _forms(table, rows).items():
+    for key, numbers in _keys(table, rows, indexed).items():
         group = [rows[number] for number in numbers]
-        _refuse_twins(group, key[0], numbers)
         try:
-            with atomic():
-                done = _upsert_form(table, key[0], group, how, filter, shape, new_id)
+            done = _upsert_group(table, key, group, how, filter, shape, new_id)
         except (Conflict, MissingReference) as error:
+            if not indexed:
+                raise
             _locate(table, group, error, numbers)
         found |= dict(zip(numbers, done, strict=True))
     return [found[number] for number in range(len(rows))]
 
 
-def _forms(table: str, rows: Sequence[Values]) -> dict[tuple[Key, frozenset[str]], list[int]]:
-    """The rows by what they have in common: their key, and the columns that they name."""
-    forms: dict[tuple[Key, frozenset[str]], list[int]] = {}
+def _keys(table: str, rows: Sequence[Values], indexed: bool) -> dict[Key, list[int]]:
+    """The rows by the key that they have, the keys in one order."""
+    keyed: dict[Key, list[int]] = {key: [] for key in keys_of(table)}
     for number, row in enumerate(rows):
         try:
-            key = key_of(table, row)
+            keyed[key_of(table, row)].append(number)
         except Invalid as error:
-            raise Invalid(error.detail, faults=[Fault(f"#/{number}", error.detail)] if len(rows) > 1 else ()) from None
-        forms.setdefault((key, frozenset(row)), []).append(number)
-    return forms
+            faults = [Fault(f"#/{number}", f"Element {number}: {error.detail}")] if indexed else []
+            raise Invalid(error.detail, faults=faults) from None
+    for key, numbers in keyed.items():
+        _refuse_twins([rows[number] for number in numbers], key, numbers)
+    return {key: numbers for key, numbers in keyed.items() if numbers}
 
 
-def _upsert_form(
+def _upsert_group(
     table: str, key: Key, rows: Sequence[Values], how: str, filter: Filter, shape: Shape, new_id: Callable[[], str]
 ) -> list[tuple[Row, Outcome]]:
-    merged = [name for name in rows[0] if name != "id" and name not in key.columns] if how == "merge" else []
-    conflict = writes.on_conflict(table, key.columns, key.where.format(row=""), merged, filter)
+    """The same for rows that all have one key, whatever columns each of them names."""
     # In one order, so that two at once wait for each other and never both.
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
-    written = _insert(table, made, key, shape, conflict, conditions.values(filter) if merged else {})
-    for row in made:
-        if key.values(row) in written:
-            written[key.values(row)].id = row["id"]
-    there = _left_alone(table, key, [row for row in rows if key.values(row) not in written], shape)
-    return [_outcome(key.values(row), written, there) for row in rows]
+    naming = _naming(made, key) if how == "merge" else {}
+    partly = [name for name, ids in naming.items() if len(ids) < len(made)]
+    conflict = writes.on_conflict(table, key.columns, key.where.format(row=""), list(naming), partly, filter)
+    named = conditions.values(filter) | writes.ids_naming(naming) if naming else {}
+    written: dict[tuple[str, ...], Row] = {}
+    there: dict[tuple[str, ...], Row] = {}
+    for _ in range(ATTEMPTS):
+        with atomic():
+            written |= _insert(table, made, key, shape, conflict, named)
+            for row in made:
+                if _is_new(written.get(key.values(row))):
+                    written[key.values(row)].id = row["id"]
+            made = [row for row in made if key.values(row) not in written]
+            there |= _left_alone(table, key, made, shape)
+        # What stood in the way of a row and is gone by now was deleted in this moment.
+        made = [row for row in made if key.values(row) not in there]
+        if not made:
+            return [_outcome(key.values(row), written, there) for row in rows]
+    raise Contended("Rows with the same keys were deleted again and again in this moment. Try again.")
+
+
+def _naming(rows: Sequence[Values], key: Key) -> dict[str, list[str]]:
+    """For each column that is to be merged the ids of the rows that name it."""
+    naming: dict[str, list[str]] = {}
+    for row in rows:
+        for name in row:
+            if name != "id" and name not in key.columns:
+                naming.setdefault(name, []).append(row["id"])
+    return naming
 
 
 def _outcome(
@@ -85,8 +115,12 @@ def _outcome(
 ) -> tuple[Row, Outcome]:
     if key in there:
         return there[key], Outcome.LEFT_ALONE
+    return written[key], Outcome.CREATED if _is_new(written[key]) else Outcome.UPDATED
+
+
+def _is_new(row: Row | None) -> bool:
     # The trigger counts every change, so a first version is a new row.
-    return written[key], Outcome.CREATED if written[key].version == 1 else Outcome.UPDATED
+    return row is not None and row.version == 1
 
 
 def _left_alone(table: str, key: Key, rows: Sequence[Values], shape: Shape) -> dict[tuple[str, ...], Row]:
@@ -94,10 +128,7 @@ def _left_alone(table: str, key: Key, rows: Sequence[Values], shape: Shape) -> d
         return {}
     sql = writes.select_by_keys(table, key.columns, key.where.format(row="t."), shape)
     arrays = {f"k_{column}": [row[column] for row in rows] for column in key.columns}
-    found = _by_key(database.read(sql, arrays))
-    if len(found) < len({key.values(row) for row in rows}):
-        raise Conflict("A row with the same key was deleted at this moment. Try again.")
-    return found
+    return _by_key(database.read(sql, arrays))
 
 
 def _insert(
@@ -117,55 +148,60 @@ def _by_key(found: Sequence[tuple[Any, ...]]) -> dict[tuple[str, ...], Row]:
     return {tuple(key): Row(json, version) for json, version, *key in found}
 
 
-def _refuse_twins(rows: Sequence[Values], key: Key, numbers: Sequence[int] | None = None) -> None:
+def _refuse_twins(rows: Sequence[Values], key: Key, numbers: Sequence[int]) -> None:
     """Raise Invalid when two rows have the same key."""
     seen: dict[tuple[str, ...], int] = {}
-    for position, row in enumerate(rows):
-        number = numbers[position] if numbers else position
+    for number, row in zip(numbers, rows, strict=True):
         first = seen.setdefault(key.values(row), number)
         if first != number:
             sentence = f"Element {number} has the same {' and '.join(key.columns)} as element {first}."
             raise Invalid.from_faults([Fault(f"#/{number}/{key.columns[-1]}", sentence)])
 
 
-def _locate(
-    table: str, rows: Sequence[Values], error: Conflict | MissingReference, numbers: Sequence[int] | None = None
-) -> NoReturn:
+def _locate(table: str, rows: Sequence[Values], error: Conflict | MissingReference, numbers: Sequence[int]) -> NoReturn:
     """Raise the error again, with the index of the row that it is about."""
     columns = [fault.pointer.removeprefix("#/") for fault in error.faults]
-    position = _position(table, rows, columns, missing=isinstance(error, MissingReference)) if columns else None
-    if position is None or len(rows) == 1:
+    find = _position_missing if isinstance(error, MissingReference) else _position_taken
+    position = find(table, rows, columns) if columns else None
+    if position is None:
         raise error
-    number = numbers[position] if numbers else position
+    number = numbers[position]
     faults = [Fault(f"#/{number}/{column}", f"Element {number}: {error.detail}") for column in columns]
     raise type(error)(faults[0].detail, faults=faults) from error
 
 
-def _position(table: str, rows: Sequence[Values], columns: Sequence[str], missing: bool) -> int | None:
-    """The position of the first row whose values are taken, or whose reference leads nowhere."""
-    given = [tuple(row.get(column) for column in columns) for row in rows]
-    if missing:
-        [column] = columns
-        there = _existing(REFERENCES[table][column.removesuffix("_id")], ["id"], [value for value in given if value[0]])
-        return next((at for at, value in enumerate(given) if value[0] and _texts(value) not in there), None)
-    there = _existing(table, columns, [value for value in given if None not in value])
+def _position_missing(table: str, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
+    """The position of the first row whose reference leads nowhere, not even to another of the rows."""
+    [column] = columns
+    other = REFERENCES[table][column.removesuffix("_id")]
+    there = set(_existing(other, ID, [{"id": row[column]} for row in rows if row.get(column)]))
+    if other == table:
+        there |= {ID.values(row) for row in rows if "id" in row}
+    return next((at for at, row in enumerate(rows) if row.get(column) and (str(row[column]),) not in there), None)
+
+
+def _position_taken(table: str, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
+    """The position of the first row whose values another row has, in the table or before it."""
+    key = key_with(table, columns)
+    there = _existing(table, key, [row for row in rows if key.is_of(row)])
     seen: set[tuple[str, ...]] = set()
-    for at, value in enumerate(given):
-        if None not in value and (_texts(value) in there or _texts(value) in seen):
+    for at, row in enumerate(rows):
+        if not key.is_of(row):
+            continue
+        values = key.values(row)
+        # What is written again to the row that has it stands in nobody's way.
+        other = values in there and (key.columns == ID.columns or there[values] != row.get("id"))
+        if other or values in seen:
             return at
-        seen.add(_texts(value))
+        seen.add(values)
     return None
 
 
-def _existing(table: str, columns: Sequence[str], values: Sequence[tuple[Any, ...]]) -> set[tuple[str, ...]]:
-    """Which of these values rows of the table have in the columns."""
-    arrays = {f"k_{column}": [value[at] for value in values] for at, column in enumerate(columns)}
-    found = database.read(writes.select_by_keys(table, columns, "", Shape(("id",))), arrays)
-    return {tuple(key) for _, _, *key in found}
-
-
-def _texts(values: tuple[Any, ...]) -> tuple[str, ...]:
-    return tuple(str(value) for value in values)
+def _existing(table: str, key: Key, rows: Sequence[Values]) -> dict[tuple[str, ...], str]:
+    """The ids of the rows of the table that have the same keys as these."""
+    arrays = {f"k_{column}": [row[column] for row in rows] for column in key.columns}
+    sql = writes.select_by_keys(table, key.columns, key.where.format(row="t."), Shape(("id",)))
+    return {values: row["id"] for values, row in _by_key(database.read(sql, arrays)).items()}
 
 
 def counted(done: Sequence[tuple[Row, Outcome]]) -> Iterator[tuple[Outcome, int]]:

@@ -1,16 +1,27 @@
 """Natural keys: by what a row is recognised that a caller wants to insert or update."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.errors import Invalid
 
+OPEN = ("pipeline", "active")
+
 
 class Key(NamedTuple):
-    """The columns of a unique index, and the condition of a partial one, in which `{row}` stands before a column."""
+    """The columns of a unique index, and the condition of a partial one, in which `{row}` stands before a column.
+
+    `covers` is that condition for a new row's values; `when` tells it to people.
+    """
 
     columns: tuple[str, ...]
     where: str = ""
+    covers: Callable[[Mapping[str, Any]], bool] = lambda row: True
+    when: str = ""
+
+    def is_of(self, row: Mapping[str, Any]) -> bool:
+        """Whether a new row of these values has this key."""
+        return all(row.get(column) is not None for column in self.columns) and self.covers(row)
 
     def values(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The key of a row as texts, to compare it with what the database gives."""
@@ -19,11 +30,21 @@ class Key(NamedTuple):
 
 ID = Key(("id",))
 PATTERN = Key(("user_id", "pattern_type", "pattern_key"), "{row}pattern_key IS NOT NULL")
-PATTERN_WITHOUT_TYPE = Key(("user_id", "pattern_key"), "{row}pattern_key IS NOT NULL AND {row}pattern_type IS NULL")
+PATTERN_WITHOUT_TYPE = Key(
+    ("user_id", "pattern_key"),
+    "{row}pattern_key IS NOT NULL AND {row}pattern_type IS NULL",
+    covers=lambda row: row.get("pattern_type") is None,
+)
+PLACE_IN_PIPELINE = Key(
+    ("user_id", "pipeline_order"),
+    "{row}status IN ('pipeline', 'active')",
+    covers=lambda row: row.get("status", "active") in OPEN,
+    when=" (of a goal whose status is pipeline or active)",
+)
 NATURAL_KEYS: dict[str, tuple[Key, ...]] = {
     "users": (Key(("email",)),),
     "conversations": (Key(("langgraph_thread_id",)),),
-    "goals": (Key(("user_id", "pipeline_order"), "{row}status IN ('pipeline', 'active')"),),
+    "goals": (PLACE_IN_PIPELINE,),
     "patterns": (PATTERN, PATTERN_WITHOUT_TYPE),
     "notification_log": (Key(("external_id",)),),
 }
@@ -34,13 +55,24 @@ def key_of(table: str, row: Mapping[str, Any]) -> Key:
     if row.get("id") is not None:
         return ID
     for key in NATURAL_KEYS.get(table, ()):
-        if all(row.get(column) is not None for column in key.columns):
+        if key.is_of(row):
             return key
     raise Invalid(_missing(table))
+
+
+def keys_of(table: str) -> tuple[Key, ...]:
+    """The keys that rows of a table can have, the id first."""
+    return (ID, *NATURAL_KEYS.get(table, ()))
+
+
+def key_with(table: str, columns: Sequence[str]) -> Key:
+    """The key that has these columns, as a violated constraint names them."""
+    known = (key for key in NATURAL_KEYS.get(table, ()) if key.columns == tuple(columns))
+    return next(known, Key(tuple(columns)))
 
 
 def _missing(table: str) -> str:
     keys = NATURAL_KEYS.get(table)
     if not keys:
         return "An upsert needs an id in the body: it is the only key that rows of this kind have."
-    return f"An upsert needs a key in the body: {' and '.join(keys[0].columns)}, or an id."
+    return f"An upsert needs a key in the body: {' and '.join(keys[0].columns)}{keys[0].when}, or an id."

@@ -85,14 +85,27 @@ def delete_many(table: str, query: Query) -> tuple[str, dict[str, Any]]:
     return _delete_many(table, _shape_of(query)), _values(query)
 
 
-def on_conflict(table: str, key: Sequence[str], where: str, columns: Collection[str], filter: Filter) -> str:
-    """What an INSERT does when a row with this key is there: merge these columns if it matches the filter."""
+def on_conflict(
+    table: str, key: Sequence[str], where: str, columns: Sequence[str], partly: Collection[str], filter: Filter
+) -> str:
+    """What an INSERT does when a row with this key is there: merge these columns if it matches the filter.
+
+    Those that only some of the rows name, `partly`, and rows that name none, are told by `ids_naming`.
+    """
     target = f" ON CONFLICT ({', '.join(key)}){f' WHERE {where}' if where else ''}"
     if not columns:
         return f"{target} DO NOTHING"
-    changes = ", ".join(f"{name} = {_merged(table, name, f'EXCLUDED.{name}')}" for name in columns)
+    changes = ", ".join(f"{name} = {_merged_if_named(table, name, name in partly)}" for name in columns)
+    names_any = _is_among("n_any") if len(partly) == len(columns) else ""
     matching = conditions.where(table, conditions.shape_of(filter), joined=False).sql
-    return f"{target} DO UPDATE SET {changes}{f' WHERE {matching}' if matching else ''}"
+    condition = " AND ".join(each for each in (names_any, matching) if each)
+    return f"{target} DO UPDATE SET {changes}{f' WHERE {condition}' if condition else ''}"
+
+
+def ids_naming(naming: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The ids of the new rows that name each column, and of those that name any, by the names of their parameters."""
+    named = {f"n_{name}": list(ids) for name, ids in naming.items()}
+    return named | {"n_any": list({each for ids in naming.values() for each in ids})}
 
 
 def select_by_keys(table: str, key: Sequence[str], where: str, shape: Shape) -> str:
@@ -118,6 +131,15 @@ def assignments(table: str, columns: Sequence[str], merging: bool) -> str:
 
 def _merged(table: str, column: str, value: str) -> str:
     return f"merge_patch(t.{column}, {value})" if _is_object(table, column) else value
+
+
+def _merged_if_named(table: str, column: str, partly: bool) -> str:
+    merged = _merged(table, column, f"EXCLUDED.{column}")
+    return f"CASE WHEN {_is_among(f'n_{column}')} THEN {merged} ELSE t.{column} END" if partly else merged
+
+
+def _is_among(parameter: str) -> str:
+    return f"EXCLUDED.id = ANY (%({parameter})s::uuid[])"
 
 
 def _sum(table: str, column: str) -> str:

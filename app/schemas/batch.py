@@ -1,15 +1,23 @@
 """What travels over the wire about batches: several operations in one transaction."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from app.schemas.base import EXAMPLE_ID, BaseSchema
-from app.schemas.fields import Choice, Flag, Integer, ListOf, Object, Text
+from app.schemas.fields import DEEPEST_NESTING, Choice, Flag, Integer, ListOf, Object, Text, check_storable
 
 MOST_OPERATIONS = 100
+# Around an object that is as deep as may be stand its row, the list of rows, and $each.
+DEEPEST_BODY = DEEPEST_NESTING + 3
 
 
 class AnyValue(fields.Raw):
-    """Any JSON value."""
+    """Any JSON value that the operations could store."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        check_storable(value, DEEPEST_BODY)
+        return value
 
 
 class ExpectationSchema(BaseSchema):

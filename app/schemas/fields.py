@@ -47,13 +47,13 @@ def text_fault(text: str) -> str | None:
     return None
 
 
-def check_storable(document: Any) -> None:
+def check_storable(document: Any, deepest: int = DEEPEST_NESTING) -> None:
     """Raise ValidationError when a decoded JSON value holds anything that PostgreSQL's jsonb does not take."""
     level, depth = [document], 0
     while level:
         depth += 1
-        if depth > DEEPEST_NESTING:
-            raise ValidationError(f"is nested deeper than {DEEPEST_NESTING} levels.")
+        if depth > deepest:
+            raise ValidationError(f"is nested deeper than {deepest} levels.")
         below: list[Any] = []
         for value in level:
             if isinstance(value, str):

@@ -35,7 +35,7 @@ class Exporter:
         if settings.metrics_port is None:
             return
         self._folder = _folder(settings.metrics_port)
-        self._pool_size = settings.database_pool_size
+        self._pool_size = settings.database_pool_size * (2 if settings.database_replica_url else 1)
         if settings.metrics_port == settings.port:
             raise SettingError(f"METRICS_PORT={settings.metrics_port} is the PORT of the service. Name another one.")
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

@@ -31,6 +31,9 @@ class Meters:
     def retried(self, reason: str) -> None:
         """A transaction (reason: contention) or a statement (reason: connection) is tried again."""
 
+    def eventual_read(self, answered_by: str) -> None:
+        """A read that may be some seconds old was answered by the replica, or has to be by the primary."""
+
 
 class Meter:
     """The meters of this process, in a place from which everyone reads them anew."""

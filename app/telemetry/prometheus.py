@@ -55,6 +55,14 @@ class PrometheusMeters(Meters):
         )
         for reason in ("contention", "connection"):
             self._retries.labels(reason)
+        self._eventual_reads = Counter(
+            "flux_eventual_reads",
+            "Reads with consistency=eventual, by who answered them: the replica or the primary.",
+            ("answered_by",),
+            registry=None,
+        )
+        for answered_by in ("replica", "primary"):
+            self._eventual_reads.labels(answered_by)
         _gauge("db_client_connection_max", "Connections that the pools may open.").set(pool_size)
 
     def request_began(self) -> None:
@@ -96,6 +104,10 @@ class PrometheusMeters(Meters):
     def retried(self, reason: str) -> None:
         """One more for this reason."""
         self._retries.labels(reason).inc()
+
+    def eventual_read(self, answered_by: str) -> None:
+        """One more that was answered by this one."""
+        self._eventual_reads.labels(answered_by).inc()
 
 
 def start(place: str, pool_size: int) -> None:

@@ -18,8 +18,12 @@ PEOPLE = 20
 SECONDS_AT_MOST = 300
 OPTIONS = (
     "--checks=all",
-    "--phases=examples,coverage,fuzzing,stateful",
-    "--max-examples=40",
+    # What sort, fields, or and the like may hold follows a grammar that no schema says: of what a schema allows there,
+    # much is rightly refused. tests/contract/test_query_language.py sends what is valid.
+    "--exclude-checks=positive_data_acceptance",
+    # The coverage phase would try each of three hundred filters of each operation by itself; so do the contract tests.
+    "--phases=examples,fuzzing,stateful",
+    "--max-examples=6",
     # Two runs send the same, so that a failure is the change's and not luck's.
     "--generation-deterministic",
     # All failures of a run, not the first of each operation.

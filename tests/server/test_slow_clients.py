@@ -89,7 +89,7 @@ def dripping(server: RunningServer, begin: bytes) -> Iterator[None]:
 def test_two_hundred_clients_that_send_a_byte_a_second_stop_nobody(server: RunningServer, begin: bytes):
     with dripping(server, begin):
         for _ in range(4):
-            assert httpx.get(f"{server.url}/ready", timeout=3).status_code == 200
+            assert httpx.get(f"{server.url}/api/v1/users", timeout=3).status_code == 200
             time.sleep(0.5)
 
 
@@ -97,7 +97,7 @@ def test_many_clients_that_connect_and_say_nothing_stop_nobody(server: RunningSe
     with ExitStack() as stack:
         for _ in range(MANY):
             stack.enter_context(connect(server))
-        assert httpx.get(f"{server.url}/ready", timeout=3).status_code == 200
+        assert httpx.get(f"{server.url}/api/v1/users", timeout=3).status_code == 200
 
 
 @pytest.mark.parametrize("begun", [b"GET /heal", HEAD, HEAD + b"Content-Length: 9\r\n\r\n{"])
@@ -125,7 +125,7 @@ def not_reading(server: RunningServer, clients: int, sent: bytes) -> Iterator[No
 
 def test_clients_that_do_not_read_their_answers_stop_nobody(server: RunningServer):
     with not_reading(server, 40, b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20):
-        assert httpx.get(f"{server.url}/ready", timeout=3).status_code == 200
+        assert httpx.get(f"{server.url}/api/v1/users", timeout=3).status_code == 200
 
 
 def test_an_answer_that_is_too_long_to_be_kept_holds_its_thread_for_a_time_that_ends(server: RunningServer):
@@ -137,7 +137,7 @@ def test_an_answer_that_is_too_long_to_be_kept_holds_its_thread_for_a_time_that_
     with not_reading(
         server, 4, f"GET /api/v1/tasks/by-timerange?{at.format(user)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     ):
-        assert httpx.get(f"{server.url}/ready", timeout=60).status_code == 200
+        assert httpx.get(f"{server.url}/api/v1/users", timeout=60).status_code == 200
     assert "did not take its answer within 2 s" in server.log
 
 

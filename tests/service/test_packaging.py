@@ -89,7 +89,7 @@ def compose_health_check() -> list[str]:
 
 def graceful_timeout() -> int:
     """For how many seconds gunicorn answers what it has accepted, after a TERM."""
-    return int(re.search(r"^graceful_timeout = (\d+)", (PROJECT / "gunicorn.conf.py").read_text(), re.M)[1])
+    return int(re.search(r"^graceful_timeout = (\d+) \+ settings", (PROJECT / "gunicorn.conf.py").read_text(), re.M)[1])
 
 
 def kubernetes(kind: str) -> dict:
@@ -241,12 +241,16 @@ def test_compose_migrates_without_keys() -> None:
 
 
 def test_compose_lets_accepted_requests_end_before_it_kills() -> None:
-    assert int(compose()["services"]["api-1"]["stop_grace_period"].removesuffix("s")) > graceful_timeout()
+    assert (
+        int(compose()["services"]["api-1"]["stop_grace_period"].removesuffix("s"))
+        > graceful_timeout() + Settings().drain_seconds
+    )
 
 
 def test_kubernetes_lets_accepted_requests_end_before_it_kills() -> None:
     pause = int(container("Deployment")["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod("Deployment")["terminationGracePeriodSeconds"] > graceful_timeout() + pause
+    drain = int(environment("Deployment")["DRAIN_SECONDS"])
+    assert pod("Deployment")["terminationGracePeriodSeconds"] > graceful_timeout() + pause + drain
 
 
 def test_kubernetes_starts_the_service_with_settings_that_it_takes() -> None:

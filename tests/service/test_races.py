@@ -11,6 +11,7 @@ from entities import goal, task, user
 from flask.testing import FlaskClient
 
 from app.database import atomic, database
+from app.database.transactions import ATTEMPTS, ATTEMPTS_IN_STRICT_ISOLATION
 from app.errors import Contended
 from app.repositories import tasks, users
 
@@ -91,7 +92,8 @@ def test_a_deadlock_is_settled_by_repeating_the_whole_block(committing_client: F
         return change
 
     assert at_the_same_moment([crossing(first, second), crossing(second, first)]) == [first, second]
-    assert sum(runs.values()) == 3, "one of the two was chosen as the victim and ran again"
+    # Under the stricter isolations the victim may meet the other's write again.
+    assert sum(runs.values()) >= 3 if database.strict else sum(runs.values()) == 3, "one of the two ran again"
 
 
 def test_inside_an_outer_transaction_nothing_is_repeated(committing_client: FlaskClient):
@@ -107,7 +109,7 @@ def test_inside_an_outer_transaction_nothing_is_repeated(committing_client: Flas
     assert runs["made"] == 1
     with pytest.raises(Contended):
         contended()
-    assert runs["made"] == 1 + 5
+    assert runs["made"] == 1 + (ATTEMPTS_IN_STRICT_ISOLATION if database.strict else ATTEMPTS)
 
 
 def test_a_block_that_fails_leaves_nothing(committing_client: FlaskClient):

@@ -59,6 +59,8 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("LOG_LEVEL", "loud", "warning"),
         ("DATABASE_STATEMENT_TIMEOUT", "soon", "seconds"),
         ("DATABASE_LOCK_TIMEOUT", "-1", "0 for no limit"),
+        ("DATABASE_ISOLATION", "snapshot", "read committed, repeatable read or serializable"),
+        ("DATABASE_REPLICA_URL", "mysql://replica", "postgresql://"),
         ("RATE_LIMIT", "many", "600/minute"),
         ("RATE_LIMIT", "0/minute", "600/minute"),
         ("RATE_LIMIT_STORAGE", "db.example.com", "redis://"),

@@ -1,0 +1,99 @@
+"""Told to stop: balancers learn of it first, what was accepted is answered, and nobody waits in vain."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psycopg2
+import pytest
+from servers import RunningServer, running_server
+
+pytestmark = pytest.mark.server
+
+USERS = "/api/v1/users"
+
+
+@contextmanager
+def serving(folder: Path, url: str, **settings: str) -> Iterator[RunningServer]:
+    """The service without keys, two workers of two threads."""
+    few = {"WEB_CONCURRENCY": "2", "WEB_THREADS": "2", "AUTH_DISABLED": "true"}
+    with running_server(folder, DATABASE_URL=url, **few, **settings) as server:
+        yield server
+
+
+@contextmanager
+def users_locked(url: str) -> Iterator[Callable[[], None]]:
+    """Every statement about users waits, until what this gives is called."""
+    connection = psycopg2.connect(url)
+    try:
+        connection.cursor().execute("LOCK TABLE users")
+        yield connection.rollback
+    finally:
+        connection.close()
+
+
+def ask_in_the_background(server: RunningServer, times: int = 1) -> tuple[list[threading.Thread], list[int]]:
+    """The threads that ask for the users, and where they put the status that they get."""
+    statuses: list[int] = []
+
+    def ask() -> None:
+        statuses.append(httpx.get(f"{server.url}{USERS}", timeout=30).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    return threads, statuses
+
+
+def test_ready_says_first_that_it_stops_while_requests_are_still_served(server_database: str, tmp_path: Path):
+    with serving(tmp_path, server_database, DRAIN_SECONDS="3") as server, httpx.Client(base_url=server.url) as client:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        for _ in range(6):
+            ready = client.get("/ready")
+            assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
+            assert "stopping" in ready.json()["detail"]
+            served = client.get(USERS)
+            assert (served.status_code, served.headers["Connection"]) == (200, "close")
+        assert client.get("/health").status_code == 200
+        assert server.process.wait(timeout=20) == 0
+
+
+def test_without_a_time_to_drain_it_stops_at_once(server_database: str, tmp_path: Path):
+    with serving(tmp_path, server_database, DRAIN_SECONDS="0") as server:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{server.url}/ready")
+
+
+def test_what_was_accepted_is_answered_and_who_comes_later_is_refused_at_once(server_database: str, tmp_path: Path):
+    with serving(tmp_path, server_database, DRAIN_SECONDS="0") as server, users_locked(server_database) as let_go:
+        threads, statuses = ask_in_the_background(server, times=3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{server.url}/health")
+        let_go()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200, 200, 200]
+
+
+def test_when_all_threads_wait_for_the_database_the_worker_still_tells_that_it_lives(
+    server_database: str, tmp_path: Path
+):
+    with serving(tmp_path, server_database) as server, users_locked(server_database) as let_go:
+        threads, statuses = ask_in_the_background(server, times=12)
+        for _ in range(4):
+            assert httpx.get(f"{server.url}/health", timeout=2).status_code == 200
+            assert httpx.get(f"{server.url}/ready", timeout=2).status_code == 200
+        let_go()
+        for thread in threads:
+            thread.join()
+    assert set(statuses) == {200}
