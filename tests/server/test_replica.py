@@ -209,7 +209,7 @@ def test_a_role_without_privileges_can_measure_the_lag(
 ):
     run_alone(primary.url, "CREATE ROLE reader LOGIN")
     as_reader = standby.url.replace(f"user={ROLE}", "user=reader")
-    wait_until(lambda: run_alone(standby.url, "SELECT FROM pg_roles WHERE rolname = 'reader'"))
+    wait_until(lambda: run_alone(standby.url, "SELECT 1 FROM pg_roles WHERE rolname = 'reader'"))
     wait_until(lambda: run_alone(as_reader, LAG_IN_SECONDS) == [(0.0,)])
 
 
