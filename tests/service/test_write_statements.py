@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from entities import EDITABLE, Entity, goal, task, user
+from entities import EDITABLE, NOWHERE, Entity, goal, task, user
 from flask import Flask
 from flask.testing import FlaskClient
 from psycopg2 import extensions
@@ -130,16 +129,16 @@ INSERT INTO idempotency_keys SELECT '', i::text, '', 201, '{}', '', now() + inte
     FROM generate_series(1, 10000) i;
 """
 CLAIM = "status=pending&reminder_sent_at__isnull=true&scheduled_at__lte=now&sort=scheduled_at&limit=50&skip_locked=true"
-ONE = f"/{uuid4()}"
+ONE = f"/{NOWHERE}"
 PLANS = [
     ("PATCH", f"/tasks?{CLAIM}&return=rows", {"reminder_sent_at": "now"}, "tasks_pending"),
     ("PATCH", f"/tasks?{CLAIM}&return=rows&expand=user", {"reminder_sent_at": "now"}, "tasks_pending"),
     ("DELETE", f"/tasks?{CLAIM}", None, "tasks_pending"),
     ("PATCH", "/dispatch-log?status=pending&created_at__lte=now&sort=created_at&limit=50&skip_locked=true",
      {"status": "failed"}, "dispatch_log_open"),
-    ("PATCH", f"/tasks?goal_id={uuid4()}&status=pending", {"status": "done"}, "tasks_by_goal"),
-    ("PATCH", f"/tasks?id__in={uuid4()},{uuid4()}", {"status": "done"}, "tasks_pkey"),
-    ("DELETE", f"/tasks?user_id={uuid4()}&status=pending", None, "tasks_by_user"),
+    ("PATCH", f"/tasks?goal_id={NOWHERE}&status=pending", {"status": "done"}, "tasks_by_goal"),
+    ("PATCH", f"/tasks?id__in={NOWHERE},{NOWHERE}", {"status": "done"}, "tasks_pkey"),
+    ("DELETE", f"/tasks?user_id={NOWHERE}&status=pending", None, "tasks_by_user"),
     ("PATCH", f"/tasks{ONE}?status=pending&user.timezone=UTC", {"title": "x"}, "tasks_pkey"),
     ("DELETE", f"/tasks{ONE}?status=pending", None, "tasks_pkey"),
     ("POST", f"/users{ONE}/increment", {"profile": {"n": 1}}, "users_pkey"),
