@@ -420,7 +420,7 @@ def test_a_wrong_query_for_a_stream_is_a_problem_like_any_other(client: FlaskCli
 @every_entity
 def test_a_row_takes_no_filters(client: FlaskClient, entity: Entity):
     problem = refusal(client, f"/{entity.name}/{NOWHERE}", "id=1&limit=5")
-    assert "Allowed: fields, expand." in problem["detail"]
+    assert "Allowed: fields, expand, consistency." in problem["detail"]
     assert client.get(f"{entity.path}/{NOWHERE}?fields=id").status_code == 404
 
 
