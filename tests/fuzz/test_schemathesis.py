@@ -23,7 +23,7 @@ OPTIONS = (
     "--exclude-checks=positive_data_acceptance",
     # The coverage phase would try each of three hundred filters of each operation by itself; so do the contract tests.
     "--phases=examples,fuzzing,stateful",
-    "--max-examples=6",
+    "--max-examples=4",
     # Two runs send the same, so that a failure is the change's and not luck's.
     "--generation-deterministic",
     # All failures of a run, not the first of each operation.
