@@ -104,7 +104,7 @@ for _ in $(seq 50); do
     sleep 0.2
 done
 expect "What /health says" '{"status":"ok"}' "${healthy:-nothing}"
-kill -TERM "$(sed -n 's/.*Listening at: .*(\([0-9]*\))$/\1/p' "$log")"
+kill -TERM "$(sed -n 's/.*Listening at: .*(\([0-9]*\)).*/\1/p' "$log")"
 wait "$service" && status=0 || status=$?
 expect "The exit status after a TERM" 0 "$status"
 echo "The image is built with buildah, and works."
