@@ -1,36 +1,12 @@
 """The Flux DAO Service: the data layer of the Flux AI planner, as a Flask application."""
 
 import os
-from collections.abc import Callable
-from typing import Any
 
-from flask import Flask, Request, Response
-from werkzeug.routing import MapAdapter
+from flask import Flask
 
 from app import api, cli, database, telemetry
-from app.api.blueprint import ACCEPT_PATCH
 from app.config import Settings, load_settings
-
-
-class Service(Flask):
-    """Flask, less two things of each request that this service has no use for."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function itself: no view is a coroutine."""
-        return func
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """The router for a request's path. Hosts do not matter, so that their names need no decoding."""
-        if request is None:
-            return None
-        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
-
-    def make_default_options_response(self) -> Response:
-        """The answer to OPTIONS: the methods of the path, and what its PATCH takes (RFC 5789, section 3.1)."""
-        response = super().make_default_options_response()
-        if "PATCH" in response.allow:
-            response.headers["Accept-Patch"] = ACCEPT_PATCH
-        return response
+from app.service import Service
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -19,6 +19,7 @@ from app.telemetry.requests import CALLER
 
 PROTECTED = "/api/v1"
 KEY_HEADER = "X-Flux-Service-Key"
+KEY_IN_ENVIRONMENT = "HTTP_X_FLUX_SERVICE_KEY"
 EXTENSION = "flux_doorkeeper"
 CHECKS_ITSELF = ""
 SCOPE_OF_VIEW = "_required_scope"
@@ -88,7 +89,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def given_key() -> str:
     """The key that the request carries, or an empty text."""
-    return request.headers.get(KEY_HEADER) or _bearer_token()
+    return request.environ.get(KEY_IN_ENVIRONMENT) or _bearer_token()
 
 
 def recognized() -> str | None:

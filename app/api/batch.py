@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from flask import Response, current_app, g, request
+from flask import current_app, g, request
 
+from app.api.answers import JSON, Answer, Answered
 from app.api.auth import CHECKS_ITSELF, PROTECTED, require_scope, required_scope, scope_of_operation
-from app.api.blueprint import JSON, Blueprint
+from app.api.blueprint import Blueprint
 from app.api.references import MISSING, Answers
 from app.api.transaction import WITHIN_BATCH, transaction
 from app.errors import ExpectationUnmet, Fault, Invalid
@@ -31,7 +32,7 @@ blueprint = Blueprint("batch", "Several operations in one transaction.", "/batch
 @blueprint.arguments(BatchSchema, example=BatchSchema.example)
 @blueprint.response(200, BatchAnswerSchema, example=BatchAnswerSchema.example)
 @transaction
-def run_batch(values: dict[str, Any]) -> Response:
+def run_batch(values: dict[str, Any]) -> Answer:
     """Do up to 100 operations in one transaction, all or none.
 
     The first that fails undoes everything, and the answer is its problem with the `operation`.
@@ -45,7 +46,7 @@ def run_batch(values: dict[str, Any]) -> Response:
         documents.append(_do(operation, answers))
     for name in ("operation", "asked"):
         g.pop(name, None)
-    return Response(orjson.dumps({"operations": documents}), content_type=JSON)
+    return Answer(orjson.dumps({"operations": documents}))
 
 
 def _do(operation: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def _do(operation: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
     }
 
 
-def _dispatch(environment: dict[str, Any]) -> Response:
+def _dispatch(environment: dict[str, Any]) -> Answered:
     """The answer of the view that the environment leads to; what it raises goes on."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with app.request_context(environment):
@@ -81,7 +82,7 @@ def _dispatch(environment: dict[str, Any]) -> Response:
         require_scope(scope_of_operation())
         if request.endpoint in NOT_IN_A_BATCH:
             raise Invalid(f"{request.path} cannot stand in a batch.")
-        response: Response = app.view_functions[request.endpoint](**(request.view_args or {}))
+        response: Answered = app.view_functions[request.endpoint](**(request.view_args or {}))
         return response
 
 

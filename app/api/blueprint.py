@@ -9,6 +9,7 @@ from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Map
 
+from app.api.answers import JSON
 from app.api.auth import require_scope
 from app.api.parameters import references
 from app.api.problems import InvalidPath, UnsupportedMediaType
@@ -20,7 +21,6 @@ from app.scopes import scope_of
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
-JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_PATCH = f"{JSON}, {MERGE_PATCH}"
 
@@ -183,11 +183,11 @@ def _locations(documentation: Mapping[str, Any]) -> list[str]:
 
 def read_json() -> Any:
     """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
-    body = request.get_data()
-    if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
+    body, environ = request.get_data(), request.environ
+    if not environ.get("CONTENT_LENGTH") and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         # werkzeug cuts a body that comes in chunks at the limit, without a word.
         raise RequestEntityTooLarge
-    if request.content_type != JSON and (body or request.mimetype):
+    if environ.get("CONTENT_TYPE") != JSON and (body or request.mimetype):
         _refuse_other_types(request.mimetype)
     return parse_json(body)
 

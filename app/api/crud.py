@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flask import Response, request
+from flask import request
 
 from app.api import crud_many
+from app.api.answers import Answer, Answered
 from app.api.blueprint import Blueprint, merges_objects
 from app.api.crud_many import name_of, refuse_filter
 from app.api.preconditions import reader_has, versions_to_match
@@ -51,7 +52,7 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
     )
     @blueprint.query(reader)
     @blueprint.response(200, page, example=page.example, headers=LINK)
-    def list_rows(query: Query) -> Response:
+    def list_rows(query: Query) -> Answered:
         if wants_stream():
             return stream_response(repository.stream(query))
         query = query._replace(limit=query.limit or USUAL_PAGE)
@@ -67,7 +68,7 @@ def count_rows(blueprint: Blueprint, repository: Repository) -> None:
     @blueprint.doc(operationId=f"count_{blueprint.name}", summary=f"Count the {repository.plural} that match.")
     @blueprint.query(reader)
     @blueprint.response(200, CountSchema, example=CountSchema.example)
-    def count_rows(query: Query) -> Response:
+    def count_rows(query: Query) -> Answer:
         return json_response({"count": repository.count(query.where)})
 
 
@@ -84,7 +85,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
     @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
     @blueprint.alt_response(200, schema=row, example=row.example, description="It existed (upsert)", headers=ETAG)
     @transaction
-    def create_row(query: Query, values: dict[str, Any]) -> Response:
+    def create_row(query: Query, values: dict[str, Any]) -> Answer:
         how = query.writing.upsert
         if how is None:
             refuse_filter(query)
@@ -105,7 +106,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     @blueprint.doc(operationId=f"get_{name_of(repository)}", summary=f"Get one {repository.noun}.")
     @blueprint.query(reader)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
-    def get_row(query: Query, id: str) -> Response:
+    def get_row(query: Query, id: str) -> Answer:
         found = repository.get(id, query.shape)
         return not_modified(found) if reader_has(found, query) else row_response(found)
 
@@ -124,7 +125,7 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction
-    def update_row(query: Query, values: dict[str, Any], id: str) -> Response:
+    def update_row(query: Query, values: dict[str, Any], id: str) -> Answer:
         return row_response(changed_row(repository, id, values, query))
 
 
@@ -153,7 +154,7 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
     @blueprint.query(reader)
     @blueprint.response(204)
     @transaction
-    def delete_row(query: Query, id: str) -> Response:
+    def delete_row(query: Query, id: str) -> Answer:
         repository.delete(id, versions=versions_to_match(), filter=query.where)
         return no_content()
 
@@ -173,7 +174,7 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
     @blueprint.arguments(amounts, example=amounts.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction
-    def increment_row(query: Query, values: dict[str, Any], id: str) -> Response:
+    def increment_row(query: Query, values: dict[str, Any], id: str) -> Answer:
         return row_response(repository.increment(id, values, query.shape))
 
 

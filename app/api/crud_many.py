@@ -3,10 +3,10 @@
 from typing import Any
 
 import orjson
-from flask import Response
 
+from app.api.answers import Answer
 from app.api.blueprint import Blueprint, merges_objects
-from app.api.responses import JSON, json_response
+from app.api.responses import json_response
 from app.api.transaction import transaction
 from app.errors import Invalid
 from app.query.controls import DELETING, SHAPING, WRITING
@@ -42,7 +42,7 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
     @blueprint.response(201, answer, example=answer.example)
     @blueprint.alt_response(200, schema=answer, example=answer.example, description="All of them existed (upsert)")
     @transaction
-    def create_rows(query: Query, rows: list[dict[str, Any]]) -> Response:
+    def create_rows(query: Query, rows: list[dict[str, Any]]) -> Answer:
         how = query.writing.upsert
         if how is None:
             refuse_filter(query)
@@ -73,11 +73,11 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, answer, example=answer.example)
     @transaction
-    def update_rows(query: Query, values: dict[str, Any]) -> Response:
+    def update_rows(query: Query, values: dict[str, Any]) -> Answer:
         require_filter(query)
         changed, rows = repository.update_many(query, values, merge=merges_objects())
         items = b',"items":%b' % rows if query.writing.return_rows else b""
-        return Response(b'{"updated_count":%d%b}' % (changed, items), content_type=JSON)
+        return Answer(b'{"updated_count":%d%b}' % (changed, items))
 
 
 def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
@@ -93,7 +93,7 @@ def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
     @blueprint.query(reader)
     @blueprint.response(200, DeletedCountSchema, example=DeletedCountSchema.example)
     @transaction
-    def delete_rows(query: Query) -> Response:
+    def delete_rows(query: Query) -> Answer:
         require_filter(query)
         return json_response({"deleted_count": repository.delete_many(query)})
 
@@ -117,6 +117,6 @@ def name_of(repository: Repository) -> str:
     return repository.noun.replace(" ", "_")
 
 
-def _rows_response(counts: dict[str, int], rows: list[Row], status: int) -> Response:
+def _rows_response(counts: dict[str, int], rows: list[Row], status: int) -> Answer:
     items = b",".join(row.json for row in rows)
-    return Response(b'%b,"items":[%b]}' % (orjson.dumps(counts)[:-1], items), status, content_type=JSON)
+    return Answer(b'%b,"items":[%b]}' % (orjson.dumps(counts)[:-1], items), status)

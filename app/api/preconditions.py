@@ -8,6 +8,8 @@ from app.errors import Invalid
 from app.query.terms import Query
 from app.repositories.rows import Row
 
+# What WSGI calls the headers.
+IF_MATCH, IF_NONE_MATCH = "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"
 ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
 ENTITY_TAGS = re.compile(r'\s*(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*\s*')
 
@@ -17,7 +19,7 @@ def versions_to_match() -> tuple[int, ...] | None:
 
     A weak tag never matches (RFC 9110, section 8.8.3.2), nor does one that is no version of ours.
     """
-    tags = _tags("If-Match")
+    tags = _tags("If-Match", IF_MATCH)
     if tags is None:
         return None
     return tuple(int(tag) for weak, tag in tags if not weak and re.fullmatch("[1-9][0-9]{0,8}", tag))
@@ -25,7 +27,7 @@ def versions_to_match() -> tuple[int, ...] | None:
 
 def refuse_if_match() -> None:
     """Raise Invalid when If-Match comes with a write that looks at no version: it would be passed over in silence."""
-    if "If-Match" in request.headers:
+    if IF_MATCH in request.environ:
         raise Invalid("If-Match is for PATCH and DELETE of one row; this request looks at no version. Leave it out.")
 
 
@@ -34,15 +36,15 @@ def reader_has(row: Row, query: Query) -> bool:
 
     What is put into a row from elsewhere changes without its version: such an answer is always sent.
     """
-    if "If-None-Match" not in request.headers or query.shape.expansions:
+    if IF_NONE_MATCH not in request.environ or query.shape.expansions:
         return False
-    tags = _tags("If-None-Match")
+    tags = _tags("If-None-Match", IF_NONE_MATCH)
     return tags is None or str(row.version) in [tag for _, tag in tags]
 
 
-def _tags(header: str) -> list[tuple[str, str]] | None:
+def _tags(header: str, in_environment: str) -> list[tuple[str, str]] | None:
     """The entity tags of a header, each with whether it is weak; None for `*` or no header."""
-    given = request.headers.get(header)
+    given = request.environ.get(in_environment)
     if given is None or given.strip() == "*":
         return None
     if not ENTITY_TAGS.fullmatch(given):

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
+from app.api.answers import Answer
 from app.api.transaction import KEY_HEADER
 from app.database.failures import in_our_words
 from app.telemetry import requests
@@ -191,7 +192,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, answer)
 
 
-def answer(error: Exception) -> Response:
+def answer(error: Exception) -> Answer:
     """The problem that this exception is to a caller."""
     if isinstance(error, HTTPException):
         return _of_http_error(error)
@@ -238,7 +239,7 @@ def document(
     return orjson.dumps(problem, default=str)
 
 
-def _of_service_error(error: errors.ServiceError) -> Response:
+def _of_service_error(error: errors.ServiceError) -> Answer:
     kind = next(KIND_OF_ERROR[base] for base in type(error).__mro__ if base in KIND_OF_ERROR)
     more: dict[str, Any] = {}
     if isinstance(error, errors.ConditionFailed):
@@ -253,14 +254,14 @@ def _of_service_error(error: errors.ServiceError) -> Response:
     return response
 
 
-def _of_unforeseen(error: Exception) -> Response:
+def _of_unforeseen(error: Exception) -> Answer:
     log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error)
     return _response(
         UNFORESEEN, "The service met an error that nobody foresaw. Report the request_id to its operators."
     )
 
 
-def _of_http_error(error: HTTPException) -> Response:
+def _of_http_error(error: HTTPException) -> Answer:
     method, path = g.get("asked", (request.method, request.path))
     if isinstance(error, MethodNotAllowed):
         methods = ", ".join(sorted(error.valid_methods or ()))
@@ -295,12 +296,12 @@ def _response(
     hint: str | None = None,
     status: int | None = None,
     more: Mapping[str, Any] = MappingProxyType({}),
-) -> Response:
+) -> Answer:
     if "operation" in g:
         more = {**more, "operation": g.operation}
     body = document(kind, detail, quote(request.path), request_id(), faults, hint, status, more)
     request.environ[requests.PROBLEM] = kind.name
-    return Response(body, status or kind.status, content_type=CONTENT_TYPE)
+    return Answer(body, status or kind.status, {"Content-Type": CONTENT_TYPE})
 
 
 def _path_hint(path: str) -> str | None:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import orjson
 from flask import Response, request
 
+from app.api.answers import JSON, Answer, Answered
 from app.query import cursors
 from app.query.reading import pairs_of
 from app.query.terms import Query
@@ -15,36 +16,36 @@ from app.repositories.rows import LongRows, Row, Rows
 
 Portion = TypeVar("Portion")
 
-JSON = "application/json"
 NDJSON = "application/x-ndjson"
 ETAG = {"ETag": {"description": 'The row\'s version, as in `"7"`.', "schema": {"type": "string"}}}
 LINK = {"Link": {"description": "The next page, if there is one (RFC 8288).", "schema": {"type": "string"}}}
 LOCATION = {"Location": {"description": "Where the new row is.", "schema": {"type": "string"}}}
 
 
-def json_response(document: Any, status: int = 200) -> Response:
+def json_response(document: Any, status: int = 200) -> Answer:
     """An answer of any plain values."""
-    return Response(orjson.dumps(document), status, content_type=JSON)
+    return Answer(orjson.dumps(document), status)
 
 
-def row_response(row: Row, status: int = 200, location: str | None = None) -> Response:
+def row_response(row: Row, status: int = 200, location: str | None = None) -> Answer:
     """An answer of one row."""
     headers = {"Content-Type": JSON, "ETag": f'"{row.version}"'}
     if location:
         headers["Location"] = location
-    return Response(row.json, status, headers)
+    return Answer(row.json, status, headers)
 
 
-def rows_response(rows: Rows, query: Query) -> Response:
+def rows_response(rows: Rows, query: Query) -> Answered:
     """An answer of rows, as a plain array; very many are sent as they are read. When a limit cut it, a link goes on."""
-    body = rows.pieces() if isinstance(rows, LongRows) else rows.json
-    response = Response(body, content_type=JSON)
+    if isinstance(rows, LongRows):
+        return Response(rows.pieces(), content_type=JSON)
+    answer = Answer(rows.json)
     if rows.last:
-        response.headers["Link"] = _link(cursors.encode(rows.last, query.fingerprint))
-    return response
+        answer.headers["Link"] = _link(cursors.encode(rows.last, query.fingerprint))
+    return answer
 
 
-def page_response(rows: Rows, total: int | None, query: Query) -> Response:
+def page_response(rows: Rows, total: int | None, query: Query) -> Answer:
     """An answer of one page of a list that has `total` rows, if they were counted."""
     limit = query.limit or len(rows)
     cursor = cursors.encode(rows.last, query.fingerprint) if rows.last else None
@@ -58,10 +59,10 @@ def page_response(rows: Rows, total: int | None, query: Query) -> Response:
     }
     if query.counting == "estimated":
         counts["total_is_estimate"] = True
-    response = Response(b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:]), content_type=JSON)
+    answer = Answer(b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:]))
     if cursor:
-        response.headers["Link"] = _link(cursor)
-    return response
+        answer.headers["Link"] = _link(cursor)
+    return answer
 
 
 def stream_response(portions: Iterator[list[bytes]]) -> Response:
@@ -77,7 +78,7 @@ def lines_response(pieces: Iterator[bytes]) -> Response:
 
 def wants_stream() -> bool:
     """Whether the caller asked for NDJSON."""
-    return NDJSON in request.headers.get("Accept", "")
+    return NDJSON in request.environ.get("HTTP_ACCEPT", "")
 
 
 def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
@@ -108,11 +109,11 @@ def _link(cursor: str) -> str:
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 
-def not_modified(row: Row) -> Response:
+def not_modified(row: Row) -> Answer:
     """The answer to a reader who has this version of the row."""
-    return Response(status=304, headers={"ETag": f'"{row.version}"'})
+    return Answer(b"", 304, {"ETag": f'"{row.version}"'})
 
 
-def no_content() -> Response:
+def no_content() -> Answer:
     """The answer to a deletion."""
-    return Response(status=204)
+    return Answer(b"", 204, {})

@@ -6,8 +6,9 @@ from functools import wraps
 from hashlib import sha256
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import current_app, request
 
+from app.api.answers import Answer, Answered
 from app.api.preconditions import refuse_if_match
 from app.database import atomic
 from app.errors import InProgress, Invalid, KeyReused, Unavailable
@@ -16,6 +17,7 @@ from app.repositories.idempotency import StoredAnswer
 from app.telemetry.requests import CALLER
 
 KEY_HEADER = "Idempotency-Key"
+KEY_IN_ENVIRONMENT = "HTTP_IDEMPOTENCY_KEY"
 LONGEST_KEY = 255
 STORED_HEADERS = ("Content-Type", "ETag", "Location", "Link")
 # In the environment of an operation of a batch, which has one transaction and one key around all of it.
@@ -23,7 +25,7 @@ WITHIN_BATCH = "flux.batch"
 WAITS_SECONDS = 1.0
 LOOKS_EVERY_SECONDS = 0.05
 
-View = Callable[..., Response]
+View = Callable[..., Answered]
 
 
 def transaction(view: View) -> View:
@@ -31,12 +33,12 @@ def transaction(view: View) -> View:
     alone = atomic()(view)
 
     @wraps(view)
-    def in_transaction(*args: Any, **path: Any) -> Response:
+    def in_transaction(*args: Any, **path: Any) -> Answered:
         if request.method == "POST" or "id" not in path:
             refuse_if_match()
         if WITHIN_BATCH in request.environ:
             return view(*args, **path)
-        key = request.headers.get(KEY_HEADER)
+        key = request.environ.get(KEY_IN_ENVIRONMENT)
         if key is None or request.method == "DELETE":
             return alone(*args, **path)
         return _once(_checked(key), lambda: view(*args, **path))
@@ -44,7 +46,7 @@ def transaction(view: View) -> View:
     return in_transaction
 
 
-def _once(key: str, work: Callable[[], Response]) -> Response:
+def _once(key: str, work: Callable[[], Answered]) -> Answered:
     """The answer to this request: of the work, or of the work that the same request did before."""
     caller, fingerprint = request.environ.get(CALLER, ""), _fingerprint()
     try:
@@ -63,7 +65,7 @@ def _once(key: str, work: Callable[[], Response]) -> Response:
 
 
 @atomic()
-def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[[], Response]) -> Response:
+def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[[], Answered]) -> Answered:
     idempotency.claim(caller, key)
     response = work()
     headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
@@ -91,8 +93,8 @@ def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
     return stored
 
 
-def _replayed(stored: StoredAnswer) -> Response:
-    return Response(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
+def _replayed(stored: StoredAnswer) -> Answer:
+    return Answer(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
 
 
 def _fingerprint() -> bytes:
