@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 import peewee
@@ -89,7 +90,10 @@ class Database(peewee.PostgresqlDatabase):
         self.release()
         self.close_idle()
         size, self._pool_wait, self._connect_timeout = pool
-        self._slots = threading.Semaphore(size)
+        # A semaphore by a queue, whose waiting and waking are the interpreter's own.
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self._places.put(None)
         self._limits = limits
         # How sessions learn of the limits; None until the first connection has shown what the server or pooler takes.
         self._limits_last: bool | None = None
@@ -186,7 +190,7 @@ class Database(peewee.PostgresqlDatabase):
         self._state.reset()
         if connection is not None:
             connection.close()
-            self._leave_slot()
+            self._leave_place()
 
     def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
         """Run a statement behind the controls that wait for it.
@@ -235,8 +239,12 @@ class Database(peewee.PostgresqlDatabase):
 
     def release(self) -> None:
         """Give this thread's connection back, unless a transaction is open that began outside the request."""
-        if not self.is_closed() and not self.in_transaction():
-            self.close()
+        state = self._state
+        if state.conn is not None and not state.transactions:
+            try:
+                self._close(state.conn)
+            finally:
+                state.reset()
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
@@ -244,28 +252,35 @@ class Database(peewee.PostgresqlDatabase):
             self._idle.pop()[1].close()
 
     def _connect(self) -> extensions.connection:
-        self._take_slot()
+        self._take_place()
         try:
             return self._take_idle() or self._open()
         except BaseException:
-            self._leave_slot()
+            self._leave_place()
             raise
 
-    def _take_slot(self) -> None:
+    def _take_place(self) -> None:
         """Take one of the pool's places, or wait for it; raises Busy when that takes too long."""
-        if not self._slots.acquire(blocking=False):
-            meter.now.waiting_began()
-            taken = self._slots.acquire(timeout=self._pool_wait)
-            meter.now.waiting_ended(in_vain=not taken)
-            if not taken:
-                raise Busy(
-                    f"All database connections of this worker stayed in use for {self._pool_wait} s. "
-                    "Try again, or raise DATABASE_POOL_SIZE."
-                )
+        try:
+            self._places.get(block=False)
+        except Empty:
+            self._wait_for_place()
         meter.now.connection_taken()
 
-    def _leave_slot(self) -> None:
-        self._slots.release()
+    def _wait_for_place(self) -> None:
+        meter.now.waiting_began()
+        try:
+            self._places.get(timeout=self._pool_wait)
+        except Empty:
+            meter.now.waiting_ended(in_vain=True)
+            raise Busy(
+                f"All database connections of this worker stayed in use for {self._pool_wait} s. "
+                "Try again, or raise DATABASE_POOL_SIZE."
+            ) from None
+        meter.now.waiting_ended(in_vain=False)
+
+    def _leave_place(self) -> None:
+        self._places.put(None)
         meter.now.connection_returned()
 
     def _close(self, connection: extensions.connection) -> None:
@@ -274,7 +289,7 @@ class Database(peewee.PostgresqlDatabase):
             self._idle.append((time.monotonic(), connection))
         else:
             connection.close()
-        self._leave_slot()
+        self._leave_place()
 
     def _take_idle(self) -> extensions.connection | None:
         """The connection that was used last, if one is idle and alive; asked whether it is only after a pause."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from app import models
 from app.query.relations import LISTS, MESSAGES_OF_A_CONVERSATION, REFERENCES, REVERSE, TASK_COUNTS
-from app.query.terms import Expansion, Shape
+from app.query.terms import WHOLE_ROW, Expansion, Shape
 from app.repositories.conditions import TABLES
 
 SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name != "id")
@@ -46,6 +46,9 @@ def selected(table: str, shape: Shape, row: str = "t") -> str:
 
 def as_json(table: str, shape: Shape, row: str = "t") -> str:
     """An expression that gives one row of this shape as JSON."""
+    if shape == WHOLE_ROW:
+        # All columns of the table, as PostgreSQL knows them; it plans a list of their names in twice the time.
+        return f"row_to_json({row})"
     return f"(SELECT row_to_json(o) FROM (SELECT {selected(table, shape, row)}) AS o)"
 
 
