@@ -1,6 +1,7 @@
 """Filters as SQL: WHERE text with a named parameter for each value, never a value itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -105,6 +106,7 @@ def values(filter: Filter) -> dict[str, Any]:
     return found | {f"k{number}": path for number, path in enumerate(keys)}
 
 
+@cache
 def sql_type(table: str, column: str) -> str:
     """PostgreSQL's name for the type of a column."""
     field = TABLES[table]._meta.columns[column]
@@ -114,7 +116,8 @@ def sql_type(table: str, column: str) -> str:
 def _shape(term: Condition | Either) -> Condition | Either:
     if isinstance(term, Either):
         return Either(tuple(tuple(_shape(each) for each in group) for group in term.groups))  # type: ignore[misc]
-    return term._replace(value=_mark(term), place=term.place._replace(keys=("",) if term.place.keys else ()))
+    place = term.place._replace(keys=("",)) if term.place.keys else term.place
+    return Condition(place, term.operator, _mark(term), term.or_null)
 
 
 def _mark(condition: Condition) -> Any:
