@@ -1,6 +1,7 @@
 """How gunicorn serves the app: workers, threads, and what must happen once, before the fork."""
 
 import atexit
+import gc
 import os
 import socket
 import sys
@@ -86,7 +87,9 @@ def when_ready(arbiter):
 
 
 def pre_fork(arbiter, worker):
-    """A worker counts under a number, which the one that replaces it takes over."""
+    """A worker counts under a number, which the one that replaces it takes over; and shares what is loaded already."""
+    # What the garbage collector need not look through, and so does not touch, stays in the memory of the master.
+    gc.freeze()
     worker.place = exporter.take_place()
 
 

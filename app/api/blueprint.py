@@ -76,7 +76,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
-                query = reader.read_text(request.query_string.decode(errors="replace"))
+                query = reader.read_text(query_text(request.environ))
                 if query.others:
                     _require_reading(query.others)
                 if query.eventual:
@@ -181,14 +181,21 @@ def _locations(documentation: Mapping[str, Any]) -> list[str]:
     return [parameter["in"] for parameter in parameters]
 
 
+def query_text(environ: Mapping[str, Any]) -> str:
+    """What stands after the URL's question mark, which WSGI gives as the Latin-1 text of its bytes (PEP 3333)."""
+    text: str = environ.get("QUERY_STRING", "")
+    return text if text.isascii() else text.encode("latin-1").decode(errors="replace")
+
+
 def read_json() -> Any:
     """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
-    body, environ = request.get_data(), request.environ
+    incoming = request._get_current_object()  # type: ignore[attr-defined]
+    body, environ = incoming.get_data(), incoming.environ
     if not environ.get("CONTENT_LENGTH") and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         # werkzeug cuts a body that comes in chunks at the limit, without a word.
         raise RequestEntityTooLarge
-    if environ.get("CONTENT_TYPE") != JSON and (body or request.mimetype):
-        _refuse_other_types(request.mimetype)
+    if environ.get("CONTENT_TYPE") != JSON and (body or incoming.mimetype):
+        _refuse_other_types(incoming.mimetype)
     return parse_json(body)
 
 
@@ -205,7 +212,7 @@ def _refuse_other_types(given: str) -> None:
 def _without_query(view: View) -> View:
     @wraps(view)
     def refusing(**path: Any) -> Any:
-        if request.query_string:
+        if request.environ.get("QUERY_STRING"):
             load_query(BaseSchema, list(request.args.items(multi=True)))
         return view(**path)
 

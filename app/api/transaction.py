@@ -34,12 +34,14 @@ def transaction(view: View) -> View:
 
     @wraps(view)
     def in_transaction(*args: Any, **path: Any) -> Answered:
-        if request.method == "POST" or "id" not in path:
-            refuse_if_match()
-        if WITHIN_BATCH in request.environ:
+        environ = request.environ
+        method = environ["REQUEST_METHOD"]
+        if method == "POST" or "id" not in path:
+            refuse_if_match(environ)
+        if WITHIN_BATCH in environ:
             return view(*args, **path)
-        key = request.environ.get(KEY_IN_ENVIRONMENT)
-        if key is None or request.method == "DELETE":
+        key = environ.get(KEY_IN_ENVIRONMENT)
+        if key is None or method == "DELETE":
             return alone(*args, **path)
         return _once(_checked(key), lambda: view(*args, **path))
 

@@ -103,6 +103,17 @@ class Database(peewee.PostgresqlDatabase):
         self._configuration = configuration
         self.init(url)
 
+    def connection(self) -> extensions.connection:
+        """This thread's connection, which it takes from the pool if it has none."""
+        state = self._state
+        if state.conn is None:
+            # The first of all tells Peewee the server's version.
+            if self.server_version is None:
+                self.connect()
+            else:
+                state.set_connection(self._connect())
+        return state.conn
+
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
         if self._reading.elsewhere is not None and not self.in_transaction():

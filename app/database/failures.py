@@ -44,6 +44,8 @@ class FailingInOurWords:
         """Nothing to prepare, so that one object serves all blocks."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if error is None:
+            return
         if isinstance(error, ValueError):
             # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
             raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error

@@ -19,7 +19,10 @@ def array_literal(values: Sequence[Any]) -> str:
     """The text of an array."""
     if not values:
         return "{}"
-    joined = '","'.join(map(str, values))
+    try:
+        joined = '","'.join(values)
+    except TypeError:
+        joined = '","'.join(map(str, values))
     if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):
         return f'{{"{joined}"}}'
     return "{" + ",".join(f'"{str(value).translate(IN_AN_ELEMENT)}"' for value in values) + "}"

@@ -159,10 +159,22 @@ def _load_given(loader: BaseSchema, data: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in data.items():
         if name not in fields:
             raise ValidationError(UNKNOWN)
-        values[name] = fields[name].deserialize(value, name, data)
+        values[name] = _loaded(fields[name], value, name, data)
     if not loader.required_names <= values.keys():
         raise ValidationError(MESSAGES["required"])
     return values
+
+
+def _loaded(field: Field[Any], value: Any, name: str, data: Mapping[str, Any]) -> Any:
+    """As the field's `deserialize`, which also looks for hooks that no field here has, for each value anew."""
+    if value is None:
+        if not field.allow_none:
+            raise ValidationError(MESSAGES["null"])
+        return None
+    loaded = field._deserialize(value, name, data)
+    for validate in field.validators:
+        validate(loaded)
+    return loaded
 
 
 def _load_all(loader: BaseSchema, data: Mapping[str, Any], root: str) -> dict[str, Any]:

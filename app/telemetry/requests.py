@@ -54,7 +54,19 @@ class MeasuredRequests:
 class MeasuredRequest:
     """One request while it runs."""
 
-    __slots__ = ("_before", "_of", "_start_response", "began", "environ", "failed", "open", "route", "status", "trace")
+    __slots__ = (
+        "_before",
+        "_of",
+        "_start_response",
+        "began",
+        "environ",
+        "failed",
+        "id",
+        "open",
+        "route",
+        "status",
+        "trace",
+    )
 
     def __init__(self, environ: Environ, start_response: StartResponse, of: MeasuredRequests) -> None:
         self.began = perf_counter()
@@ -69,7 +81,7 @@ class MeasuredRequest:
         self._of = of
         # A request may run inside another one; what it finds comes back when it ends.
         self._before = (usage.statements, usage.database_seconds, usage.request_id, usage.trace_id, usage.trail)
-        usage.request_id = request_id(environ)
+        usage.request_id = self.id = request_id(environ)
         usage.trace_id = self.trace.trace_id
         usage.trail = [] if of.spans else None
         meter.now.request_began()
@@ -90,7 +102,7 @@ class MeasuredRequest:
         # Now: Flask takes its request out of the environment when it has answered.
         rule = getattr(self.environ.get("werkzeug.request"), "url_rule", None)
         self.route = template(rule.rule) if rule else None
-        headers.append(("X-Request-Id", request_id(self.environ)))
+        headers.append(("X-Request-Id", self.id))
         if self.environ.get("HTTP_X_SERVER_TIMING") == "1":
             headers.append(("Server-Timing", self._server_timing()))
         return self._start_response(status, headers, *more)
@@ -128,7 +140,7 @@ class MeasuredRequest:
         return {
             "time": datetime.now(UTC),
             "level": LEVEL_NAMES[level],
-            "request_id": request_id(self.environ),
+            "request_id": self.id,
             "trace_id": self.trace.trace_id,
             "caller": self.environ.get(CALLER),
             "method": self.environ["REQUEST_METHOD"],
@@ -158,6 +170,10 @@ class MeasuredBody:
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
+        # A tuple is an answer that is ready, so that nothing can go wrong with it any more.
+        return iter(self._pieces) if isinstance(self._pieces, tuple) else self._watched()
+
+    def _watched(self) -> Iterator[bytes]:
         try:
             yield from self._pieces
         except Exception:
