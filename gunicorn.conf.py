@@ -6,7 +6,7 @@ import socket
 import sys
 
 from app.config import SettingError, load_settings
-from app.database import EmbeddedError, embedded_server, migrations, open_database
+from app.database import EmbeddedError, configure, embedded_server, migrations, open_database
 from app.errors import ServiceError
 from app.server import LONGEST_REQUEST_LINE
 from app.telemetry import make_spans
@@ -71,6 +71,8 @@ def on_starting(arbiter):
             server.start()
             with open_database(settings.for_maintenance):
                 migrations.upgrade()
+            # The workers inherit the pool as it is configured here, and requests have limits.
+            configure(settings)
     except (SettingError, EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")
 

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg2
 import pytest
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 
 from app.config import PROJECT
+from app.database.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 
@@ -65,6 +67,16 @@ def test_it_tells_where_the_api_the_docs_and_the_data_are_with_a_request_that_wo
     command = re.search(r"curl -i .*\\\n.*'", welcome)[0].replace("ada@", f"ada-{time.time_ns()}@")
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
     assert answer.startswith("HTTP/1.1 201")
+
+
+def test_the_limits_of_waiting_hold_with_the_embedded_database_too(data: Path, tmp_path: Path):
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data), DATABASE_LOCK_TIMEOUT="1") as server:
+        with contextlib.closing(psycopg2.connect(EmbeddedServer(data).url)) as holder:
+            holder.cursor().execute("LOCK TABLE users")
+            answer = httpx.get(f"{server.url}{USERS}", timeout=20)
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["Retry-After"] == "1"
+        assert httpx.get(f"{server.url}{USERS}").status_code == 200
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
