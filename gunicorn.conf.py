@@ -43,13 +43,14 @@ control_socket_disable = True
 
 server = embedded_server(settings)
 
+KEY = "" if settings.open else " -H 'X-Flux-Service-Key: <key>'"
 WELCOME = f"""
   API   http://{address}/api/v1
   Docs  http://{address}/docs
   Data  {settings.embedded_data_dir}
 
   A first request:
-    curl -i http://{address}/api/v1/users \\
+    curl -i http://{address}/api/v1/users{KEY} \\
       -H 'Content-Type: application/json' -d '{{"email": "ada@example.com", "timezone": "Asia/Dubai"}}'
 
   Ctrl-C stops it.

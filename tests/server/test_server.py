@@ -17,6 +17,7 @@ import httpx
 import psutil
 import psycopg2
 import pytest
+from conftest import flask
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 
 from app.config import PROJECT
@@ -67,6 +68,14 @@ def test_it_tells_where_the_api_the_docs_and_the_data_are_with_a_request_that_wo
     command = re.search(r"curl -i .*\\\n.*'", welcome)[0].replace("ada@", f"ada-{time.time_ns()}@")
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
     assert answer.startswith("HTTP/1.1 201")
+
+
+def test_where_a_key_is_needed_the_first_request_that_it_tells_has_one(data: Path, tmp_path: Path):
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data), DATABASE_KEYS="true") as server:
+        made = flask("keys", "create", "first", "--scope", "users:write", EMBEDDED_DATA_DIR=str(data))
+        command = re.search(r"curl -i .*\\\n.*'", server.log)[0].replace("<key>", made.stdout.strip())
+        answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert answer.startswith(("HTTP/1.1 201", "HTTP/1.1 409"))
 
 
 def test_the_limits_of_waiting_hold_with_the_embedded_database_too(data: Path, tmp_path: Path):
@@ -172,7 +181,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     [
         ({"DATABASE_URL": "postgresql://127.0.0.1/x"}, "flux-dao: DATABASE_URL is set but SERVICE_API_KEYS is not"),
         ({"HOST": "0.0.0.0"}, "flux-dao: HOST=0.0.0.0 would open the service"),
-        ({"PORT": "eight"}, "flux-dao: PORT cannot be used: it must be a whole number from 1."),
+        ({"PORT": "eight"}, "flux-dao: PORT cannot be used: it must be a port, a whole number from 1 to 65535."),
         ({"EMBEDDED_DATA_DIR": "/proc/nowhere/postgres"}, "flux-dao: The embedded PostgreSQL in /proc/nowhere"),
     ],
 )
@@ -202,6 +211,8 @@ def test_a_request_that_breaks_http_is_answered_with_a_problem(keyed_server: Run
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"application/problem+json" in head
+    assert b"X-Content-Type-Options: nosniff" in head
+    assert not re.search(rb"gunicorn|python", head, re.IGNORECASE)
     assert json.loads(body)["status"] == status
 
 
@@ -224,7 +235,7 @@ def test_a_query_is_bounded(keyed_server: RunningServer):
     connection.close()
 
 
-@pytest.mark.parametrize("path", ["/health", "/nowhere", "/docs/", "/health?x=" + "y" * 10_000])
+@pytest.mark.parametrize("path", ["/health", "/nowhere", "/docs/", "/openapi.json"])
 def test_no_answer_tells_the_version_of_the_server(keyed_server: RunningServer, path: str):
     headers = httpx.get(f"{keyed_server.url}{path}").headers
     assert headers.get("Server", "gunicorn") == "gunicorn"
