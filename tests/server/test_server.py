@@ -216,6 +216,17 @@ def test_a_request_that_breaks_http_is_answered_with_a_problem(keyed_server: Run
     assert json.loads(body)["status"] == status
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["//api/v1/users", "/api/v1/%75sers", "/%61pi/v1/users", "/api%2Fv1/users", "http://x/api/v1/users", "/api/v1"],
+)
+def test_no_form_of_a_path_leads_around_the_key(keyed_server: RunningServer, path: str):
+    port = int(keyed_server.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 401 ")
+
+
 def test_a_body_in_chunks_is_read_like_any_other(keyed_server: RunningServer):
     headers = {"X-Flux-Service-Key": keyed_server.key, "Content-Type": "application/json"}
     chunks = (b'{"email": ', f'"chunked-{free_port()}-{time.time_ns()}@example.com"'.encode(), b"}")
