@@ -36,6 +36,8 @@ loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload
 limit_request_line = LONGEST_REQUEST_LINE
+# By default a client on this machine may say with SCRIPT_NAME how much of its path does not count.
+forwarder_headers = ""
 # The app writes a line a request itself; see docs/telemetry.md.
 accesslog = None
 logger_class = "app.server.JsonLogger"

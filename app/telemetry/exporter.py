@@ -13,7 +13,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from app.config import SettingError, Settings
 
-SHARED_MEMORY = "/dev/shm"  # nosec B108: a folder of our own is made in it
+# A folder of our own is made in it.
+SHARED_MEMORY = "/dev/shm"  # nosec B108
 # Where prometheus_client looks for the folder with the workers' files.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 READ_TIMEOUT_SECONDS = 5

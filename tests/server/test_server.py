@@ -227,6 +227,12 @@ def test_no_form_of_a_path_leads_around_the_key(keyed_server: RunningServer, pat
         assert connection.makefile("rb").read().startswith(b"HTTP/1.1 401 ")
 
 
+def test_no_field_says_that_another_path_is_meant(keyed_server: RunningServer):
+    for field in ("SCRIPT_NAME", "PATH_INFO", "X-Script-Name", "X-Original-URL", "X-Forwarded-Prefix"):
+        answer = httpx.get(f"{keyed_server.url}/elsewhere/health", headers={field: "/elsewhere"})
+        assert (answer.status_code, answer.json()["instance"]) == (404, "/elsewhere/health")
+
+
 def test_a_body_in_chunks_is_read_like_any_other(keyed_server: RunningServer):
     headers = {"X-Flux-Service-Key": keyed_server.key, "Content-Type": "application/json"}
     chunks = (b'{"email": ', f'"chunked-{free_port()}-{time.time_ns()}@example.com"'.encode(), b"}")
