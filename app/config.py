@@ -266,7 +266,7 @@ class Settings:
         None, read_port, "The port of /metrics, which needs no key; empty: nothing is counted.", show_optional
     )
     otel_exporter_otlp_endpoint: str = setting(
-        "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made."
+        "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made.", show_url
     )
 
     @property

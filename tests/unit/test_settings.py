@@ -150,6 +150,8 @@ def test_settings_are_shown_with_their_source_and_no_secret(tmp_path: Path):
         "SERVICE_API_KEYS": '{"planner": "geheim"}',
         "PORT": "9000",
         "RATE_LIMIT_STORAGE": "redis://:geheim@h/0",
+        "DATABASE_REPLICA_URL": "postgresql://u:geheim@h/d",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:geheim@h:4318",
     }
     shown = {each.name: each for each in show_settings(environment, file)}
     assert "geheim" not in str(shown)
