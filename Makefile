@@ -31,8 +31,8 @@ demo: $(INSTALLED) ## Run the four examples against the running service
 	@for example in goal_planner scheduler observer conversation; do \
 		FLUX_URL=$(URL) $(BIN)/python examples/$$example.py || exit 1; done
 
-test: $(INSTALLED) ## Run the tests (unit and database; the embedded PostgreSQL is started for them)
-	$(BIN)/pytest $(PARALLEL) -m "not server and not browser and not fuzz and not faults"
+test: test-role ## Run the tests (unit and database; the embedded PostgreSQL is started for them)
+	$(BIN)/pytest $(PARALLEL) -m "not server and not browser and not fuzz and not faults" --ignore tests/contract
 
 test-unit: $(INSTALLED) ## Run the tests that need no database
 	$(BIN)/pytest tests/unit
@@ -43,7 +43,7 @@ test-server: $(INSTALLED) ## Run the tests against the real server under gunicor
 test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, or CHROMIUM=…)
 	$(BIN)/pytest -m browser
 
-test-role: $(INSTALLED) ## Run the tests of the contract with a database role that may only read and write rows
+test-role: $(INSTALLED) ## Run those of the contract, with a database role that may only read and write rows
 	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
 
 test-serializable: $(INSTALLED) ## Run the tests of the contract and the races with every transaction SERIALIZABLE

@@ -7,7 +7,7 @@ import socket
 import sys
 
 from app.config import SettingError, load_settings
-from app.database import EmbeddedError, embedded_server, migrations, open_database
+from app.database import EmbeddedError, configure, embedded_server, migrations, open_database
 from app.errors import ServiceError
 from app.server import LONGEST_REQUEST_LINE
 from app.telemetry import make_spans
@@ -37,6 +37,8 @@ loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload
 limit_request_line = LONGEST_REQUEST_LINE
+# By default a client on this machine may say with SCRIPT_NAME how much of its path does not count.
+forwarder_headers = ""
 # The app writes a line a request itself; see docs/telemetry.md.
 accesslog = None
 logger_class = "app.server.JsonLogger"
@@ -44,13 +46,14 @@ control_socket_disable = True
 
 server = embedded_server(settings)
 
+KEY = "" if settings.open else " -H 'X-Flux-Service-Key: <key>'"
 WELCOME = f"""
   API   http://{address}/api/v1
   Docs  http://{address}/docs
   Data  {settings.embedded_data_dir}
 
   A first request:
-    curl -i http://{address}/api/v1/users \\
+    curl -i http://{address}/api/v1/users{KEY} \\
       -H 'Content-Type: application/json' -d '{{"email": "ada@example.com", "timezone": "Asia/Dubai"}}'
 
   Ctrl-C stops it.
@@ -72,6 +75,8 @@ def on_starting(arbiter):
             server.start()
             with open_database(settings.for_maintenance):
                 migrations.upgrade()
+            # The workers inherit the pool as it is configured here, and requests have limits.
+            configure(settings)
     except (SettingError, EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")
 

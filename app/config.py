@@ -15,6 +15,9 @@ from psycopg2.extensions import parse_dsn
 PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MASK = "********"
+# What libpq and PostgreSQL can hold; the latter counts milliseconds.
+LARGEST_NUMBER = 2**31 - 1
+LONGEST_SECONDS = LARGEST_NUMBER // 1000
 # As a browser sends it (RFC 6454, section 7): in small letters, without a path, a slash or a wildcard.
 ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
@@ -39,28 +42,32 @@ def read_flag(text: str) -> bool:
 
 def read_positive(text: str) -> int:
     """A whole number from 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError("it must be a whole number from 1")
+    if not _is_number(text) or not 1 <= int(text) <= LARGEST_NUMBER:
+        raise ValueError(f"it must be a whole number from 1 to {LARGEST_NUMBER}")
     return int(text)
 
 
 def read_seconds(text: str) -> int:
     """A whole number of seconds; 0 stands for no end."""
-    if not text.isascii() or not text.isdigit():
-        raise ValueError("it must be a whole number of seconds, or 0 for no limit")
+    if not _is_number(text) or int(text) > LONGEST_SECONDS:
+        raise ValueError(f"it must be a whole number of seconds up to {LONGEST_SECONDS}, or 0 for no limit")
     return int(text)
 
 
 def read_pause(text: str) -> int:
     """A whole number of seconds; 0 stands for none."""
-    if not text.isascii() or not text.isdigit():
-        raise ValueError("it must be a whole number of seconds, or 0 for none")
+    if not _is_number(text) or int(text) > LONGEST_SECONDS:
+        raise ValueError(f"it must be a whole number of seconds up to {LONGEST_SECONDS}, or 0 for none")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,10}", text))
 
 
 def read_rate(text: str) -> str:
     """How many requests in what time, as in 600/minute."""
-    if not re.fullmatch(r"[1-9][0-9]*/(second|minute|hour|day)", text):
+    if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", text):
         raise ValueError("it must be a number per second, minute, hour or day, such as 600/minute")
     return text
 
@@ -82,10 +89,9 @@ def read_redis_url(text: str) -> str:
 
 def read_port(text: str) -> int:
     """A TCP port."""
-    port = read_positive(text)
-    if port > 65535:
-        raise ValueError("it must be a port from 1 to 65535")
-    return port
+    if not _is_number(text) or not 1 <= int(text) <= 65535:
+        raise ValueError("it must be a port, a whole number from 1 to 65535")
+    return int(text)
 
 
 def read_log_level(text: str) -> str:
@@ -144,8 +150,10 @@ def read_keys(text: str) -> dict[str, str]:
         given = {f"key-{number}": key for number, key in enumerate(given, start=1)}
     if not isinstance(given, dict) or not all(isinstance(key, str) and key.strip() for key in given.values()):
         raise ValueError("it must be a JSON list or object whose keys are texts that are not empty")
-    if not all(key.isascii() for key in given.values()):
-        raise ValueError("a key may hold only ASCII characters, since it travels in a header")
+    if not all(key.isascii() and key.isprintable() and key == key.strip() for key in given.values()):
+        raise ValueError(
+            "a key may hold only ASCII characters, and neither begin nor end with a space, since it travels in a header"
+        )
     return given
 
 
@@ -258,7 +266,7 @@ class Settings:
         None, read_port, "The port of /metrics, which needs no key; empty: nothing is counted.", show_optional
     )
     otel_exporter_otlp_endpoint: str = setting(
-        "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made."
+        "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made.", show_url
     )
 
     @property
@@ -347,7 +355,7 @@ def settings_table() -> str:
 
 def _shown_default(each: Field[Any]) -> str:
     """What a table shows as the default; nothing for what is empty, and for what the help tells since it varies."""
-    if each.default is MISSING or each.default in ("", ()):
+    if each.default is MISSING or each.default in ("", (), None):
         return ""
     default = each.default.relative_to(PROJECT) if isinstance(each.default, Path) else each.default
     return f"`{each.metadata['show'](default)}`"

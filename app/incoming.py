@@ -2,6 +2,7 @@
 
 import re
 
+from gunicorn.http.body import CHUNK_EXT_RE
 from gunicorn.http.errors import LimitRequestHeaders, ParseException
 
 MOST_BYTES_OF_A_HEAD = 96 * 1024
@@ -10,12 +11,20 @@ MOST_BYTES_AROUND_CHUNKS = 1024 * 1024
 MOST_BYTES_OF_A_SIZE = 8 * 1024
 FIELDS = re.compile(rb"\r\n(Content-Length|Transfer-Encoding|Expect):[ \t]*([^\r\n]*)", re.IGNORECASE)
 EXPECTS_TO_CONTINUE = re.compile(rb"\r\nExpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
-SIZE_OF_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[^\r\n]*\r\n")
+# As the parser reads it: were there two opinions about where a chunk ends, there would be two about the next request.
+SIZE_OF_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + CHUNK_EXT_RE.pattern + rb")\r\n")
 END_OF_TRAILERS = re.compile(rb"(?:[^\r\n]+\r\n)*\r\n")
 
 
 class BodyTooLarge(ParseException):
     """More has come than one body may hold."""
+
+
+class BrokenChunks(ParseException):
+    """What should be a body in chunks is none."""
+
+    def __init__(self) -> None:
+        super().__init__("its body is not made of chunks, as Transfer-Encoding says")
 
 
 class Incoming:
@@ -33,6 +42,9 @@ class Incoming:
         # How far the request is known to reach; in a body of chunks, where the size of the next one stands.
         self.end = 0
         self.chunked = False
+        self.has_length = False
+        # Where the trailers of a body in chunks begin.
+        self.trailers = 0
         self.body = 0
         self.expects = False
         self.expects_to_continue = False
@@ -44,17 +56,20 @@ class Incoming:
     def is_whole(self) -> bool:
         """Whether all of the next request is here. Raises a ParseException when it grows beyond its limits.
 
-        One that breaks the rules of HTTP counts as whole: the parser will say what is wrong with it.
+        One whose head breaks the rules of HTTP counts as whole: the parser will say what is wrong with it.
         """
         if not self.end_of_head and not self._find_head():
             return False
-        if self.chunked:
+        if self.chunked and not self.has_length:
             return self._find_last_chunk()
         return len(self.data) >= self.end
 
     def take(self) -> bytes:
         """The request, which is whole; what came after it stays."""
         request = bytes(self.data[: self.end])
+        if self.trailers:
+            # Nobody here has a use for them, and they may be left out (section 7.1.2).
+            request = request[: self.trailers] + b"\r\n"
         if self.expects:
             # What a client expects before it sends the body has no meaning any more.
             request = EXPECTS_TO_CONTINUE.sub(b"", request[: self.end_of_head]) + request[self.end_of_head :]
@@ -72,6 +87,9 @@ class Incoming:
         self.end = self.end_of_head = at + 4
         for name, value in FIELDS.findall(self.data, 0, at + 2):
             self._heed(name.lower(), value.strip().lower())
+        if self.chunked and self.has_length:
+            # The parser refuses this, since the two may have been meant for two readers (section 6.3).
+            self.end = self.end_of_head
         return True
 
     def _heed(self, name: bytes, value: bytes) -> None:
@@ -81,17 +99,23 @@ class Incoming:
             self.expects = True
             # A client of HTTP/1.0 knows no interim answers (RFC 9110, section 10.1.1).
             self.expects_to_continue = value == b"100-continue" and b" HTTP/1.1\r\n" in self.data[: self.end_of_head]
-        elif value.isdigit():
-            self.cut = len(value) > len(str(self.most_body)) or int(value) > self.most_body
-            self.end = self.end_of_head + (0 if self.cut else int(value))
+        else:
+            self.has_length = True
+            if value.isdigit():
+                self.cut = len(value) > len(str(self.most_body)) or int(value) > self.most_body
+                self.end = self.end_of_head + (0 if self.cut else int(value))
 
     def _find_last_chunk(self) -> bool:
         """Walk from chunk to chunk (section 7.1), as far as they have come."""
         while self.end < len(self.data):
+            if self.body and self.data[self.end - 2 : self.end] != b"\r\n":
+                raise BrokenChunks
             found = SIZE_OF_CHUNK.match(self.data, self.end)
-            size = int(found[1], 16) if found else 0
-            if not found or not size:
-                return self._ends_at(found.end()) if found else self._is_broken()
+            if not found:
+                return self._wait_for_line()
+            size = int(found[1], 16)
+            if not size:
+                return self._ends_at(found.end())
             self.body += size
             self.end = found.end() + size + len(b"\r\n")
             around = self.end - self.end_of_head - self.body
@@ -103,14 +127,13 @@ class Incoming:
         """Whether the trailers, which start there, have come."""
         found = END_OF_TRAILERS.match(self.data, trailers)
         if not found:
-            return self._is_broken()
-        self.end = found.end()
+            return self._wait_for_line()
+        self.trailers, self.end = trailers, found.end()
         return True
 
-    def _is_broken(self) -> bool:
-        """Whether what stands for a chunk's size can be none, however much still comes."""
+    def _wait_for_line(self) -> bool:
+        """False, since more must come; raises BrokenChunks when that could not mend what stands there."""
         rest = self.data[self.end :]
-        broken = len(rest) > MOST_BYTES_OF_A_SIZE or (b"\r\n" in rest and not SIZE_OF_CHUNK.match(rest))
-        if broken:
-            self.end = len(self.data)
-        return broken
+        if len(rest) > MOST_BYTES_OF_A_SIZE or (b"\r\n" in rest and not SIZE_OF_CHUNK.match(rest)):
+            raise BrokenChunks
+        return False

@@ -20,7 +20,7 @@ OF_DATA = [*EVERYWHERE, ("Content-Security-Policy", "default-src 'none'; frame-a
 OF_ANSWERS = [*OF_DATA, ("Cache-Control", "no-store")]
 # A row with a version may be kept, to be asked about with If-None-Match.
 OF_ROWS = [*OF_DATA, ("Cache-Control", "private, no-cache")]
-READABLE = "ETag, Link, Location, Retry-After, X-Request-Id, Idempotent-Replayed"
+READABLE = "ETag, Link, Location, Retry-After, X-Request-Id, Idempotent-Replayed, RateLimit, RateLimit-Policy"
 SENDABLE = f"{KEY_HEADER}, Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 PREFLIGHT_SECONDS = "600"

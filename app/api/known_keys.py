@@ -76,8 +76,9 @@ class KnownKeys:
             self._asking.release()
 
     def _learn(self, digest: bytes) -> Remembered | None:
-        found = keys.find_living(digest)
+        # The database may take its time to answer, and the answer is from when it was asked.
         now = time.monotonic()
+        found = keys.find_living(digest)
         before = self._living.pop(digest, None)
         if found is None:
             _put(self._refused, digest, now + REFUSED_SECONDS)

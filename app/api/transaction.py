@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 
 from flask import current_app, request
+from werkzeug.exceptions import HTTPException
 
 from app.api.answers import Answer, Answered
 from app.api.preconditions import refuse_if_match
@@ -54,6 +56,9 @@ def _once(key: str, work: Callable[[], Answered]) -> Answered:
     try:
         return _answer_and_store(caller, key, fingerprint, work)
     except Exception as error:
+        if isinstance(error, HTTPException) and error.code == HTTPStatus.FORBIDDEN:
+            # An answer from when a key of this name had another scope is not for this one.
+            raise
         # Either the key is stored already, or what went wrong is the answer. Nothing was changed either way, unless it
         # is in doubt; then an answer that is stored says that all was done.
         stored = _stored_answer(caller, key, error)

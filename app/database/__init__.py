@@ -9,7 +9,10 @@ from app.database.replica import eventual_reads
 from app.database.session import configure, embedded_server, open_database
 from app.database.transactions import atomic
 
-__all__ = ["EmbeddedError", "atomic", "database", "embedded_server", "eventual_reads", "init_app", "open_database"]
+__all__ = [
+    "EmbeddedError", "atomic", "configure", "database", "embedded_server", "eventual_reads", "init_app",
+    "open_database",
+]  # fmt: skip
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from app.query import controls, cursors
 from app.query.alternatives import Given, Malformed, parse_groups, parse_list
 from app.query.controls import Unreadable, with_id
 from app.query.relations import REFERENCES, REVERSE, table_of_expansion
-from app.query.terms import Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
+from app.query.terms import TABLES_OF_GROUPS, Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
 from app.query.values import Read, read_flag, read_list
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
 from app.schemas.base import PLUS_IN_QUERY
@@ -124,6 +124,8 @@ class _Reading:
         if self.faults:
             raise Invalid.from_faults(self.faults, self.hint)
         self.others |= {_table_shown(self.reader.table, each.name) for each in shape.expansions}
+        if grouping:
+            self.others |= {TABLES_OF_GROUPS[each] for each in grouping.by if each in TABLES_OF_GROUPS}
         return Query(
             tuple(self.where),
             sort,

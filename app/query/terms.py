@@ -62,6 +62,8 @@ WHOLE_ROW = Shape()
 
 TIME_BUCKETS = ("day", "week", "month", "weekday", "hour")
 GROUPS = (*TIME_BUCKETS, "status", "goal_id", "class_tag", "goal_class_tag")
+# The tables that groups look into beside the rows' own.
+TABLES_OF_GROUPS = {"goal_class_tag": "goals"}
 MOST_GROUPS = 1000
 
 

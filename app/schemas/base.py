@@ -12,7 +12,7 @@ import orjson
 from marshmallow import RAISE, Schema, ValidationError, missing
 from marshmallow.fields import Field
 
-from app.errors import Fault, Invalid, NotJson
+from app.errors import MOST_FAULTS_TOLD, Fault, Invalid, NotJson
 from app.schemas.fields import DEEPEST_NESTING, MESSAGES, Amount, Amounts, Integer, Number, Object, Time, Uuid
 
 MOST_AT_ONCE = 1000
@@ -97,7 +97,7 @@ def load_many(schema: type[BaseSchema], data: Any) -> list[dict[str, Any]]:
     faults: list[Fault] = []
     for number, element in enumerate(data):
         try:
-            loaded.append(load(schema, element))
+            loaded.append(_load(schema, element, "#/", told=len(faults)))
         except Invalid as error:
             faults += [_of_element(number, fault) for fault in error.faults]
     if faults:
@@ -141,7 +141,7 @@ def _instance(schema: type[BaseSchema]) -> BaseSchema:
     return schema()
 
 
-def _load(schema: type[BaseSchema], data: Any, root: str) -> dict[str, Any]:
+def _load(schema: type[BaseSchema], data: Any, root: str, told: int = 0) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise Invalid("The body must be a JSON object.", faults=[Fault("#", "The body must be a JSON object.")])
     loader = _instance(schema)
@@ -149,7 +149,7 @@ def _load(schema: type[BaseSchema], data: Any, root: str) -> dict[str, Any]:
         return _load_given(loader, data)
     except ValidationError:
         # marshmallow's own way looks at every field, given or not; only it tells all that is wrong.
-        return _load_all(loader, data, root)
+        return _load_all(loader, data, root, told)
 
 
 def _load_given(loader: BaseSchema, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,12 +177,13 @@ def _loaded(field: Field[Any], value: Any, name: str, data: Mapping[str, Any]) -
     return loaded
 
 
-def _load_all(loader: BaseSchema, data: Mapping[str, Any], root: str) -> dict[str, Any]:
+def _load_all(loader: BaseSchema, data: Mapping[str, Any], root: str, told: int) -> dict[str, Any]:
     try:
         return loader.load(data)
     except ValidationError as error:
         allowed = list(loader.load_fields)
-        raise Invalid.from_faults(list(_faults(error.normalized_messages(), root, allowed)), _hint(error)) from None
+        faults = list(_faults(error.normalized_messages(), root, allowed, told))
+        raise Invalid.from_faults(faults, _hint(error)) from None
 
 
 def _hint(error: ValidationError) -> str | None:
@@ -191,11 +192,13 @@ def _hint(error: ValidationError) -> str | None:
     return PLUS_IN_QUERY if any(space in found for found in error.normalized_messages().values()) else None
 
 
-def _faults(messages: Mapping[str, Any], root: str, allowed: Sequence[str]) -> Iterator[Fault]:
+def _faults(messages: Mapping[str, Any], root: str, allowed: Sequence[str], told: int) -> Iterator[Fault]:
+    """The faults, after so many told before; those beyond what is told are only counted, since guesses cost."""
     for name, found in messages.items():
         for path, message in _flat(found, (str(name),)):
-            if message == UNKNOWN:
+            if message == UNKNOWN and told < MOST_FAULTS_TOLD:
                 message = _unknown(name, root, allowed)
+            told += 1
             yield Fault(root + _pointer(path), f"{'.'.join(path)} {message}")
 
 

@@ -5,6 +5,7 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -12,10 +13,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from app.config import SettingError, Settings
 
-SHARED_MEMORY = "/dev/shm"  # nosec B108: a folder of our own is made in it
+# A folder of our own is made in it.
+SHARED_MEMORY = "/dev/shm"  # nosec B108
 # Where prometheus_client looks for the folder with the workers' files.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 READ_TIMEOUT_SECONDS = 5
+SERVER_NAME = "flux-dao"
 
 
 class Exporter:
@@ -96,6 +99,10 @@ class _Server(ThreadingMixIn, WSGIServer):
 class _Handler(WSGIRequestHandler):
     timeout = READ_TIMEOUT_SECONDS
 
+    def version_string(self) -> str:
+        """Who answers, without the versions that it would tell."""
+        return SERVER_NAME
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of a scrape."""
 
@@ -111,8 +118,20 @@ def _server(listening: socket.socket) -> WSGIServer:
     server.socket = listening
     server.server_name, server.server_port = listening.getsockname()[:2]
     server.setup_environ()
-    server.set_app(make_wsgi_app(registry))
+    server.set_app(_naming_itself(make_wsgi_app(registry)))
     return server
+
+
+def _naming_itself(application: Callable[..., Any]) -> Callable[..., Any]:
+    """The application with a Server field of its own, in the place of the one with the versions of this server's."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            return start_response(status, [*headers, ("Server", SERVER_NAME)], *exc_info)
+
+        return application(environ, start)
+
+    return answer
 
 
 exporter = Exporter()

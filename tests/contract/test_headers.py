@@ -71,7 +71,8 @@ def test_a_page_of_a_set_origin_may_call_and_read_what_it_needs(open_client: Fla
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert "Origin" in answer.headers["Vary"]
     assert answer.headers["Access-Control-Expose-Headers"].split(", ") == [
-        "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed",
+        "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed", "RateLimit",
+        "RateLimit-Policy",
     ]  # fmt: skip
 
 

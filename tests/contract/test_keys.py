@@ -25,6 +25,7 @@ def guarded(client: FlaskClient, settings: Settings) -> FlaskClient:
         {"X-Flux-Service-Key": "scheduler-key"},
         {"Authorization": "Bearer planner-key"},
         {"Authorization": "bearer planner-key"},
+        {"X-Flux-Service-Key": "planner-key", "Authorization": "Bearer another-systems-token"},
     ],
 )
 def test_a_known_key_opens_the_api(guarded: FlaskClient, headers: dict[str, str]):
@@ -42,6 +43,7 @@ def test_a_known_key_opens_the_api(guarded: FlaskClient, headers: dict[str, str]
         {"Authorization": "Basic cGxhbm5lci1rZXk="},
         {"Authorization": "planner-key"},
         {"Authorization": "Bearer "},
+        {"X-Flux-Service-Key": "wrong", "Authorization": "Bearer planner-key"},
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/users", "/api/v1/nowhere", "/api/v1/users/42", "/api/v1/users?x=1"])

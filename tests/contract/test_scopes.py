@@ -75,6 +75,81 @@ def test_who_lacks_a_scope_is_told_which_and_nothing_is_changed(guarded: FlaskCl
     assert guarded.get(USERS, headers=headers).json["total"] == 0
 
 
+LOOKS_ELSEWHERE = [
+    ("tasks", "expand=user", "users"),
+    ("tasks", "fields=id,goal(title)", "goals"),
+    ("tasks", "user.email=ada@example.com", "users"),
+    ("tasks", "or=(status:done;user.profile.language:en)", "users"),
+    ("tasks/count", "notification_log__exists=true", "notification-log"),
+    ("tasks/statistics", "goal.title=Run", "goals"),
+    ("tasks/statistics", "group_by=day,goal_class_tag", "goals"),
+    ("goals", "expand=task_counts", "tasks"),
+    ("conversations", "fields=last_message(content)", "messages"),
+    ("users", "tasks__exists=false", "tasks"),
+]
+
+
+@pytest.mark.parametrize(("path", "query", "other"), LOOKS_ELSEWHERE)
+def test_who_looks_into_another_entity_needs_its_scope_too(
+    guarded: FlaskClient, headers_with: HeadersWith, path: str, query: str, other: str
+):
+    entity, address = path.partition("/")[0], f"/api/v1/{path}?{query}"
+    refused = guarded.get(address, headers=headers_with(f"{entity}:read", f"{other}:write"))
+    assert (refused.status_code, f"the scope {other}:read" in refused.json["detail"]) == (403, True)
+    assert guarded.get(address, headers=headers_with(f"{entity}:read", f"{other}:read")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "query"),
+    [
+        ("POST", "expand=user"),
+        ("PATCH", "user.email=ada@example.com"),
+        ("DELETE", "user.email=ada@example.com"),
+        ("DELETE", "notification_log__exists=true"),
+    ],
+)
+def test_a_write_tells_nothing_of_other_entities_either(
+    guarded: FlaskClient, headers_with: HeadersWith, method: str, query: str
+):
+    assert status(guarded, method, f"/api/v1/tasks?{query}", headers_with("tasks:write", "write")) == 403
+
+
+def test_a_batch_needs_the_scope_of_each_operation_and_without_one_does_nothing(
+    guarded: FlaskClient, headers_with: HeadersWith
+):
+    made = {"method": "POST", "path": "/users", "body": {"email": "ada@example.com"}}
+    for second, missing in (
+        ({"method": "POST", "path": "/goals/bulk", "body": []}, "goals:write"),
+        ({"method": "GET", "path": "/users"}, "users:read"),
+        ({"method": "PATCH", "path": "/tasks?user.email=x", "body": {}}, "tasks:write"),
+    ):
+        body = {"operations": [made, second]}
+        refused = guarded.post("/api/v1/batch", headers=headers_with("users:write"), json=body)
+        assert (refused.status_code, missing in refused.json["detail"]) == (403, True)
+        assert refused.json["operation"] == {"index": 1}
+    assert guarded.get(USERS, headers=headers_with("read")).json["total"] == 0
+    alone = guarded.post("/api/v1/batch", headers=headers_with("users:write"), json={"operations": [made]})
+    assert alone.status_code == 200
+
+
+def test_all_that_is_a_persons_is_for_who_may_read_everything(guarded: FlaskClient, headers_with: HeadersWith):
+    boss = {"X-Flux-Service-Key": "listed"}
+    export = f"{guarded.post(USERS, headers=boss, json={'email': 'ada@example.com'}).headers['Location']}/export"
+    assert status(guarded, "GET", export, headers_with("users:read", "write")) == 403
+    assert status(guarded, "GET", export, headers_with("read")) == 200
+
+
+def test_an_answer_that_is_kept_is_not_for_a_later_key_of_the_name_with_fewer_scopes(
+    guarded: FlaskClient, headers_with: HeadersWith
+):
+    body = {"operations": [{"method": "GET", "path": "/users"}]}
+    again = {"Idempotency-Key": "once"}
+    for scope, expected in (("users:read", 200), ("tasks:read", 403)):
+        headers = headers_with(scope, name="planner") | again
+        assert guarded.post("/api/v1/batch", headers=headers, json=body).status_code == expected
+        keys.revoke("planner")
+
+
 def test_a_key_of_the_settings_has_every_scope(guarded: FlaskClient):
     headers = {"X-Flux-Service-Key": "listed"}
     assert guarded.post(USERS, headers=headers, json={"email": "ada@example.com"}).status_code == 201

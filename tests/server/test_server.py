@@ -15,10 +15,13 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg2
 import pytest
+from conftest import flask
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 
 from app.config import PROJECT
+from app.database.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 
@@ -65,6 +68,24 @@ def test_it_tells_where_the_api_the_docs_and_the_data_are_with_a_request_that_wo
     command = re.search(r"curl -i .*\\\n.*'", welcome)[0].replace("ada@", f"ada-{time.time_ns()}@")
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
     assert answer.startswith("HTTP/1.1 201")
+
+
+def test_where_a_key_is_needed_the_first_request_that_it_tells_has_one(data: Path, tmp_path: Path):
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data), DATABASE_KEYS="true") as server:
+        made = flask("keys", "create", "first", "--scope", "users:write", EMBEDDED_DATA_DIR=str(data))
+        command = re.search(r"curl -i .*\\\n.*'", server.log)[0].replace("<key>", made.stdout.strip())
+        answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert answer.startswith(("HTTP/1.1 201", "HTTP/1.1 409"))
+
+
+def test_the_limits_of_waiting_hold_with_the_embedded_database_too(data: Path, tmp_path: Path):
+    with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data), DATABASE_LOCK_TIMEOUT="1") as server:
+        with contextlib.closing(psycopg2.connect(EmbeddedServer(data).url)) as holder:
+            holder.cursor().execute("LOCK TABLE users")
+            answer = httpx.get(f"{server.url}{USERS}", timeout=20)
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["Retry-After"] == "1"
+        assert httpx.get(f"{server.url}{USERS}").status_code == 200
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
@@ -160,7 +181,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     [
         ({"DATABASE_URL": "postgresql://127.0.0.1/x"}, "flux-dao: DATABASE_URL is set but SERVICE_API_KEYS is not"),
         ({"HOST": "0.0.0.0"}, "flux-dao: HOST=0.0.0.0 would open the service"),
-        ({"PORT": "eight"}, "flux-dao: PORT cannot be used: it must be a whole number from 1."),
+        ({"PORT": "eight"}, "flux-dao: PORT cannot be used: it must be a port, a whole number from 1 to 65535."),
         ({"EMBEDDED_DATA_DIR": "/proc/nowhere/postgres"}, "flux-dao: The embedded PostgreSQL in /proc/nowhere"),
     ],
 )
@@ -190,7 +211,26 @@ def test_a_request_that_breaks_http_is_answered_with_a_problem(keyed_server: Run
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"application/problem+json" in head
+    assert b"X-Content-Type-Options: nosniff" in head
+    assert not re.search(rb"gunicorn|python", head, re.IGNORECASE)
     assert json.loads(body)["status"] == status
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//api/v1/users", "/api/v1/%75sers", "/%61pi/v1/users", "/api%2Fv1/users", "http://x/api/v1/users", "/api/v1"],
+)
+def test_no_form_of_a_path_leads_around_the_key(keyed_server: RunningServer, path: str):
+    port = int(keyed_server.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 401 ")
+
+
+def test_no_field_says_that_another_path_is_meant(keyed_server: RunningServer):
+    for field in ("SCRIPT_NAME", "PATH_INFO", "X-Script-Name", "X-Original-URL", "X-Forwarded-Prefix"):
+        answer = httpx.get(f"{keyed_server.url}/elsewhere/health", headers={field: "/elsewhere"})
+        assert (answer.status_code, answer.json()["instance"]) == (404, "/elsewhere/health")
 
 
 def test_a_body_in_chunks_is_read_like_any_other(keyed_server: RunningServer):
@@ -212,7 +252,7 @@ def test_a_query_is_bounded(keyed_server: RunningServer):
     connection.close()
 
 
-@pytest.mark.parametrize("path", ["/health", "/nowhere", "/docs/", "/health?x=" + "y" * 10_000])
+@pytest.mark.parametrize("path", ["/health", "/nowhere", "/docs/", "/openapi.json"])
 def test_no_answer_tells_the_version_of_the_server(keyed_server: RunningServer, path: str):
     headers = httpx.get(f"{keyed_server.url}{path}").headers
     assert headers.get("Server", "gunicorn") == "gunicorn"

@@ -190,7 +190,9 @@ def folders(port: str) -> list[Path]:
 def test_metrics_have_a_port_of_their_own(tmp_path: Path, server_database: str):
     with observed(tmp_path, server_database) as (server, metrics):
         assert httpx.get(f"{server.url}/metrics").status_code == 404
-        assert httpx.get(metrics).headers["Content-Type"].startswith("text/plain; version=")
+        answer = httpx.get(metrics)
+        assert answer.headers["Content-Type"].startswith("text/plain; version=")
+        assert answer.headers["Server"] == httpx.request("BREW", metrics).headers["Server"] == "flux-dao"
 
 
 @pytest.mark.parametrize(

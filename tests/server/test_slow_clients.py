@@ -157,6 +157,23 @@ def test_requests_that_come_together_are_answered_in_their_order(server: Running
     assert [int(part[:3]) for part in answers.split(b"HTTP/1.1 ")[1:]] == [200, 422, 404, 200]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}XX0\r\n\r\n",
+        b"Content-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    ],
+    ids=["no size", "no end", "a length and chunks", "chunks and a length"],
+)
+def test_a_request_whose_end_is_in_doubt_gets_one_400_and_ends_the_connection(server: RunningServer, body: bytes):
+    answers = ask(server, HEAD + body + GET)
+    assert [int(part[:3]) for part in answers.split(b"HTTP/1.1 ")[1:]] == [400]
+    assert b"application/problem+json" in answers
+    assert b"Connection: close" in answers
+
+
 def test_a_client_that_waits_to_be_told_sends_its_body_then(server: RunningServer):
     with connect(server) as connection:
         connection.sendall(HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")

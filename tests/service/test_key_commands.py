@@ -158,6 +158,27 @@ def test_a_flood_of_unknown_keys_holds_one_connection(settings: Settings, key: s
     assert seen == [(1,)]
 
 
+def test_a_key_ends_in_time_although_the_database_was_slow_to_answer(settings: Settings, key: str):
+    known, short = KnownKeys(), digest(new_key())
+
+    def is_living() -> bool:
+        found = known.find(short)
+        database.release()
+        return found is not None
+
+    keys.create("short", short, ["read"], timedelta(seconds=3))
+    ends = time.monotonic() + 3
+    holder = psycopg2.connect(settings.database_url)
+    holder.cursor().execute("LOCK TABLE api_keys")
+    with ThreadPoolExecutor(1) as asking:
+        living = asking.submit(is_living)
+        time.sleep(1.5)
+        holder.close()
+        assert living.result()
+    time.sleep(max(0.0, ends + 0.2 - time.monotonic()))
+    assert not is_living()
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_without_the_database_a_key_of_the_table_is_503_and_a_mistyped_one_401(
     settings: Settings, key: str, method: str

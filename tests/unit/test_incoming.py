@@ -3,7 +3,7 @@
 import pytest
 from gunicorn.http.errors import LimitRequestHeaders
 
-from app.incoming import MOST_BYTES_AROUND_CHUNKS, MOST_BYTES_OF_A_HEAD, BodyTooLarge, Incoming
+from app.incoming import MOST_BYTES_AROUND_CHUNKS, MOST_BYTES_OF_A_HEAD, BodyTooLarge, BrokenChunks, Incoming
 
 MOST_BODY = 1000
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -21,7 +21,7 @@ WHOLE = [
     post(b"Content-Length: 5") + b"12345",
     post(b"CONTENT-length:5") + b"\r\n\r\n5",
     CHUNKED + b"5\r\n12345\r\n0\r\n\r\n",
-    CHUNKED + b"5;name=value\r\n0\r\n\r\n\r\nA\r\n0123456789\r\n000\r\nTrailer: x\r\n\r\n",
+    CHUNKED + b'5;name=value;other="a;b"\r\n0\r\n\r\n\r\nA\r\n0123456789\r\n000\r\n\r\n',
     post(b"transfer-encoding: gzip, Chunked") + b"0\r\n\r\n",
 ]
 
@@ -47,22 +47,48 @@ def test_what_follows_a_request_is_the_next_one(request_bytes: bytes):
     assert incoming.take() == NEXT + b"\r\n"
 
 
+def test_trailers_are_waited_for_and_left_out():
+    incoming = Incoming(MOST_BODY)
+    body = CHUNKED + b"1\r\nx\r\n0\r\n"
+    incoming.add(body + b"Content-Length: 7\r\n")
+    assert not incoming.is_whole()
+    incoming.add(b"\r\n" + GET)
+    assert incoming.is_whole()
+    assert incoming.take() == body + b"\r\n"
+    assert incoming.is_whole()
+    assert incoming.take() == GET
+
+
+BOTH = (b"Transfer-Encoding: chunked", b"Content-Length: 5")
+
+
+@pytest.mark.parametrize("head", [post(b"Content-Length: five"), post(*BOTH), post(*reversed(BOTH))])
+def test_a_head_that_breaks_http_is_for_the_parser_to_refuse(head: bytes):
+    incoming = Incoming(MOST_BODY)
+    incoming.add(head)
+    assert incoming.is_whole()
+    assert incoming.take() == head
+
+
 @pytest.mark.parametrize(
-    "broken",
+    "chunks",
     [
-        CHUNKED + b"-5\r\n",
-        CHUNKED + b"0x5\r\n\r\n",
-        CHUNKED + b"\r\n",
-        CHUNKED + b"5\r\n12345\r\nnonsense\r\n",
-        CHUNKED + b"x" * 10_000,
-        post(b"Content-Length: five"),
+        b"-5\r\n",
+        b"0x5\r\n\r\n",
+        b"\r\n",
+        b"5 \r\n12345\r\n0\r\n\r\n",
+        b"5;\r\n12345\r\n0\r\n\r\n",
+        b"5;a=\nb\r\n12345\r\n0\r\n\r\n",
+        b"5\r\n12345\r\nnonsense\r\n",
+        b"5\r\n12345XX0\r\n\r\n",
+        b"x" * 10_000,
     ],
 )
-def test_what_breaks_http_is_for_the_parser_to_refuse(broken: bytes):
+def test_a_body_that_is_not_made_of_chunks_is_refused_before_anybody_looks_for_the_next_request(chunks: bytes):
     incoming = Incoming(MOST_BODY)
-    incoming.add(broken)
-    assert incoming.is_whole()
-    assert incoming.take() == broken
+    incoming.add(CHUNKED + chunks + GET)
+    with pytest.raises(BrokenChunks):
+        incoming.is_whole()
 
 
 def test_a_body_that_is_announced_too_large_is_not_waited_for_and_ends_the_connection():

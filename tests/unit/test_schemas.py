@@ -66,3 +66,14 @@ def test_a_patch_requires_nothing_and_a_row_everything():
 def test_a_number_in_a_query_is_written_in_plain_digits(text: str):
     with pytest.raises(Invalid, match="limit"):
         ask("users", {"limit": text})
+
+
+def test_faults_beyond_those_that_are_told_are_counted_and_cost_no_guess():
+    misspelt = {f"titl{number}": 1 for number in range(100)}
+    for refused in (lambda: load(NewTaskSchema, misspelt), lambda: base.load_many(NewTaskSchema, [misspelt] * 3)):
+        with pytest.raises(Invalid) as error:
+            refused()
+        faults = error.value.faults
+        guesses = [index for index, fault in enumerate(faults) if "Did you mean title?" in fault.detail]
+        assert max(guesses) < 20
+        assert error.value.detail.endswith(f"And {len(faults) - 20} more.")

@@ -50,6 +50,8 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("SERVICE_API_KEYS", '[""]', "not empty"),
         ("SERVICE_API_KEYS", '{"a": 1}', "texts"),
         ("SERVICE_API_KEYS", '["ключ"]', "ASCII"),
+        ("SERVICE_API_KEYS", '[" a"]', "space"),
+        ("SERVICE_API_KEYS", '["a\\nb"]', "ASCII"),
         ("AUTH_DISABLED", "maybe", "true or false"),
         ("PORT", "http", "whole number"),
         ("PORT", "0", "whole number"),
@@ -59,6 +61,9 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("LOG_LEVEL", "loud", "warning"),
         ("DATABASE_STATEMENT_TIMEOUT", "soon", "seconds"),
         ("DATABASE_LOCK_TIMEOUT", "-1", "0 for no limit"),
+        ("DATABASE_STATEMENT_TIMEOUT", "2147484", "up to 2147483"),
+        ("DATABASE_CONNECT_TIMEOUT", "2147483648", "from 1 to 2147483647"),
+        ("DATABASE_POOL_WAIT", "9" * 5000, "from 1 to 2147483647"),
         ("DATABASE_ISOLATION", "snapshot", "read committed, repeatable read or serializable"),
         ("DATABASE_REPLICA_URL", "mysql://replica", "postgresql://"),
         ("RATE_LIMIT", "many", "600/minute"),
@@ -145,6 +150,8 @@ def test_settings_are_shown_with_their_source_and_no_secret(tmp_path: Path):
         "SERVICE_API_KEYS": '{"planner": "geheim"}',
         "PORT": "9000",
         "RATE_LIMIT_STORAGE": "redis://:geheim@h/0",
+        "DATABASE_REPLICA_URL": "postgresql://u:geheim@h/d",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:geheim@h:4318",
     }
     shown = {each.name: each for each in show_settings(environment, file)}
     assert "geheim" not in str(shown)
