@@ -110,3 +110,21 @@ def test_what_is_no_age_is_told_how_to_write_one(age: str):
 
 def test_an_age_is_always_asked_for():
     assert "Missing option '--older-than'" in flask("purge", "messages").stderr
+
+
+EXPIRED = """INSERT INTO idempotency_keys (caller, key, request, status, headers, body, expires_at)
+    SELECT 'c', i::text, '', 200, '{}', '', now() FROM generate_series(1, 20000) i"""
+ANSWERS = "SELECT count(*) FROM idempotency_keys"
+
+
+def test_dropping_expired_answers_can_be_stopped_and_goes_on_when_repeated(url: str):
+    run_alone(url, EXPIRED)
+    process = started("idempotency", "purge", DATABASE_URL=url)
+    wait_until(lambda: run_alone(url, ANSWERS) < [(20_000,)])
+    process.send_signal(signal.SIGINT)
+    told, wrong = process.communicate(timeout=30)
+    [(left,)] = run_alone(url, ANSWERS)
+    assert (process.returncode, wrong, left > 0) == (1, "", True)
+    assert told == f"Stopped. {20_000 - left:,} of 20,000 expired answers dropped. Run it again to go on.\n"
+    again = flask("idempotency", "purge", DATABASE_URL=url)
+    assert (again.stdout, run_alone(url, ANSWERS)) == (f"{left:,} expired answers dropped.\n", [(0,)])
