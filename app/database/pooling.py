@@ -13,22 +13,26 @@ LOOKS = 5
 
 
 def refuse_lent_sessions() -> None:
-    """Raise ServiceError behind a pooler in transaction mode: locks and settings of a session do not stay in it there,
-    but reach whoever gets it next.
+    """Raise ServiceError where sessions are lent: locks and settings of a session do not stay in it there, but reach
+    whoever gets it next.
     """
-    with failing_in_our_words:
-        ours = database.connection()
-        # Poolers tell clients of a process that is none. In session mode that is all there is to notice.
-        if _process(ours) == ours.info.backend_pid:
-            return
-        with closing(psycopg2.connect(database.database)) as another:
-            another.autocommit = True
-            lent = _shares_processes(ours, another)
-    if lent:
+    if sessions_are_lent():
         raise ServiceError(
             "A pooler in transaction mode stands before the database and would give the session of this command to "
             "others. Name the database itself in DATABASE_URL for this command."
         )
+
+
+def sessions_are_lent() -> bool:
+    """Whether a pooler in transaction mode stands before the database. Mostly one statement."""
+    with failing_in_our_words:
+        ours = database.connection()
+        # Poolers tell clients of a process that is none. In session mode that is all there is to notice.
+        if _process(ours) == ours.info.backend_pid:
+            return False
+        with closing(psycopg2.connect(database.database)) as another:
+            another.autocommit = True
+            return _shares_processes(ours, another)
 
 
 def _shares_processes(one: connection, another: connection) -> bool:
