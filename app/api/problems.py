@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, current_app, g, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
+from app.api.given import given_values
 from app.api.transaction import KEY_HEADER
 from app.database.failures import in_our_words
 from app.telemetry import requests
@@ -195,6 +197,9 @@ def answer(error: Exception) -> Response:
     """The problem that this exception is to a caller."""
     if isinstance(error, HTTPException):
         return _of_http_error(error)
+    if isinstance(error, ParseException | NoMoreData):
+        # Only now is a body read that comes in chunks; the error's own words repeat a part of it.
+        return _response(BAD_REQUEST, "The chunks of the body are malformed; correct the client.")
     known = error if isinstance(error, errors.ServiceError) else in_our_words(error)
     if known is None:
         return _of_unforeseen(error)
@@ -254,7 +259,8 @@ def _of_service_error(error: errors.ServiceError) -> Response:
 
 
 def _of_unforeseen(error: Exception) -> Response:
-    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error)
+    given = {"given": given_values()}
+    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error, extra=given)
     return _response(
         UNFORESEEN, "The service met an error that nobody foresaw. Report the request_id to its operators."
     )
