@@ -1,5 +1,6 @@
 """`flask users`: a person with everything that is theirs, taken out, put back and erased."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -47,7 +48,7 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     The rows are what they were: ids, times and versions too.
     """
     counts: dict[str, int] = {}
-    size = Path(file.name).stat().st_size if file.seekable() else 0
+    size = os.fstat(file.fileno()).st_size if file.seekable() else 0
     with progress("Importing", size, as_json) as advance, change(dry_run):
         counts = importing.import_person(_advancing(file, advance))
     _tell("Would import" if dry_run else "Imported", counts, dry_run, as_json)
