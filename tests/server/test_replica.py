@@ -1,7 +1,6 @@
 """Reads with consistency=eventual, with a primary and a standby that streams from it: who answers them, and when."""
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,15 +25,8 @@ MOST_LAG = 4
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder that no other run of pytest closes to the account of the databases, as it does with its own."""
-    with tempfile.TemporaryDirectory(prefix="flux-dao-tests-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
-def primary(folder: Path) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(folder / "primary", FAST)
+def primary(apart: Path) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(apart / "primary", FAST)
     server.start()
     flask("db", "upgrade", DATABASE_URL=server.url)
     yield server
@@ -42,8 +34,8 @@ def primary(folder: Path) -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="module")
-def standby(primary: EmbeddedServer, folder: Path) -> Iterator[EmbeddedServer]:
-    server = make_standby(primary, folder / "standby", FAST)
+def standby(primary: EmbeddedServer, apart: Path) -> Iterator[EmbeddedServer]:
+    server = make_standby(primary, apart / "standby", FAST)
     server.start()
     yield server
     server.stop()
