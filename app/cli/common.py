@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -19,7 +20,9 @@ from app.database.failures import driver_error
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
-STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_told_to_stop = Event()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,21 +39,30 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
         try:
             with _stopping_in_order(), open_database(current_app.config["SETTINGS"].for_maintenance):
                 return command(*args, **kwargs)
-        except click.ClickException:
+        except click.exceptions.Exit:
             raise
-        except ServiceError as error:
-            raise click.ClickException(error.detail) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise click.ClickException(f"{error.filename or 'A file'} cannot be used: {error.strerror}.") from error
         except Exception as error:
-            cause = driver_error(error)
-            if cause is None:
+            if _told_to_stop.is_set():
+                # It is what has become of the statement that was cancelled.
+                raise KeyboardInterrupt from error
+            sentence = _sentence(error)
+            if sentence is None:
                 raise
-            raise click.ClickException(f"The database refused: {str(cause).splitlines()[0]}") from error
+            raise click.ClickException(sentence) from error
 
     return running
+
+
+def _sentence(error: Exception) -> str | None:
+    """What went wrong, for people; None where it is no error, told already, or one that nobody foresaw."""
+    if isinstance(error, ServiceError):
+        return error.detail
+    if isinstance(error, click.ClickException | BrokenPipeError):
+        return None
+    if isinstance(error, OSError):
+        return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
+    cause = driver_error(error)
+    return f"The database refused: {str(cause).splitlines()[0]}" if cause else None
 
 
 class Undone(Exception):
@@ -82,7 +94,9 @@ def in_portions(
             for count in portions:
                 done += count
                 advance(count)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ServiceError):
+        if not _told_to_stop.is_set():
+            raise
         stopped = True
     tell(done, stopped)
     if stopped:
@@ -125,11 +139,18 @@ def progress(label: str, length: int, as_json: bool = False) -> Iterator[Callabl
 @contextmanager
 def _stopping_in_order() -> Iterator[None]:
     """Take SIGTERM, and the end of the terminal, as Ctrl-C, so that what was begun is undone or told, and nothing stays
-    behind. Neither waits for the statement that is at work.
+    behind. None waits for the statement that is at work.
     """
+
+    def stop(_: int, frame: FrameType | None) -> None:
+        _told_to_stop.set()
+        # In here the driver reads how a statement was cancelled; what is raised in here it prints and forgets.
+        if frame is None or frame.f_globals.get("__name__") != "encodings.utf_8":
+            raise KeyboardInterrupt
+
     # Who starts a command with nohup wants it to go on.
     taken = [each for each in STOPPING_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {each: signal.signal(each, signal.default_int_handler) for each in taken}
+    before = {each: signal.signal(each, stop) for each in taken}
     hearing, telling = os.pipe()
     os.set_blocking(telling, False)
     heard_before = signal.set_wakeup_fd(telling)

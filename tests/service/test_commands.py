@@ -173,6 +173,19 @@ def test_a_load_of_demo_data_can_be_tried_out(migrated: str):
     assert told(migrated, *load)["rows"] == 12
 
 
+@pytest.mark.parametrize("rows_sent", [0, 1, 2, 3])
+def test_a_load_that_is_stopped_while_it_sends_rows_stores_nothing(migrated: str, rows_sent: int):
+    before = counts(migrated)
+    copying = "SELECT count(*) FROM pg_stat_progress_copy WHERE relid = 'tasks'::regclass"
+    process = started("demo", "load", "--users", "2000", "--seed", "12", DATABASE_URL=migrated)
+    for _ in range(rows_sent + 1):
+        wait_until(lambda: run_alone(migrated, copying) == [(1,)])
+    process.send_signal(signal.SIGINT)
+    output, wrong = process.communicate(timeout=20)
+    assert (process.returncode, output, wrong) == (1, "", "\nAborted!\n")
+    assert counts(migrated) == before
+
+
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_command_that_waits_for_the_database_can_be_stopped(migrated: str, by: signal.Signals):
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
