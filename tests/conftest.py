@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,6 +34,13 @@ def postgres() -> Iterator[EmbeddedServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def apart() -> Iterator[Path]:
+    """A folder that no other run of pytest closes to the account of the databases, as it does with its own."""
+    with tempfile.TemporaryDirectory(prefix="flux-dao-tests-") as folder:
+        yield Path(folder)
 
 
 @contextmanager

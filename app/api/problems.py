@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
 from app.api.answers import Answer
+from app.api.given import given_values
 from app.api.transaction import KEY_HEADER
 from app.database.failures import in_our_words
 from app.telemetry import requests
@@ -255,7 +256,8 @@ def _of_service_error(error: errors.ServiceError) -> Answer:
 
 
 def _of_unforeseen(error: Exception) -> Answer:
-    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error)
+    given = {"given": given_values()}
+    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error, extra=given)
     return _response(
         UNFORESEEN, "The service met an error that nobody foresaw. Report the request_id to its operators."
     )

@@ -1,22 +1,28 @@
 """What the commands share: the database they work on, errors as one sentence, their answer, and a progress bar."""
 
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from threading import Event, Thread
 from time import monotonic
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import click
 import orjson
 from flask import current_app
 
-from app.database import open_database
+from app.database import atomic, database, open_database
 from app.database.failures import driver_error
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_told_to_stop = Event()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,24 +39,71 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
         try:
             with _stopping_in_order(), open_database(current_app.config["SETTINGS"].for_maintenance):
                 return command(*args, **kwargs)
-        except click.ClickException:
+        except click.exceptions.Exit:
             raise
-        except ServiceError as error:
-            raise click.ClickException(error.detail) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise click.ClickException(f"{error.filename or 'A file'} cannot be used: {error.strerror}.") from error
         except Exception as error:
-            cause = driver_error(error)
-            if cause is None:
+            if _told_to_stop.is_set():
+                # It is what has become of the statement that was cancelled.
+                raise KeyboardInterrupt from error
+            sentence = _sentence(error)
+            if sentence is None:
                 raise
-            raise click.ClickException(f"The database refused: {str(cause).splitlines()[0]}") from error
+            raise click.ClickException(sentence) from error
 
     return running
 
 
-def answer(document: dict[str, Any], as_json: bool, sentences: str) -> None:
+def _sentence(error: Exception) -> str | None:
+    """What went wrong, for people; None where it is no error, told already, or one that nobody foresaw."""
+    if isinstance(error, ServiceError):
+        return error.detail
+    if isinstance(error, click.ClickException | BrokenPipeError):
+        return None
+    if isinstance(error, OSError):
+        return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
+    cause = driver_error(error)
+    return f"The database refused: {str(cause).splitlines()[0]}" if cause else None
+
+
+class Undone(Exception):
+    """The end of a dry run, after which nothing stays."""
+
+
+@contextmanager
+def change(dry_run: bool) -> Iterator[None]:
+    """One transaction for what a command changes. A dry run does it all, finds out whether it can be, and undoes it."""
+    try:
+        with atomic():
+            yield
+            if dry_run:
+                raise Undone
+    except Undone:
+        pass
+
+
+def in_portions(
+    label: str, found: int, portions: Iterable[int], as_json: bool, tell: Callable[[int, bool], None]
+) -> None:
+    """Take the portions to their end, or until somebody stops it, and `tell` how many rows they were and which it was.
+
+    What was done until then stays; the exit code of a command that was stopped is 1.
+    """
+    done, stopped = 0, False
+    try:
+        with progress(label, found, as_json) as advance:
+            for count in portions:
+                done += count
+                advance(count)
+    except (KeyboardInterrupt, ServiceError):
+        if not _told_to_stop.is_set():
+            raise
+        stopped = True
+    tell(done, stopped)
+    if stopped:
+        raise click.exceptions.Exit(1)
+
+
+def answer(document: Mapping[str, Any], as_json: bool, sentences: str) -> None:
     """Print what came of the command: the document for programs, or the sentences for people."""
     click.echo(orjson.dumps(document).decode() if as_json else sentences)
 
@@ -85,9 +138,36 @@ def progress(label: str, length: int, as_json: bool = False) -> Iterator[Callabl
 
 @contextmanager
 def _stopping_in_order() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C, so that what was begun is undone or told, and nothing stays behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Take SIGTERM, and the end of the terminal, as Ctrl-C, so that what was begun is undone or told, and nothing stays
+    behind. None waits for the statement that is at work.
+    """
+
+    def stop(_: int, frame: FrameType | None) -> None:
+        _told_to_stop.set()
+        # In here the driver reads how a statement was cancelled; what is raised in here it prints and forgets.
+        if frame is None or frame.f_globals.get("__name__") != "encodings.utf_8":
+            raise KeyboardInterrupt
+
+    # Who starts a command with nohup wants it to go on.
+    taken = [each for each in STOPPING_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {each: signal.signal(each, stop) for each in taken}
+    hearing, telling = os.pipe()
+    os.set_blocking(telling, False)
+    heard_before = signal.set_wakeup_fd(telling)
+    listener = Thread(target=_cancel_at_each_signal, args=(hearing,), daemon=True)
+    listener.start()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.set_wakeup_fd(heard_before)
+        os.close(telling)
+        listener.join()
+        os.close(hearing)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _cancel_at_each_signal(hearing: int) -> None:
+    """While the driver waits for the database, Python handles no signal; so the database is asked to give up."""
+    while os.read(hearing, 1):
+        database.cancel()

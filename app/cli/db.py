@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 
@@ -19,27 +20,39 @@ db = AppGroup("db", help=PURPOSE, short_help=PURPOSE)
 
 @db.command()
 @click.argument("target", required=False)
+@dry_run_option
+@json_option
 @with_database
-def upgrade(target: str | None) -> None:
-    """Apply what is pending, up to TARGET if given; safe when several start at once."""
-    _tell("Applied", migrations.upgrade(target))
+def upgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
+    """Apply what is pending, up to TARGET if given; safe when several start at once.
+
+    Each migration is a transaction of its own. Stopped in the middle, it goes on when it is run again.
+    """
+    names = migrations.to_apply(target) if dry_run else migrations.upgrade(target)
+    _tell_migrated("apply", "applied", names, dry_run, as_json)
 
 
 @db.command()
 @click.argument("target", required=False)
+@dry_run_option
+@json_option
 @with_database
-def downgrade(target: str | None) -> None:
+def downgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
     """Revert the newest migration, or all back to TARGET. What the tables held is gone."""
-    _tell("Reverted", migrations.downgrade(target))
+    names = migrations.to_revert(target) if dry_run else migrations.downgrade(target)
+    _tell_migrated("revert", "reverted", names, dry_run, as_json)
 
 
 @db.command()
+@json_option
 @with_database
-def status() -> None:
+def status(as_json: bool) -> None:
     """List the migrations; exits with 1 when one is pending."""
     steps = migrations.status()
-    for step in steps:
-        click.echo(f"{step.name}  {f'applied {step.applied:%Y-%m-%d %H:%M:%S}' if step.applied else 'pending'}")
+    lines = [
+        f"{step.name}  {f'applied {step.applied:%Y-%m-%d %H:%M:%S}' if step.applied else 'pending'}" for step in steps
+    ]
+    answer({"migrations": [asdict(step) for step in steps]}, as_json, "\n".join(lines))
     if any(step.applied is None for step in steps):
         raise click.exceptions.Exit(1)
 
@@ -106,8 +119,6 @@ def _table_by_table(label: str, sizes: dict[str, int], as_json: bool) -> Iterato
         yield begin
 
 
-def _tell(done: str, names: list[str]) -> None:
-    for name in names:
-        click.echo(f"{done} {name}.")
-    if not names:
-        click.echo("Nothing to do.")
+def _tell_migrated(do: str, done: str, names: list[str], dry_run: bool, as_json: bool) -> None:
+    lines = [f"Would {do} {name}." if dry_run else f"{done.capitalize()} {name}." for name in names]
+    answer({done: names, "dry_run": dry_run}, as_json, "\n".join(lines or ["Nothing to do."]))

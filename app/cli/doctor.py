@@ -11,7 +11,9 @@ from flask.cli import with_appcontext
 from app import models
 from app.cli.common import answer, json_option
 from app.config import SettingError, Settings
-from app.database import inspection, migrations, open_database
+from app.database import inspection, migrations, open_database, pooling
+from app.database.failures import driver_error
+from app.database.replica import replica
 from app.database.statements import compiled
 from app.errors import ServiceError
 
@@ -29,11 +31,14 @@ class Finding:
     detail: str
 
 
+Check = Callable[[Settings], Iterator[Finding]]
+
+
 @click.command()
 @json_option
 @with_appcontext
 def doctor(as_json: bool) -> None:
-    """Check settings, connection, version, migrations, clock, indexes, dead rows and slow statements.
+    """Check the settings, the database and the replica, and say what to do where something is wrong.
 
     Changes nothing. Exits with 1 when something is wrong; a warning is no failure.
     """
@@ -52,13 +57,24 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             version, written = inspection.server_version()
             yield Finding("connection", OK, "The database answers.")
             yield _version(version, written)
-            for check in CHECKS:
-                yield from check()
-            yield _connections(settings)
+            for name, check in CHECKS.items():
+                yield from _looked_at(name, check, settings)
     except ServiceError as error:
         yield Finding(
             "connection", FAILURE, f"{error.detail} Check that it runs, and DATABASE_URL with flask settings."
         )
+
+
+def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
+    """What the check finds, or that it was not allowed to look."""
+    try:
+        yield from check(settings)
+    except Exception as error:
+        cause = driver_error(error)
+        if isinstance(error, ServiceError) or cause is None:
+            raise
+        said = str(cause).splitlines()[0]
+        yield Finding(name, FAILURE, f"The database refused to tell: {said}. See docs/database-role.md.")
 
 
 def _settings(settings: Settings) -> Finding:
@@ -81,7 +97,7 @@ def _version(major: int, written: str) -> Finding:
     return Finding("version", OK, f"The server is PostgreSQL {written}.")
 
 
-def _migrations() -> Iterator[Finding]:
+def _migrations(_: Settings) -> Iterator[Finding]:
     pending, unknown = migrations.pending(), migrations.unknown()
     if pending:
         yield Finding("migrations", FAILURE, f"Pending: {', '.join(pending)}. Run flask db upgrade.")
@@ -93,7 +109,7 @@ def _migrations() -> Iterator[Finding]:
         yield Finding("migrations", OK, "All are applied.")
 
 
-def _clock() -> Iterator[Finding]:
+def _clock(_: Settings) -> Iterator[Finding]:
     before = time()
     told = inspection.clock()
     apart = abs(told - (before + time()) / 2)
@@ -107,7 +123,7 @@ def _clock() -> Iterator[Finding]:
         yield Finding("clock", OK, f"The clocks of this machine and of the database are {apart:.3f} s apart.")
 
 
-def _indexes() -> Iterator[Finding]:
+def _indexes(_: Settings) -> Iterator[Finding]:
     if migrations.pending():
         yield Finding("indexes", WARNING, "Not looked at while a migration is pending.")
         return
@@ -136,7 +152,7 @@ def _wanted_indexes() -> dict[str, str]:
     return wanted
 
 
-def _dead_rows() -> Iterator[Finding]:
+def _dead_rows(_: Settings) -> Iterator[Finding]:
     found = inspection.dead_rows()
     for each in found:
         share = each.dead / (each.dead + each.live)
@@ -150,29 +166,92 @@ def _dead_rows() -> Iterator[Finding]:
         yield Finding("dead rows", OK, "Few in every table.")
 
 
-def _slow_statements() -> Iterator[Finding]:
+def _bloat(_: Settings) -> Iterator[Finding]:
+    found = inspection.bloat()
+    for each in found:
+        yield Finding(
+            "bloat",
+            WARNING,
+            f"{each.table} takes {each.taken >> 20:,} MiB, and its rows need about {each.needed >> 20:,}. It is filled "
+            f"again in time; to have the room back, run VACUUM FULL {each.table} while nobody calls, or pg_repack.",
+        )
+    if not found:
+        yield Finding("bloat", OK, "No table takes much more room than its rows need.")
+
+
+def _slow_statements(_: Settings) -> Iterator[Finding]:
     found = inspection.slow_statements()
     if found is None:
-        yield Finding("slow statements", OK, "Not known: the extension pg_stat_statements is not there to tell.")
+        yield Finding(
+            "slow statements", OK, "Not known: the extension pg_stat_statements is not there to tell, or not this role."
+        )
     for each in found or ():
         yield Finding(
             "slow statements",
             WARNING,
-            f"{each.milliseconds:,.0f} ms on average, {each.calls:,} times; look at it with EXPLAIN: {each.text}",
+            f"{each.milliseconds:,.0f} ms on average, {each.calls:,} times; look at it with EXPLAIN (its queryid is "
+            f"{each.id}): {each.text}",
         )
     if found == []:
         yield Finding("slow statements", OK, f"None takes {inspection.SLOW_MILLISECONDS} ms on average.")
 
 
-def _connections(settings: Settings) -> Finding:
-    most, allowed = settings.web_concurrency * settings.database_pool_size, inspection.connections_allowed()
+def _connections(settings: Settings) -> Iterator[Finding]:
+    most = settings.web_concurrency * settings.database_pool_size
+    if pooling.sessions_are_lent():
+        yield Finding("pool", OK, f"The workers open at most {most} connections, to a pooler in transaction mode.")
+        return
+    allowed = inspection.connections_allowed()
     if most > allowed:
-        return Finding(
+        yield Finding(
             "pool",
             WARNING,
             f"The workers may open {most} connections, the server takes {allowed}; lower DATABASE_POOL_SIZE.",
         )
-    return Finding("pool", OK, f"The workers open at most {most} connections, the server takes {allowed}.")
+    else:
+        yield Finding("pool", OK, f"The workers open at most {most} connections, the server takes {allowed}.")
 
 
-CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (_migrations, _clock, _indexes, _dead_rows, _slow_statements)
+def _replica(settings: Settings) -> Iterator[Finding]:
+    if not replica.configured:
+        yield Finding("replica", OK, "DATABASE_REPLICA_URL names none.")
+        return
+    try:
+        behind = replica.lag()
+        of_the_primary = replica.is_of_the_primary()
+    except ServiceError as error:
+        yield Finding(
+            "replica", FAILURE, f"{error.detail} Until it answers, the primary does; check DATABASE_REPLICA_URL."
+        )
+        return
+    yield _standby(behind, of_the_primary, settings.database_replica_lag)
+
+
+def _standby(behind: float | None, of_the_primary: bool, most: int) -> Finding:
+    if not of_the_primary:
+        return Finding("replica", FAILURE, "It has another database than the primary; correct DATABASE_REPLICA_URL.")
+    if behind is None:
+        return Finding(
+            "replica",
+            FAILURE,
+            "It is no standby, or has replayed nothing yet, so the primary answers; check DATABASE_REPLICA_URL.",
+        )
+    if behind > most:
+        return Finding(
+            "replica",
+            WARNING,
+            f"It is {behind:.1f} s behind, DATABASE_REPLICA_LAG is {most}, so the primary answers; look at its log.",
+        )
+    return Finding("replica", OK, f"It follows the primary, {behind:.1f} s behind.")
+
+
+CHECKS: dict[str, Check] = {
+    "migrations": _migrations,
+    "clock": _clock,
+    "indexes": _indexes,
+    "dead rows": _dead_rows,
+    "bloat": _bloat,
+    "slow statements": _slow_statements,
+    "pool": _connections,
+    "replica": _replica,
+}

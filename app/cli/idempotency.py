@@ -1,25 +1,31 @@
 """flask idempotency: the stored answers to requests that may be repeated."""
 
-import click
 from flask.cli import AppGroup
 
-from app.cli.common import with_database
+from app.cli.common import answer, dry_run_option, in_portions, json_option, with_database
 from app.repositories import idempotency as answers
-
-AT_ONCE = 1000
 
 idempotency = AppGroup("idempotency", help="The stored answers to requests with an Idempotency-Key.")
 
 
 @idempotency.command("purge")
-@click.option("--dry-run", is_flag=True, help="Only tell how many there are.")
+@dry_run_option
+@json_option
 @with_database
-def purge(dry_run: bool) -> None:
-    """Drop the answers that have expired."""
+def purge(dry_run: bool, as_json: bool) -> None:
+    """Drop the answers that have expired, a thousand at a time. Stopped in the middle, it goes on when run again."""
+    found = answers.count_expired()
+
+    def tell(dropped: int, stopped: bool) -> None:
+        counted = {"found": found, "dropped": dropped, "dry_run": dry_run, "stopped": stopped}
+        answer(counted, as_json, _sentence(found, dropped, dry_run, stopped))
+
+    in_portions("Dropping", found, () if dry_run else answers.purge(), as_json, tell)
+
+
+def _sentence(found: int, dropped: int, dry_run: bool, stopped: bool) -> str:
     if dry_run:
-        click.echo(f"{answers.count_expired()} expired answers would be dropped.")
-        return
-    dropped = 0
-    while portion := answers.purge(AT_ONCE):
-        dropped += portion
-    click.echo(f"{dropped} expired answers dropped.")
+        return f"{found:,} expired answers would be dropped."
+    if stopped:
+        return f"Stopped. {dropped:,} of {found:,} expired answers dropped. Run it again to go on."
+    return f"{dropped:,} expired answers dropped."

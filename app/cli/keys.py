@@ -9,7 +9,7 @@ import click
 import orjson
 from flask.cli import AppGroup
 
-from app.cli.common import with_database
+from app.cli.common import answer, change, dry_run_option, json_option, with_database
 from app.keys import digest, new_key
 from app.repositories import keys as repository
 from app.scopes import ADMIN, ENTITIES, SCOPES
@@ -19,7 +19,6 @@ LONGEST = timedelta(days=36_500)
 COLUMNS = ("name", "state", "scopes", "created_at", "expires_at", "last_used_at")
 
 keys = AppGroup("keys", help="Make and end the keys of callers.", short_help="Make and end the keys of callers.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 class Duration(click.ParamType[timedelta]):
@@ -69,19 +68,21 @@ name_argument = click.argument("name", callback=check_name)
 @name_argument
 @click.option("--scope", "scopes", type=Scope(), multiple=True, required=True, help="What it may do; may be repeated.")
 @click.option("--expires", type=Duration(), help="When it ends: 45s, 30m, 24h, 90d, 4w. Without it, never.")
-@as_json
+@dry_run_option
+@json_option
 @with_database
-def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, as_json: bool) -> None:
+def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, dry_run: bool, as_json: bool) -> None:
     """Make a key for NAME and show it, this once."""
     if expires == timedelta():
         raise click.BadParameter("A key must last longer than 0 seconds.", param_hint="--expires")
     key = new_key()
-    made = repository.create(name, digest(key), sorted(set(scopes)), expires)
-    _show_new(key, made, as_json)
+    with change(dry_run):
+        made = repository.create(name, digest(key), sorted(set(scopes)), expires)
+    _show_new(key, made, dry_run, as_json)
 
 
 @keys.command("list")
-@as_json
+@json_option
 @with_database
 def list_keys(as_json: bool) -> None:
     """List every key with its state and last use; the keys themselves are not kept."""
@@ -96,39 +97,51 @@ def list_keys(as_json: bool) -> None:
 @keys.command()
 @name_argument
 @click.option("--overlap", type=Duration(), default="24h", show_default=True, help="How long the old key still works.")
-@as_json
+@dry_run_option
+@json_option
 @with_database
-def rotate(name: str, overlap: timedelta, as_json: bool) -> None:
+def rotate(name: str, overlap: timedelta, dry_run: bool, as_json: bool) -> None:
     """Make a new key for NAME with the same scopes, show it, this once, and end the old one after the overlap."""
     key = new_key()
-    made, old_ends_at = repository.rotate(name, digest(key), overlap)
-    _show_new(key, made, as_json, old_ends_at)
+    with change(dry_run):
+        made, old_ends_at = repository.rotate(name, digest(key), overlap)
+    _show_new(key, made, dry_run, as_json, old_ends_at)
 
 
 @keys.command()
 @name_argument
-@as_json
+@dry_run_option
+@json_option
 @with_database
-def revoke(name: str, as_json: bool) -> None:
+def revoke(name: str, dry_run: bool, as_json: bool) -> None:
     """End every key of NAME. Workers that remember one go on taking it for up to 30 seconds."""
-    count = repository.revoke(name)
-    if as_json:
-        click.echo(orjson.dumps({"name": name, "revoked": count}))
-    else:
-        click.echo(f"Revoked {name} ({count} in all). Workers that remember a key take it for up to 30 more seconds.")
+    with change(dry_run):
+        count = repository.revoke(name)
+    done = f"Revoked {name} ({count} in all). Workers that remember a key take it for up to 30 more seconds."
+    answer(
+        {"name": name, "revoked": count, "dry_run": dry_run},
+        as_json,
+        f"Would revoke {name} ({count} in all)." if dry_run else done,
+    )
 
 
-def _show_new(key: str, made: Mapping[str, Any], as_json: bool, old_ends_at: str | None = None) -> None:
-    """Print the key alone to stdout, for a script to catch, and what it is to stderr; or all of it as JSON."""
+def _show_new(key: str, made: Mapping[str, Any], dry_run: bool, as_json: bool, old_ends_at: str | None = None) -> None:
+    """Print the key alone to stdout, for a script to catch, and what it is to stderr; or all of it as JSON.
+
+    A dry run has made a key that nobody knows of, so it shows none.
+    """
     if as_json:
-        told: dict[str, Any] = {"key": key, **{each: made[each] for each in ("name", "scopes", "expires_at")}}
+        told: dict[str, Any] = {"key": None if dry_run else key}
+        told |= {each: made[each] for each in ("name", "scopes", "expires_at")} | {"dry_run": dry_run}
         click.echo(orjson.dumps(told | ({"old_expires_at": old_ends_at} if old_ends_at else {})))
         return
+    what = f"A key of {made['name']} would be made." if dry_run else f"The key of {made['name']}, shown this once."
     end = f"ends {_minute(made['expires_at'])}" if made["expires_at"] else "has no end"
-    click.echo(f"The key of {made['name']}, shown this once. It may {', '.join(made['scopes'])} and {end}.", err=True)
+    click.echo(f"{what} It may {', '.join(made['scopes'])} and {end}.", err=True)
     if old_ends_at:
         click.echo(f"The old one ends {_minute(old_ends_at)}.", err=True)
-    click.echo(key)
+    if not dry_run:
+        click.echo(key)
 
 
 def _cells(key: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from app.cli.common import answer, dry_run_option, json_option, progress, with_database
+from app.cli.common import answer, dry_run_option, in_portions, json_option, with_database
 from app.repositories import purging
 
 HOURS = {"h": 1, "d": 24, "w": 7 * 24}
@@ -38,31 +38,13 @@ def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
     """
     moment = purging.moment_before_now(age)
     found = purging.count_older(what, moment)
-    deleted, stopped = (0, False) if dry_run else _delete(what, moment, found, as_json)
-    document = {
-        "what": what,
-        "created_before": moment,
-        "found": found,
-        "deleted": deleted,
-        "dry_run": dry_run,
-        "stopped": stopped,
-    }
-    answer(document, as_json, _sentence(what, moment, found, deleted, dry_run, stopped))
-    if stopped:
-        raise click.exceptions.Exit(1)
 
+    def tell(deleted: int, stopped: bool) -> None:
+        counted = {"found": found, "deleted": deleted, "dry_run": dry_run, "stopped": stopped}
+        sentence = _sentence(what, moment, found, deleted, dry_run, stopped)
+        answer({"what": what, "created_before": moment, **counted}, as_json, sentence)
 
-def _delete(what: str, moment: datetime, found: int, as_json: bool) -> tuple[int, bool]:
-    """How many rows were deleted, and whether somebody stopped it before the end."""
-    deleted = 0
-    try:
-        with progress("Deleting", found, as_json) as advance:
-            for count in purging.delete_older(what, moment):
-                deleted += count
-                advance(count)
-    except KeyboardInterrupt:
-        return deleted, True
-    return deleted, False
+    in_portions("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, tell)
 
 
 def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool, stopped: bool) -> str:

@@ -1,15 +1,19 @@
 """`flask settings`: every setting, its value and where it came from, or the table that README.md has."""
 
+from dataclasses import asdict
+
 import click
 from flask.cli import with_appcontext
 
+from app.cli.common import answer, json_option
 from app.config import settings_table, show_settings
 
 
 @click.command("settings")
 @click.option("--markdown", is_flag=True, help="Write the table of README.md instead: names, defaults and what for.")
+@json_option
 @with_appcontext
-def settings_command(markdown: bool) -> None:
+def settings_command(markdown: bool, as_json: bool) -> None:
     """List every setting, its value with secrets masked, and its source: environment, .env or default."""
     if markdown:
         click.echo(settings_table())
@@ -17,5 +21,5 @@ def settings_command(markdown: bool) -> None:
     shown = show_settings()
     name_width = max(len(each.name) for each in shown)
     value_width = max(len(each.value) for each in shown)
-    for each in shown:
-        click.echo(f"{each.name:{name_width}}  {each.value:{value_width}}  {each.source:11}  {each.help}")
+    lines = [f"{each.name:{name_width}}  {each.value:{value_width}}  {each.source:11}  {each.help}" for each in shown]
+    answer({"settings": [asdict(each) for each in shown]}, as_json, "\n".join(lines))

@@ -1,5 +1,6 @@
 """`flask users`: a person with everything that is theirs, taken out, put back and erased."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -10,18 +11,13 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import answer, by_table, dry_run_option, json_option, progress, with_database
+from app.cli.common import answer, by_table, change, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
-from app.database import atomic
 from app.repositories import importing, people
 
 PURPOSE = "Export, import or erase a person with everything that is theirs."
 
 users = AppGroup("users", help=PURPOSE, short_help=PURPOSE)
-
-
-class Undone(Exception):
-    """The end of a dry run, after which nothing stays."""
 
 
 @users.command("export")
@@ -52,14 +48,9 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     The rows are what they were: ids, times and versions too.
     """
     counts: dict[str, int] = {}
-    size = Path(file.name).stat().st_size if file.seekable() else 0
-    try:
-        with progress("Importing", size, as_json) as advance, atomic():
-            counts = importing.import_person(_advancing(file, advance))
-            if dry_run:
-                raise Undone
-    except Undone:
-        pass
+    size = os.fstat(file.fileno()).st_size if file.seekable() else 0
+    with progress("Importing", size, as_json) as advance, change(dry_run):
+        counts = importing.import_person(_advancing(file, advance))
     _tell("Would import" if dry_run else "Imported", counts, dry_run, as_json)
 
 

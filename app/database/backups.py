@@ -14,6 +14,7 @@ from app.database import migrations
 from app.database.connection import database
 from app.database.embedded import EmbeddedError, programs
 from app.database.failures import failing_in_our_words
+from app.database.pooling import refuse_lent_sessions
 from app.errors import Conflict, Invalid, ServiceError
 
 # What pg_dump and pg_restore say with --verbose, in English, when they come to the rows of a table.
@@ -39,6 +40,7 @@ def table_sizes() -> dict[str, int]:
 
 def back_up(file: Path, advance: Callable[[str], None]) -> None:
     """Write the database, as of one moment, to the file. `advance` gets each table's name when its rows begin."""
+    refuse_lent_sessions()
     # To its own output it would write at the end what belongs to the beginning: where each table's rows are.
     arguments = ["--format=custom", f"--file={file}", "--verbose", "--no-password", *_target()]
     _run([_program("pg_dump"), *arguments], advance)

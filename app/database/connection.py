@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import peewee
 import psycopg2
@@ -79,6 +80,7 @@ class Database(peewee.PostgresqlDatabase):
         self.strict = False
         self._idle: deque[tuple[float, extensions.connection]] = deque()
         self._configuration: tuple[Any, ...] = ()
+        self._dialled_connections: WeakSet[extensions.connection] = WeakSet()
 
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
@@ -257,6 +259,12 @@ class Database(peewee.PostgresqlDatabase):
             finally:
                 state.reset()
 
+    def cancel(self) -> None:
+        """Break off what the database does for this process, from any thread; who waits for it gets an error."""
+        for connection in list(self._dialled_connections):
+            with contextlib.suppress(psycopg2.Error):
+                connection.cancel()
+
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
         while self._idle:
@@ -353,6 +361,7 @@ class Database(peewee.PostgresqlDatabase):
             **options,
         )
         connection.autocommit = True
+        self._dialled_connections.add(connection)
         return connection
 
     def _send_limits_along(self) -> None:

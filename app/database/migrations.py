@@ -13,7 +13,8 @@ from playhouse.migrations import Runner
 from app.config import PROJECT
 from app.database.connection import database
 from app.database.failures import failing_in_our_words
-from app.errors import NotFound
+from app.database.pooling import refuse_lent_sessions
+from app.errors import Conflict, NotFound
 
 FOLDER = PROJECT / "migrations"
 TABLE = "schema_migration"
@@ -38,7 +39,24 @@ def upgrade(target: str | None = None) -> list[str]:
 def downgrade(target: str | None = None) -> list[str]:
     """Revert the newest migration, or all from the newest back to and including `target`; the names."""
     with alone() as runner:
-        return runner.down(_known(target))
+        return runner.down(target) if to_revert(target) else []
+
+
+def to_apply(target: str | None = None) -> list[str]:
+    """What `upgrade` would apply. One statement."""
+    last = _known(target)
+    return [name for name in pending() if last is None or name <= last]
+
+
+def to_revert(target: str | None = None) -> list[str]:
+    """What `downgrade` would revert. One statement; raises ServiceError when it could not."""
+    seen = sorted(applied(), reverse=True)
+    if _known(target) not in (None, *seen):
+        raise NotFound(f"{target} is not applied, so there is nothing to revert. flask db status lists what is.")
+    steps = seen[: seen.index(target) + 1 if target else 1]
+    if strange := set(steps) - set(names()):
+        raise Conflict(f"This code does not bring {', '.join(sorted(strange))}. Revert with the newer code that does.")
+    return steps
 
 
 def status() -> list[Step]:
@@ -80,6 +98,7 @@ def names() -> tuple[str, ...]:
 @contextmanager
 def alone() -> Iterator[Runner]:
     """The runner, while no other process migrates: Peewee's takes no lock of its own."""
+    refuse_lent_sessions()
     with failing_in_our_words:
         database.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:

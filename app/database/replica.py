@@ -24,9 +24,14 @@ LAG = """
 SELECT CASE
     WHEN NOT pg_is_in_recovery() THEN NULL
     WHEN pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+    -- Since its start it has replayed no transaction; greatest() would take that for no time at all.
+    WHEN pg_last_xact_replay_timestamp() IS NULL THEN NULL
     ELSE greatest(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)
 END::float
 """
+
+# A standby has it from its primary, and keeps it when it is promoted.
+IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
 
 FAILURES = (ServiceError, psycopg2.Error, peewee.PeeweeException)
 
@@ -106,6 +111,20 @@ class Replica:
         """Give this thread's connection back."""
         self._standby.release()
 
+    def lag(self) -> float | None:
+        """How many seconds the standby is behind; None when nobody can tell. Raises ServiceError."""
+        try:
+            return self._standby.read(LAG)[0][0]
+        finally:
+            self._standby.release()
+
+    def is_of_the_primary(self) -> bool:
+        """Whether it is a copy of the primary's database, and not of another one. Raises ServiceError."""
+        try:
+            return self._standby.read(IDENTITY) == self._primary.read(IDENTITY)
+        finally:
+            self._standby.release()
+
     def _measure_on(self, ended: threading.Event) -> None:
         while not ended.is_set():
             self._measure(ended)
@@ -115,15 +134,16 @@ class Replica:
     def _measure(self, ended: threading.Event) -> None:
         began = time.monotonic()
         try:
-            [(lag,)] = self._standby.read(LAG)
+            lag = self.lag()
         except FAILURES as error:
             self._tell(False, str(error).strip())
         else:
             if not ended.is_set():
                 self._near_until = 0.0 if lag is None else began + self._most_lag - lag
-                self._tell(self.is_near(), "it is no standby" if lag is None else f"it is {lag:.1f} s behind")
-        finally:
-            self._standby.release()
+                self._tell(
+                    self.is_near(),
+                    "it is no standby, or has replayed nothing yet" if lag is None else f"it is {lag:.1f} s behind",
+                )
 
     def _begun(
         self, sql: str, parameters: Parameters, rows_at_once: int

@@ -1,7 +1,8 @@
 """Answers that are kept for a while, so that a repeated request gets the same one and does nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from time import sleep
 from typing import Any, NamedTuple
 
 from app.database import database
@@ -18,9 +19,11 @@ FIND = """
 SELECT request, status, headers, body FROM idempotency_keys
 WHERE caller = %(caller)s AND key = %(key)s AND expires_at > now()"""
 PURGE = """
-DELETE FROM idempotency_keys WHERE (caller, key) IN (
+WITH expired AS MATERIALIZED (
     SELECT caller, key FROM idempotency_keys WHERE expires_at <= now() LIMIT %(most)s FOR UPDATE SKIP LOCKED
-)"""
+) DELETE FROM idempotency_keys WHERE (caller, key) IN (SELECT caller, key FROM expired)"""
+ANSWERS_AT_ONCE = 1000
+PAUSE_SECONDS = 0.05
 COUNT_EXPIRED = "SELECT count(*) FROM idempotency_keys WHERE expires_at <= now()"
 
 
@@ -57,9 +60,17 @@ def find(caller: str, key: str) -> StoredAnswer | None:
     return StoredAnswer(bytes(request), status, headers, bytes(body))
 
 
-def purge(most: int) -> int:
-    """Delete up to so many answers that have expired; how many they were."""
-    return database.change(PURGE, {"most": most})
+def purge() -> Iterator[int]:
+    """Delete the answers that have expired; gives how many each transaction deleted. It can simply be begun again.
+
+    Those that another transaction has locked are passed over.
+    """
+    while True:
+        count = database.change(PURGE, {"most": ANSWERS_AT_ONCE})
+        yield count
+        if count < ANSWERS_AT_ONCE:
+            return
+        sleep(PAUSE_SECONDS)
 
 
 def count_expired() -> int:

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,19 +58,21 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
         "message": record.getMessage(),
     }
     if record.exc_info and record.exc_info[1]:
-        fields["stack"] = stack(record.exc_info[1])
+        fields["stack"] = stack(record.exc_info[1], getattr(record, "given", ()))
     return fields
 
 
-def stack(error: BaseException) -> str:
+def stack(error: BaseException, given: Sequence[str] = ()) -> str:
     """The error's stack, and its causes' before it. Of each message the first line, since PostgreSQL puts values
-    of the row below it.
+    of the row below it; without the values that a request has given.
     """
     told: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(told) < MOST_CAUSES_TOLD:
-        lines = "".join(traceback.format_exception_only(cause)).splitlines()
-        first = next((line for line in lines if not line.startswith(" ")), type(cause).__name__)
+        message = "".join(traceback.format_exception_only(cause))
+        for value in given:
+            message = message.replace(value, "…").replace(repr(value)[1:-1], "…")
+        first = next((line for line in message.splitlines() if not line.startswith(" ")), type(cause).__name__)
         told.insert(0, f"{''.join(traceback.format_tb(cause.__traceback__))}{first}")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "\n".join(told)

@@ -45,7 +45,7 @@ def test_the_commands_of_both_pages_run_in_their_order(postgres: EmbeddedServer,
             limited = run_blocks(LIMITS, FLUX_URL=server.url, FLUX_KEY="listed")
     assert re.search(r'"detail": "(.*?)"', KEYS)[1] in printed
     assert re.search(r"^planner +replaced +read,tasks:write .*Z$", printed, re.MULTILINE)
-    assert printed.endswith('{"name":"planner","revoked":2}\n')
+    assert printed.endswith('{"name":"planner","revoked":2,"dry_run":false}\n')
     assert [line.rstrip() for line in limited.splitlines()] == re.findall(r"^RateLimit.*", LIMITS, re.MULTILINE)
 
 

@@ -1,6 +1,6 @@
 """Reads with consistency=eventual, with a primary and a standby that streams from it: who answers them, and when."""
 
-import tempfile
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,15 +25,8 @@ MOST_LAG = 4
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder that no other run of pytest closes to the account of the databases, as it does with its own."""
-    with tempfile.TemporaryDirectory(prefix="flux-dao-tests-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
-def primary(folder: Path) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(folder / "primary", FAST)
+def primary(apart: Path) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(apart / "primary", FAST)
     server.start()
     flask("db", "upgrade", DATABASE_URL=server.url)
     yield server
@@ -41,8 +34,8 @@ def primary(folder: Path) -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="module")
-def standby(primary: EmbeddedServer, folder: Path) -> Iterator[EmbeddedServer]:
-    server = make_standby(primary, folder / "standby", FAST)
+def standby(primary: EmbeddedServer, apart: Path) -> Iterator[EmbeddedServer]:
+    server = make_standby(primary, apart / "standby", FAST)
     server.start()
     yield server
     server.stop()
@@ -211,6 +204,57 @@ def test_a_role_without_privileges_can_measure_the_lag(
     as_reader = standby.url.replace(f"user={ROLE}", "user=reader")
     wait_until(lambda: run_alone(standby.url, "SELECT 1 FROM pg_roles WHERE rolname = 'reader'"))
     wait_until(lambda: run_alone(as_reader, LAG_IN_SECONDS) == [(0.0,)])
+
+
+def test_a_standby_that_has_replayed_nothing_since_its_start_is_not_near(
+    primary: EmbeddedServer, standby: EmbeddedServer
+):
+    standby.stop()
+    standby.start()
+    run_alone(standby.url, PAUSE)
+    run_alone(primary.url, "CREATE TABLE replayed_later ()", "DROP TABLE replayed_later")
+    wait_until(
+        lambda: run_alone(standby.url, "SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()") == [(True,)]
+    )
+    [(lag,)] = run_alone(standby.url, LAG_IN_SECONDS)
+    run_alone(standby.url, RESUME)
+    assert lag is None or lag > 0
+
+
+def doctor_on_the_replica(primary: EmbeddedServer, url: str) -> tuple[int, str, str]:
+    """The exit code of `flask doctor`, and the level and detail of what it says about the replica."""
+    settings = {"DATABASE_URL": primary.url, "DATABASE_REPLICA_URL": url, "AUTH_DISABLED": "true"}
+    done = flask("doctor", "--json", **settings)
+    [found] = [each for each in json.loads(done.stdout)["findings"] if each["check"] == "replica"]
+    return done.returncode, found["level"], found["detail"]
+
+
+def test_the_doctor_looks_at_the_standby(primary: EmbeddedServer, standby: EmbeddedServer):
+    wait_until(lambda: run_alone(standby.url, LAG_IN_SECONDS) == [(0.0,)])
+    assert doctor_on_the_replica(primary, standby.url) == (0, "ok", "It follows the primary, 0.0 s behind.")
+    run_alone(standby.url, PAUSE)
+    run_alone(primary.url, "CREATE TABLE replayed_later ()", "DROP TABLE replayed_later")
+    wait_until(lambda: (run_alone(standby.url, LAG_IN_SECONDS)[0][0] or 0) > 5)
+    code, level, detail = doctor_on_the_replica(primary, standby.url)
+    run_alone(standby.url, RESUME)
+    assert (code, level, "DATABASE_REPLICA_LAG is 5, so the primary answers" in detail) == (0, "warning", True)
+
+
+def test_the_doctor_tells_what_is_no_standby_of_the_primary(
+    primary: EmbeddedServer, standby: EmbeddedServer, postgres: EmbeddedServer
+):
+    another = standby.database_url("postgres")
+    for url, detail in (
+        (primary.url, "It is no standby, or has replayed nothing yet"),
+        (another, "It has another database than the primary"),
+        (postgres.url, "It has another database than the primary"),
+        (
+            f"postgresql://127.0.0.1:{free_port()}/flux",
+            "Until it answers, the primary does; check DATABASE_REPLICA_URL.",
+        ),
+    ):
+        code, level, told = doctor_on_the_replica(primary, url)
+        assert (code, level, detail in told) == (1, "failure", True), told
 
 
 def test_a_server_that_is_no_standby_is_not_asked(primary: EmbeddedServer, tmp_path: Path):

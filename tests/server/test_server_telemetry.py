@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -260,6 +261,21 @@ def test_a_request_that_breaks_http_is_a_line_without_what_was_sent(visited: tup
     [line] = [line for line in request_lines(visited[0]) if line["request_id"] == request_id]
     assert (line["status"], line["problem"], line["method"]) == (400, "bad-request", None)
     assert KEY not in visited[0].log
+
+
+@pytest.mark.parametrize(
+    "chunks", [f"{KEY}\r\n{{}}\r\n", f"2\r\n{{}}::{KEY}\r\n", f"2;{KEY}\r\n{{}}\r\n0\r\n{KEY}\r\n"]
+)
+def test_a_body_in_malformed_chunks_is_the_callers_fault_and_not_logged(
+    visited: tuple[RunningServer, str], chunks: str
+):
+    head = f"POST {USERS} HTTP/1.1\r\nHost: x\r\nX-Flux-Service-Key: {KEY}\r\nTransfer-Encoding: chunked\r\n"
+    with socket.create_connection(("127.0.0.1", int(visited[0].url.rpartition(":")[2])), timeout=10) as client:
+        client.sendall(f"{head}Content-Type: application/json\r\n\r\n{chunks}0\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(4096), b"")).decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert "urn:flux:problem:bad-request" in answer
+    assert KEY not in answer + visited[0].log
 
 
 def test_an_unforeseen_error_is_a_line_with_its_stack_and_without_the_row(postgres: EmbeddedServer, tmp_path: Path):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import IO
 
 from conftest import run_alone
 from servers import command_environment
@@ -56,12 +57,13 @@ def contents(url: str) -> dict[str, list[str]]:
     }
 
 
-def started(*arguments: str, **settings: str) -> subprocess.Popen:
+def started(*arguments: str, stdin: IO[str] | int | None = None, **settings: str) -> subprocess.Popen:
     """The flask command, running."""
     return subprocess.Popen(
         [sys.executable, "-m", "flask", *arguments],
         cwd=PROJECT,
         env=command_environment(**settings),
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,6 +1,7 @@
 """`flask db backup` and `restore`: what comes back is what was there, whole or not at all."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ import psutil
 import psycopg2
 import pytest
 from conftest import flask, run_alone, temporary_database
+from neighbours import running_pgbouncer
 from operators import ADA, BOB, contents, make_person, started, wait_until
+from psycopg2.extensions import parse_dsn
 from test_migrations import schema
 
 from app.database import migrations
@@ -172,6 +175,44 @@ def test_without_programs_of_the_servers_version_it_says_what_to_install(url: st
     told = refused(url, "backup", str(tmp_path / "flux.dump"), **without)
     assert f"The database is PostgreSQL 18, and needs pg_dump of that version; {older} is of version 15." in told
     assert not (tmp_path / "flux.dump").exists()
+
+
+def test_a_backup_goes_where_a_link_leads_and_the_link_stays(url: str, tmp_path: Path):
+    (tmp_path / "disk").mkdir()
+    link, file = tmp_path / "latest.dump", tmp_path / "disk" / "flux.dump"
+    link.symlink_to(file)
+    for _ in range(2):
+        db(url, "backup", str(link))
+        assert link.is_symlink()
+        assert file.read_bytes().startswith(b"PGDMP")
+
+
+def test_what_is_no_file_is_not_replaced(url: str, tmp_path: Path):
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    assert refused(url, "backup", str(device)) == (
+        f"Error: {device} is there and is no file, so it is not replaced. Name another one.\n"
+    )
+    assert device.is_fifo()
+    assert "- is no file, and only a file can appear when it is whole." in refused(url, "backup", "-")
+
+
+def test_through_a_pooler_that_lends_its_sessions_nothing_is_begun(url: str, empty: str, tmp_path: Path):
+    file = backup_of(url, tmp_path)
+    with running_pgbouncer(tmp_path, url, "default_pool_size = 5") as pooled:
+        new = pooled.replace(parse_dsn(url)["dbname"], parse_dsn(empty)["dbname"])
+        for refusal in (refused(pooled, "backup", file), refused(new, "restore", file), refused(new, "upgrade")):
+            assert refusal.startswith("Error: A pooler in transaction mode stands before the database ")
+            assert refusal.endswith("Name the database itself in DATABASE_URL for this command.\n")
+    assert schema(empty) == []
+
+
+def test_through_a_pooler_in_session_mode_all_is_as_usual(url: str, empty: str, tmp_path: Path):
+    file = backup_of(url, tmp_path)
+    with running_pgbouncer(tmp_path, empty, "default_pool_size = 5\npool_mode = session") as pooled:
+        db(pooled, "restore", file)
+        assert db(pooled, "upgrade") == "Nothing to do.\n"
+    assert contents(empty) == contents(url)
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(url: str, tmp_path: Path):

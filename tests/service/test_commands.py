@@ -1,12 +1,19 @@
 """The flask commands, as an operator types them."""
 
+import json
 import re
+import signal
+from collections.abc import Iterator
 
+import click
+import psycopg2
 import pytest
 from conftest import flask, run_alone, temporary_database
-from operators import on_a_terminal
+from flask import Flask
+from operators import ADA, on_a_terminal, started, wait_until
 
 from app.database.embedded import EmbeddedServer
+from app.database.migrations import names
 
 NOBODY_THERE = "postgresql://127.0.0.1:1/x"
 
@@ -70,6 +77,9 @@ def test_settings_are_listed_with_their_source_and_no_secret():
     assert "geheim" not in done.stdout
     assert re.search(r"^PORT +9000 +environment +The port", done.stdout, re.MULTILINE)
     assert re.search(r"^HOST +127.0.0.1 +default ", done.stdout, re.MULTILINE)
+    listed = json.loads(flask("settings", "--json", PORT="9000", SERVICE_API_KEYS=keys).stdout)["settings"]
+    assert {"name": "PORT", "value": "9000", "source": "environment", "help": "The port to listen on."} in listed
+    assert "geheim" not in json.dumps(listed)
 
 
 @pytest.mark.parametrize("command", [("db", "upgrade"), ("db", "status"), ("demo", "load")])
@@ -92,3 +102,98 @@ def test_a_setting_that_cannot_be_parsed_stops_every_command_with_a_sentence(set
     assert done.returncode == 1
     assert done.stderr.startswith(f"flux-dao: {next(iter(setting))} cannot be used: ")
     assert "Traceback" not in done.stderr
+
+
+def commands(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command of ours by its full name."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        elif "app.cli" in command.callback.__module__:
+            yield " ".join((*names, name)), command
+
+
+# What changes nothing has nothing to try out; these two are for who writes the code and its documents.
+ONLY_TELLING = {"db status", "db backup", "doctor", "keys list", "settings", "users export"}
+FOR_DEVELOPERS = {"db revision"}
+
+
+def test_every_command_answers_with_json_and_every_one_that_changes_something_can_be_tried_out(app: Flask):
+    options = {name: {each.name for each in command.params} for name, command in commands(app.cli)}
+    maintenance = options.keys() - FOR_DEVELOPERS
+    assert maintenance > ONLY_TELLING
+    assert {name for name in maintenance if "as_json" in options[name]} == maintenance
+    assert {name for name in maintenance if "dry_run" in options[name]} == maintenance - ONLY_TELLING
+
+
+def told(url: str, *arguments: str) -> dict:
+    """What a command tells with --json."""
+    done = flask(*arguments, "--json", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_migrations_can_be_tried_out(postgres: EmbeddedServer):
+    with temporary_database(postgres, "tried") as url:
+        would = told(url, "db", "upgrade", names()[1], "--dry-run")
+        assert would == {"applied": list(names()[:2]), "dry_run": True}
+        assert run_alone(url, "SELECT to_regclass('users')") == [(None,)]
+        assert told(url, "db", "upgrade", names()[1]) == would | {"dry_run": False}
+        assert told(url, "db", "upgrade", "--dry-run")["applied"] == list(names()[2:])
+        assert told(url, "db", "downgrade", names()[0], "--dry-run")["reverted"] == [names()[1], names()[0]]
+        assert flask("db", "downgrade", "--dry-run", DATABASE_URL=url).stdout == f"Would revert {names()[1]}.\n"
+        assert told(url, "db", "downgrade")["reverted"] == [names()[1]]
+
+
+def test_a_migration_that_is_not_applied_cannot_be_reverted(postgres: EmbeddedServer):
+    with temporary_database(postgres, "bare") as url:
+        done = flask("db", "downgrade", names()[0], DATABASE_URL=url)
+        nothing = flask("db", "downgrade", DATABASE_URL=url)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"Error: {names()[0]} is not applied, so there is nothing to revert. flask db status lists what is.\n",
+    )
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do.\n")
+
+
+def test_a_migration_of_newer_code_is_not_reverted(postgres: EmbeddedServer):
+    with temporary_database(postgres, "newer") as url:
+        flask("db", "upgrade", DATABASE_URL=url)
+        run_alone(url, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', now())")
+        done = flask("db", "downgrade", DATABASE_URL=url)
+    assert done.stderr == "Error: This code does not bring 0999_later. Revert with the newer code that does.\n"
+
+
+def test_a_load_of_demo_data_can_be_tried_out(migrated: str):
+    before = counts(migrated)
+    load = ("demo", "load", "--users", "1", "--tasks-per-user", "0", "--seed", "11")
+    would = told(migrated, *load, "--dry-run")
+    assert (would["rows"], would["dry_run"]) == (12, True)
+    assert counts(migrated) == before
+    assert told(migrated, *load)["rows"] == 12
+
+
+@pytest.mark.parametrize("rows_sent", [0, 1, 2, 3])
+def test_a_load_that_is_stopped_while_it_sends_rows_stores_nothing(migrated: str, rows_sent: int):
+    before = counts(migrated)
+    copying = "SELECT count(*) FROM pg_stat_progress_copy WHERE relid = 'tasks'::regclass"
+    process = started("demo", "load", "--users", "2000", "--seed", "12", DATABASE_URL=migrated)
+    for _ in range(rows_sent + 1):
+        wait_until(lambda: run_alone(migrated, copying) == [(1,)])
+    process.send_signal(signal.SIGINT)
+    output, wrong = process.communicate(timeout=20)
+    assert (process.returncode, output, wrong) == (1, "", "\nAborted!\n")
+    assert counts(migrated) == before
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_waits_for_the_database_can_be_stopped(migrated: str, by: signal.Signals):
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with psycopg2.connect(migrated) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE users")
+        process = started("users", "erase", ADA, DATABASE_URL=migrated)
+        wait_until(lambda: run_alone(migrated, waiting) == [(1,)])
+        process.send_signal(by)
+        output, wrong = process.communicate(timeout=20)
+    other.close()
+    assert (process.returncode, output, wrong) == (1, "", "\nAborted!\n")

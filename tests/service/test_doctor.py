@@ -1,22 +1,33 @@
 """`flask doctor`: it tells what is wrong and what to do, and exits with 1 for that and not for a warning."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import flask, run_alone, temporary_database
+from neighbours import running_pgbouncer
 from operators import wait_until
 
 from app.database.embedded import EmbeddedServer
 
-CHECKS = ["settings", "connection", "version", "migrations", "clock", "indexes", "dead rows", "slow statements", "pool"]
+CHECKS = [
+    "settings", "connection", "version", "migrations", "clock", "indexes", "dead rows", "bloat", "slow statements",
+    "pool", "replica",
+]  # fmt: skip
+SLOW_FOUND = (
+    "warning",
+    "1,234 ms on average, 7 times; look at it with EXPLAIN (its queryid is 99): SELECT pg_sleep($1)",
+)
 FAKE_CLOCK = (
     "CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT now() + interval '1 hour' $$"
 )
 # What the extension's view has of the columns that are looked at; the extension needs a server that loads it.
-SLOW = """CREATE TABLE pg_stat_statements AS SELECT oid AS dbid, 'SELECT  pg_sleep($1)' AS query, 7 AS calls,
+SLOW = """CREATE TABLE {}pg_stat_statements AS SELECT oid AS dbid, query, 99 AS queryid, 7 AS calls,
     1234.5::float8 AS mean_exec_time, 8641.5::float8 AS total_exec_time
-    FROM pg_database WHERE datname = current_database()"""
+    FROM pg_database, unnest(ARRAY['SELECT  pg_sleep($1)', 'ANALYZE', 'COPY users TO STDOUT']) query
+    WHERE datname = current_database()"""
 
 
 @pytest.fixture
@@ -121,11 +132,48 @@ def test_many_dead_rows_are_a_warning(url: str):
 
 
 def test_slow_statements_are_a_warning_where_the_server_counts_them(url: str):
-    run_alone(url, SLOW)
-    assert doctor(url)[1]["slow statements"] == (
-        "warning",
-        "1,234 ms on average, 7 times; look at it with EXPLAIN: SELECT pg_sleep($1)",
+    run_alone(url, SLOW.format(""))
+    assert doctor(url)[1]["slow statements"] == SLOW_FOUND
+
+
+def test_the_extension_may_have_a_schema_of_its_own(url: str):
+    run_alone(url, "CREATE SCHEMA extensions", SLOW.format("extensions."))
+    assert doctor(url)[1]["slow statements"] == SLOW_FOUND
+    run_alone(url, "ALTER TABLE extensions.pg_stat_statements RENAME mean_exec_time TO mean_time")
+    assert doctor(url)[1]["slow statements"][0] == "ok"
+
+
+def test_room_that_no_row_needs_is_a_warning_and_its_remedy_mends_it(url: str):
+    run_alone(
+        url,
+        "INSERT INTO users (id, email, profile) SELECT gen_random_uuid(), i::text, "
+        "jsonb_build_object('x', repeat('y', 950)) FROM generate_series(1, 60000) i",
+        "DELETE FROM users WHERE length(email) < 5",
+        "DELETE FROM users WHERE right(email, 1) <> '1'",
+        "VACUUM ANALYZE users",
     )
+    code, found = doctor(url)
+    assert (code, found["bloat"][0], found["dead rows"][0]) == (0, "warning", "ok")
+    assert re.match(r"users takes \d\d MiB, and its rows need about [45]\. ", found["bloat"][1])
+    run_alone(url, re.search(r"run (VACUUM FULL \w+)", found["bloat"][1])[1])
+    assert doctor(url)[1]["bloat"][0] == "ok"
+
+
+def test_what_the_role_may_not_see_is_a_failure_and_the_rest_is_told(url: str):
+    run_alone(url, "CREATE ROLE stranger LOGIN")
+    try:
+        code, found = doctor(url.replace("user=flux", "user=stranger"))
+    finally:
+        run_alone(url, "DROP ROLE stranger")
+    assert (code, found["migrations"][0], found["clock"][0]) == (1, "failure", "ok")
+    assert "permission denied for table schema_migration. See docs/database-role.md." in found["migrations"][1]
+
+
+def test_a_pooler_has_its_own_say_about_connections(url: str, tmp_path: Path):
+    with running_pgbouncer(tmp_path, url, "default_pool_size = 5") as pooled:
+        code, found = doctor(pooled, WEB_CONCURRENCY="50")
+    assert (code, {level for level, _ in found.values()}) == (0, {"ok"})
+    assert found["pool"][1] == "The workers open at most 500 connections, to a pooler in transaction mode."
 
 
 def test_more_connections_than_the_server_takes_are_a_warning(url: str):

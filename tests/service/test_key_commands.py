@@ -81,9 +81,24 @@ def test_an_overlap_never_makes_a_key_last_longer_and_may_be_none(migrated: str)
 def test_revoking_ends_every_key_of_a_name_and_frees_the_name(migrated: str):
     ask(migrated, "create", "observer", "--scope", "read")
     ask(migrated, "rotate", "observer")
-    assert ask(migrated, "revoke", "observer") == {"name": "observer", "revoked": 2}
+    revoked = {"name": "observer", "revoked": 2, "dry_run": False}
+    assert ask(migrated, "revoke", "observer", "--dry-run") == revoked | {"dry_run": True}
+    assert {key["state"] for key in listed(migrated, "observer")} == {"active", "replaced"}
+    assert ask(migrated, "revoke", "observer") == revoked
     assert {key["state"] for key in listed(migrated, "observer")} == {"revoked"}
     assert ask(migrated, "create", "observer", "--scope", "read")["expires_at"] is None
+
+
+def test_what_is_tried_out_makes_no_key_and_shows_none(migrated: str):
+    create = ("create", "tried", "--scope", "read", "--expires", "1h")
+    would = ask(migrated, *create, "--dry-run")
+    assert (would["key"], would["scopes"], would["dry_run"]) == (None, ["read"], True)
+    assert listed(migrated, "tried") == []
+    done = flask("keys", *create, "--dry-run", DATABASE_URL=migrated)
+    assert (done.stdout, "A key of tried would be made. It may read and ends " in done.stderr) == ("", True)
+    ask(migrated, *create)
+    assert ask(migrated, "rotate", "tried", "--dry-run")["old_expires_at"] is not None
+    assert [key["state"] for key in listed(migrated, "tried")] == ["active"]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from conftest import flask, run_alone, temporary_database
-from operators import ADA, BOB, contents, make_person, of
+from operators import ADA, BOB, contents, make_person, of, started
 
 from app import models
 from app.database.embedded import EmbeddedServer
@@ -70,6 +71,16 @@ def test_an_export_holds_everything_of_the_person_and_of_nobody_else(url: str):
     assert [next(iter(line)) for line in lines] == ["type"] * 9
     assert {line["id"][-1] for line in lines} == {"a"}
     assert lines[0]["profile"]["name"] == 'Ада\n"A"'
+
+
+@pytest.mark.parametrize("through", ["a file", "a pipe"])
+def test_an_import_may_come_from_the_standard_input(url: str, tmp_path: Path, through: str):
+    file = exported(url, tmp_path)
+    users(url, "erase", ADA)
+    process = started("users", "import", "-", DATABASE_URL=url, stdin=file.open() if through == "a file" else PIPE)
+    _, wrong = process.communicate(file.read_text() if through == "a pipe" else None, timeout=60)
+    assert (process.returncode, wrong) == (0, "")
+    assert users(url, "export", ADA) == file.read_text()
 
 
 def test_an_import_after_an_erase_makes_the_database_what_it_was(url: str, tmp_path: Path):

@@ -1,6 +1,7 @@
 """What each request leaves behind: its line in the log, its ids, its timings; and that none of it breaks a request."""
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import run_alone
 from entities import conversation, user
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from prometheus_client import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -24,6 +25,7 @@ from app import create_app
 from app.config import PROJECT, Settings
 from app.database import atomic, database
 from app.errors import Contended, Unavailable
+from app.telemetry.log import JsonLines
 from app.telemetry.meters import meter
 from app.telemetry.prometheus import PrometheusMeters
 
@@ -208,6 +210,29 @@ def test_a_higher_log_level_leaves_out_what_went_well(settings: Settings, client
         served(made.test_client()).get(path)
     [line] = lines()
     assert (line["level"], line["status"], line["problem"]) == ("error", 500, "unforeseen")
+
+
+@pytest.mark.parametrize("wrong", [int, {}.__getitem__, lambda value: (_ for _ in ()).throw(RuntimeError(value))])
+def test_the_stack_of_an_error_holds_no_value_that_the_request_gave(
+    settings: Settings, lines: Lines, wrong: Callable[[str], Any]
+):
+    made = create_app(settings)
+
+    @made.post("/break")
+    def break_down():
+        wrong(f"{request.args['q']} {request.headers['X-Flux-Service-Key']} {request.json['a'][0]['b']}")
+
+    headers = {"X-Flux-Service-Key": "secret-1"}
+    handlers, logging.getLogger().handlers = logging.getLogger().handlers, [JsonLines()]
+    try:
+        answer = served(made.test_client()).post("/break?q=secret-2", json={"a": [{"b": "secret\n3"}]}, headers=headers)
+    finally:
+        logging.getLogger().handlers = handlers
+    error, line = lines()
+    assert (answer.status_code, line["status"]) == (500, 500)
+    assert "break_down" in error["stack"]
+    assert "… … …" in error["stack"]
+    assert "secret" not in json.dumps([error, line])
 
 
 def test_a_request_that_ends_the_worker_is_an_error_too(settings: Settings, lines: Lines):
