@@ -13,8 +13,9 @@ import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from neighbours import Poolers
 from psycopg2.extensions import parse_dsn
-from servers import RunningServer, command_environment, running_server
+from servers import RunningServer, command_environment, running_server, surroundings
 
 from app import create_app
 from app.config import PROJECT, Settings
@@ -78,8 +79,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION"
     )
+    parser.addoption(
+        "--through-pgbouncer", action="store_true", help="let the real servers reach their databases by a PgBouncer"
+    )
     parser.addoption("--fault-seconds", type=int, default=3, help="how long the load of a fault lasts")
     parser.addoption("--fault-report", type=Path, help="the document that gets the table of faults")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Through PgBouncer run the tests of real servers that share a PostgreSQL; the others would be the same."""
+    if not config.getoption("through_pgbouncer"):
+        return
+    pooled, same = [], []
+    for item in items:
+        shares = {"postgres", "primary"} & set(item.fixturenames)
+        through = shares and item.get_closest_marker("server") and not item.get_closest_marker("direct")
+        (pooled if through else same).append(item)
+    config.hook.pytest_deselected(items=same)
+    items[:] = pooled
+
+
+@pytest.fixture(scope="session", autouse=True)
+def as_the_options_say(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Around every server and command that tests start, as the app under test: the isolation; and the pooler."""
+    surroundings.settings["DATABASE_ISOLATION"] = pytestconfig.getoption("isolation")
+    with ExitStack() as running:
+        if pytestconfig.getoption("through_pgbouncer"):
+            surroundings.way_to = Poolers(tmp_path_factory.mktemp("poolers"), running).way_to
+        yield
 
 
 @pytest.fixture(scope="session")
