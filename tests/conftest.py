@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import psycopg2
 import pytest
@@ -20,16 +21,30 @@ from servers import RunningServer, command_environment, running_server, surround
 from app import create_app
 from app.config import PROJECT, Settings
 from app.database import database, migrations, open_database
-from app.database.embedded import ROLE, EmbeddedServer
+from app.database.embedded import EmbeddedServer
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c deadlock_timeout=50ms"
 
 
+class GivenServer:
+    """The PostgreSQL of TEST_DATABASE_URL: for most tests as good as the embedded one, in whose place it is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def database_url(self, database: str) -> str:
+        """The URL of one of its databases."""
+        return re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{database}", self.url)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedServer]:
-    """A running server that is for tests alone."""
+def postgres() -> Iterator[EmbeddedServer | GivenServer]:
+    """A running server that is for tests alone: the embedded one, or that of TEST_DATABASE_URL."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield GivenServer(given)
+        return
     server = EmbeddedServer(TEST_DATA, FAST)
     server.start()
     yield server
@@ -60,6 +75,11 @@ def run_alone(url: str, *statements: str) -> list[tuple]:
         connection.close()
 
 
+def major_version(url: str) -> int:
+    """The PostgreSQL's, 18 for one."""
+    return int(run_alone(url, "SHOW server_version_num")[0][0]) // 10_000
+
+
 @contextmanager
 def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
     """The URL of this database for a role that has the rights of docs/database-role.md, and no others."""
@@ -69,9 +89,14 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
     run_alone(server.url, f"DROP ROLE IF EXISTS {role}")
     run_alone(url, rights)
     try:
-        yield url.replace(f"user={ROLE}", f"user={role}")
+        yield url_with(url, user=role)
     finally:
         run_alone(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def url_with(url: str, **parameters: str) -> str:
+    """The URL with these parameters of libpq, which go before what it says itself."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters, quote_via=quote)}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
