@@ -101,9 +101,7 @@ def url_with(url: str, **parameters: str) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
-    parser.addoption(
-        "--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION"
-    )
+    parser.addoption("--isolation", help="run transactions at this level, as DATABASE_ISOLATION says")
     parser.addoption(
         "--through-pgbouncer", action="store_true", help="let the real servers reach their databases by a PgBouncer"
     )
@@ -127,7 +125,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def as_the_options_say(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Around every server and command that tests start, as the app under test: the isolation; and the pooler."""
-    surroundings.settings["DATABASE_ISOLATION"] = pytestconfig.getoption("isolation")
+    if isolation := pytestconfig.getoption("isolation"):
+        surroundings.settings["DATABASE_ISOLATION"] = isolation
     with ExitStack() as running:
         if pytestconfig.getoption("through_pgbouncer"):
             surroundings.way_to = Poolers(tmp_path_factory.mktemp("poolers"), running).way_to
@@ -142,7 +141,7 @@ def settings(postgres: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[
             migrations.upgrade()
         if pytestconfig.getoption("limited_role"):
             url = stack.enter_context(limited_role(postgres, url))
-        isolation = pytestconfig.getoption("isolation")
+        isolation = pytestconfig.getoption("isolation") or Settings.database_isolation
         yield Settings(database_url=url, auth_disabled=True, database_isolation=isolation)
 
 
