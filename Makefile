@@ -49,8 +49,8 @@ test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, o
 test-role: $(INSTALLED) ## Run the tests of the contract with a database role that may only read and write rows
 	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
 
-test-serializable: $(INSTALLED) ## Run the tests of the contract and the races with every transaction SERIALIZABLE
-	$(BIN)/pytest $(PARALLEL) --isolation serializable tests/contract tests/service/test_races.py tests/service/test_isolation.py
+test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every transaction SERIALIZABLE (TESTS=… only some)
+	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not faults" $(TESTS)
 
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 	$(BIN)/pytest -m fuzz
