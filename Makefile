@@ -9,7 +9,7 @@ FAULT_REPORT ?= docs/reliability.md
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-browser test-role test-serializable test-fuzz test-faults coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-serializable test-fuzz test-faults coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,14 +40,17 @@ test-unit: $(INSTALLED) ## Run the tests that need no database
 test-server: $(INSTALLED) ## Run the tests against the real server under gunicorn
 	$(BIN)/pytest $(PARALLEL) -m server
 
+test-pooler: $(INSTALLED) ## Run those of them that use a PostgreSQL, with each server behind PgBouncer in transaction mode
+	$(BIN)/pytest $(PARALLEL) --through-pgbouncer -m server
+
 test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, or CHROMIUM=…)
 	$(BIN)/pytest -m browser
 
 test-role: $(INSTALLED) ## Run those of the contract, with a database role that may only read and write rows
 	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
 
-test-serializable: $(INSTALLED) ## Run the tests of the contract and the races with every transaction SERIALIZABLE
-	$(BIN)/pytest $(PARALLEL) --isolation serializable tests/contract tests/service/test_races.py tests/service/test_isolation.py
+test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every transaction SERIALIZABLE (TESTS=… only some)
+	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not faults" $(TESTS)
 
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 	$(BIN)/pytest -m fuzz
@@ -91,7 +94,7 @@ image: ## Build the container image
 image-check: $(INSTALLED) ## Build the image with buildah, where no engine is, and try it (as root)
 	@sh tests/try_build.sh
 
-pipeline: check coverage test-role test-serializable test-browser test-fuzz test-faults ## All of it in a row; the image too where an engine is there
+pipeline: check coverage test-pooler test-role test-serializable test-browser test-fuzz test-faults ## All of it in a row; the image too where an engine is there
 	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
 	else $(MAKE) image-check; fi
 

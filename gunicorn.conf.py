@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import signal
 import socket
 import sys
 
@@ -99,7 +100,11 @@ def pre_fork(arbiter, worker):
 
 
 def post_fork(arbiter, worker):
-    """While developing, a new worker reads the code anew, although this file has loaded it before the fork."""
+    """A worker can be stopped from the first; while developing it reads anew what was loaded before the fork."""
+    # Until it has handlers of its own it has the master's, which take note of a signal and leave the rest to a loop
+    # that it does not run: it would be waited for until it is killed.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda *_: os._exit(0))
     if reload:
         for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
             del sys.modules[name]

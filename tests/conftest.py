@@ -9,27 +9,43 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from neighbours import Poolers
 from psycopg2.extensions import parse_dsn
-from servers import RunningServer, command_environment, running_server
+from servers import RunningServer, command_environment, running_server, surroundings
 
 from app import create_app
 from app.config import PROJECT, Settings
 from app.database import database, migrations, open_database
-from app.database.embedded import ROLE, EmbeddedServer
+from app.database.embedded import EmbeddedServer
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c deadlock_timeout=50ms"
 
 
+class GivenServer:
+    """The PostgreSQL of TEST_DATABASE_URL: for most tests as good as the embedded one, in whose place it is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def database_url(self, database: str) -> str:
+        """The URL of one of its databases."""
+        return re.sub(r"^(\w+://[^/?]*)(/[^?]*)?", rf"\1/{database}", self.url)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedServer]:
-    """A running server that is for tests alone."""
+def postgres() -> Iterator[EmbeddedServer | GivenServer]:
+    """A running server that is for tests alone: the embedded one, or that of TEST_DATABASE_URL."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield GivenServer(given)
+        return
     server = EmbeddedServer(TEST_DATA, FAST)
     server.start()
     yield server
@@ -67,6 +83,11 @@ def run_alone(url: str, *statements: str) -> list[tuple]:
         connection.close()
 
 
+def major_version(url: str) -> int:
+    """The PostgreSQL's, 18 for one."""
+    return int(run_alone(url, "SHOW server_version_num")[0][0]) // 10_000
+
+
 @contextmanager
 def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
     """The URL of this database for a role that has the rights of docs/database-role.md, and no others."""
@@ -76,18 +97,48 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
     run_alone(server.url, f"DROP ROLE IF EXISTS {role}")
     run_alone(url, rights)
     try:
-        yield url.replace(f"user={ROLE}", f"user={role}")
+        yield url_with(url, user=role)
     finally:
         run_alone(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
+def url_with(url: str, **parameters: str) -> str:
+    """The URL with these parameters of libpq, which go before what it says itself."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters, quote_via=quote)}"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
+    parser.addoption("--isolation", help="run transactions at this level, as DATABASE_ISOLATION says")
     parser.addoption(
-        "--isolation", default="read committed", help="run transactions at this level, as DATABASE_ISOLATION"
+        "--through-pgbouncer", action="store_true", help="let the real servers reach their databases by a PgBouncer"
     )
     parser.addoption("--fault-seconds", type=int, default=3, help="how long the load of a fault lasts")
     parser.addoption("--fault-report", type=Path, help="the document that gets the table of faults")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Through PgBouncer run the tests of real servers that share a PostgreSQL; the others would be the same."""
+    if not config.getoption("through_pgbouncer"):
+        return
+    pooled, same = [], []
+    for item in items:
+        shares = {"postgres", "primary"} & set(item.fixturenames)
+        through = shares and item.get_closest_marker("server") and not item.get_closest_marker("direct")
+        (pooled if through else same).append(item)
+    config.hook.pytest_deselected(items=same)
+    items[:] = pooled
+
+
+@pytest.fixture(scope="session", autouse=True)
+def as_the_options_say(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Around every server and command that tests start, as the app under test: the isolation; and the pooler."""
+    if isolation := pytestconfig.getoption("isolation"):
+        surroundings.settings["DATABASE_ISOLATION"] = isolation
+    with ExitStack() as running:
+        if pytestconfig.getoption("through_pgbouncer"):
+            surroundings.way_to = Poolers(tmp_path_factory.mktemp("poolers"), running).way_to
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +149,7 @@ def settings(postgres: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[
             migrations.upgrade()
         if pytestconfig.getoption("limited_role"):
             url = stack.enter_context(limited_role(postgres, url))
-        isolation = pytestconfig.getoption("isolation")
+        isolation = pytestconfig.getoption("isolation") or Settings.database_isolation
         yield Settings(database_url=url, auth_disabled=True, database_isolation=isolation)
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,7 @@ from app.database.embedded import EmbeddedServer, _account, _open_the_way_to
 
 PGBOUNCER = """
 [databases]
-* = host={host} user={user}
+* = {server}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
@@ -32,21 +32,51 @@ default_pool_size = 1
 
 def program(name: str) -> str:
     """The path of an installed program; skips the test without it."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    found = installed(name)
     if not found:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def installed(name: str) -> str | None:
+    """The path of a program, in the places where only root looks too; None without it."""
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+class Poolers:
+    """A PgBouncer before each PostgreSQL that is asked for, started when the first of its databases is."""
+
+    # Fewer sessions than a test makes requests at once, so that these take turns on them.
+    SETTINGS = "default_pool_size = 6\nquery_wait_timeout = 5\nserver_login_retry = 1"
+
+    def __init__(self, folder: Path, running: ExitStack) -> None:
+        assert installed("pgbouncer"), "--through-pgbouncer needs pgbouncer, which is not installed"
+        self._folder = folder
+        self._running = running
+        self._urls: dict[tuple[str, str], str] = {}
+
+    def way_to(self, url: str) -> str:
+        """The URL of this database through its PgBouncer."""
+        given = parse_dsn(url)
+        server = (given["host"], given.get("port", ""))
+        if server not in self._urls:
+            folder = self._folder / str(len(self._urls))
+            folder.mkdir()
+            self._urls[server] = self._running.enter_context(running_pgbouncer(folder, url, self.SETTINGS))
+        return f"{self._urls[server].rpartition('/')[0]}/{given['dbname']}"
 
 
 @contextmanager
 def running_pgbouncer(folder: Path, url: str, extra: str = "", port: int | None = None) -> Iterator[str]:
     """The URL of a database through a PgBouncer in transaction mode with one server connection."""
     given, port = parse_dsn(url), port or free_port()
+    server = " ".join(f"{name}={given[name]}" for name in ("host", "port", "user", "password") if name in given)
     configuration = folder / "pgbouncer.ini"
-    configuration.write_text(PGBOUNCER.format(host=given["host"], user=given["user"], port=port, extra=extra))
+    configuration.write_text(PGBOUNCER.format(server=server, port=port, extra=extra))
     command = [program("pgbouncer"), str(configuration)]
     with _running(command, folder / "pgbouncer.log", port):
-        yield f"postgresql://{given['user']}@127.0.0.1:{port}/{given['dbname']}"
+        role = f"{given['user']}@" if "user" in given else ""
+        yield f"postgresql://{role}127.0.0.1:{port}/{given['dbname']}"
 
 
 @contextmanager

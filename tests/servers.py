@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,19 @@ import httpx
 from app.config import PROJECT
 
 STARTS_WITHIN_SECONDS = 30
+DATABASES = ("DATABASE_URL", "DATABASE_REPLICA_URL")
+
+
+@dataclass
+class Surroundings:
+    """What the options of a run put around every server and command that its tests start; conftest.py sets it."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+    # From the URL that a test knows to the one that the server gets.
+    way_to: Callable[[str], str] = str
+
+
+surroundings = Surroundings()
 
 
 @dataclass
@@ -44,18 +57,20 @@ def free_port() -> int:
 
 
 def command_environment(**settings: str) -> dict[str, str]:
-    """The environment less every setting of ours, and these settings."""
+    """The environment less every setting of ours, and these settings, which go before those of the run."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_")
-    return {name: value for name, value in os.environ.items() if name.startswith(kept)} | settings
+    rest = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    return rest | surroundings.settings | settings
 
 
 def start_server(log_file: Path, project: Path = PROJECT, **settings: str) -> RunningServer:
     """Start gunicorn as `make run` does, without waiting for it."""
     port = settings.setdefault("PORT", str(free_port()))
+    reached = {name: surroundings.way_to(settings[name]) for name in DATABASES if name in settings}
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "wsgi:app"],
         cwd=project,
-        env=command_environment(**settings),
+        env=command_environment(**settings | reached),
         stdout=log_file.open("w"),
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -1,5 +1,6 @@
 """OpenTelemetry spans of each request and its statements. Needs requirements-otel.txt."""
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from app.telemetry.trace_context import TraceContext
 from app.telemetry.usage import SentStatement, usage
 
 NANOSECONDS = 1_000_000_000
+# Behind a pooler the limits stand before what was asked; see database/limits.py.
+OPERATION = re.compile(r"(?:SET LOCAL [^;]*;)*\s*(\w+)")
 
 
 class TracedRequest(Protocol):
@@ -71,10 +74,10 @@ class Spans:
         span.end(began + int(seconds * NANOSECONDS))
 
     def _tell_statement(self, parent: Span, statement: SentStatement, offset: int) -> None:
-        operation = statement.sql.split(None, 1)[0]
+        operation = OPERATION.match(statement.sql)
         began = offset + int(statement.began * NANOSECONDS)
         self._made_tracer().start_span(
-            operation,
+            operation[1] if operation else "SQL",
             context=set_span_in_context(parent),
             kind=SpanKind.CLIENT,
             attributes={"db.system.name": "postgresql", "db.query.text": statement.sql},

@@ -9,6 +9,7 @@ from benchmarks.run import all_requests, refuse_other_answers
 
 
 @pytest.mark.server
+@pytest.mark.direct("The benchmarks start their servers themselves, beside the database.")
 def test_service_and_floor_answer_each_kind_of_request_alike(postgres: EmbeddedServer):
     with temporary_database(postgres, "benchmarked") as url:
         flask("db", "upgrade", DATABASE_URL=url)

@@ -89,6 +89,7 @@ POOLERS = {
 }
 
 
+@pytest.mark.direct("It brings a PgBouncer of its own.")
 @pytest.mark.parametrize("extra", POOLERS.values(), ids=POOLERS)
 def test_behind_a_pooler_in_transaction_mode_every_limit_holds(postgres: EmbeddedServer, tmp_path: Path, extra: str):
     limits = {
@@ -110,6 +111,21 @@ def test_behind_a_pooler_in_transaction_mode_every_limit_holds(postgres: Embedde
             assert httpx.get(f"{server.url}{USERS}").json()["total"] == 1
             assert httpx.delete(f"{server.url}{created.headers['Location']}").status_code == 204
             assert run_alone(pooled, "SHOW statement_timeout") == [("0",)], "nothing is left to who comes next"
+
+
+@pytest.mark.direct("It brings a PgBouncer of its own.")
+def test_who_waits_in_vain_for_a_session_of_the_pooler_gets_503(postgres: EmbeddedServer, tmp_path: Path):
+    with temporary_database(postgres, "crowded") as direct:
+        flask("db", "upgrade", DATABASE_URL=direct)
+        with (
+            running_pgbouncer(tmp_path, direct, "query_wait_timeout = 1") as pooled,
+            serving(tmp_path, pooled) as server,
+        ):
+            with held(pooled, "SELECT 1"):
+                refused = httpx.get(f"{server.url}{USERS}", timeout=20)
+            assert (refused.status_code, refused.json()["type"]) == (503, "urn:flux:problem:unavailable")
+            assert int(refused.headers["Retry-After"]) >= 1
+            assert httpx.get(f"{server.url}{USERS}").status_code == 200
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import FAST, flask, run_alone
+from conftest import FAST, flask, run_alone, url_with
 from neighbours import make_standby
 from servers import RunningServer, free_port, running_server
 
-from app.database.embedded import ROLE, EmbeddedServer
+from app.database.embedded import EmbeddedServer
 from app.database.replica import LAG as LAG_IN_SECONDS
 
 pytestmark = pytest.mark.server
@@ -201,7 +201,7 @@ def test_a_role_without_privileges_can_measure_the_lag(
     api: httpx.Client, primary: EmbeddedServer, standby: EmbeddedServer
 ):
     run_alone(primary.url, "CREATE ROLE reader LOGIN")
-    as_reader = standby.url.replace(f"user={ROLE}", "user=reader")
+    as_reader = url_with(standby.url, user="reader")
     wait_until(lambda: run_alone(standby.url, "SELECT 1 FROM pg_roles WHERE rolname = 'reader'"))
     wait_until(lambda: run_alone(as_reader, LAG_IN_SECONDS) == [(0.0,)])
 

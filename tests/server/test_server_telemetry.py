@@ -141,7 +141,7 @@ def test_what_is_under_way_is_told_while_all_threads_are_busy_and_forgotten_when
         assert scrape(metrics)["db_client_connection_used"] == 0
 
 
-def test_who_waits_for_a_connection_in_vain_and_what_is_tried_again_is_counted(tmp_path: Path, server_database: str):
+def test_who_waits_for_a_connection_in_vain_is_counted(tmp_path: Path, server_database: str):
     small = {"WEB_CONCURRENCY": "1", "DATABASE_POOL_SIZE": "1", "DATABASE_POOL_WAIT": "1"}
     with observed(tmp_path, server_database, **small) as (server, metrics):
         with holding_users(server_database):
@@ -150,12 +150,18 @@ def test_who_waits_for_a_connection_in_vain_and_what_is_tried_again_is_counted(t
             wait_until(lambda: scrape(metrics)["db_client_connection_used"] == 1)
             assert get_users(server) == 503
         waiting.join()
-        run_alone(server_database, TERMINATE)
-        assert get_users(server) == 200
         text = httpx.get(metrics).text
     assert "db_client_connection_timeouts_total 1.0" in text
     assert 'flux_requests_rejected_total{reason="busy"} 1.0' in text
-    assert 'db_client_retries_total{reason="connection"} 1.0' in text
+
+
+@pytest.mark.direct("PgBouncer itself replaces the connections that end while nobody uses them.")
+def test_what_is_tried_again_on_another_connection_is_counted(tmp_path: Path, server_database: str):
+    with observed(tmp_path, server_database, WEB_CONCURRENCY="1") as (server, metrics):
+        assert get_users(server) == 200
+        run_alone(server_database, TERMINATE)
+        assert get_users(server) == 200
+        assert 'db_client_retries_total{reason="connection"} 1.0' in httpx.get(metrics).text
 
 
 @contextmanager
@@ -263,9 +269,7 @@ def test_a_request_that_breaks_http_is_a_line_without_what_was_sent(visited: tup
     assert KEY not in visited[0].log
 
 
-@pytest.mark.parametrize(
-    "chunks", [f"{KEY}\r\n{{}}\r\n", f"2\r\n{{}}::{KEY}\r\n", f"2;{KEY}\r\n{{}}\r\n0\r\n{KEY}\r\n"]
-)
+@pytest.mark.parametrize("chunks", [f"{KEY}\r\n{{}}\r\n", f"2\r\n{{}}::{KEY}\r\n"])
 def test_a_body_in_malformed_chunks_is_the_callers_fault_and_not_logged(
     visited: tuple[RunningServer, str], chunks: str
 ):

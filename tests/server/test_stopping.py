@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import psycopg2
 import pytest
-from servers import RunningServer, running_server
+from servers import RunningServer, running_server, start_server
 
 pytestmark = pytest.mark.server
 
@@ -83,6 +83,34 @@ def test_what_was_accepted_is_answered_and_who_comes_later_is_refused_at_once(se
         for thread in threads:
             thread.join()
     assert statuses == [200, 200, 200]
+
+
+BEGINNING_SLOWLY = """
+import time
+from pathlib import Path
+exec(Path("gunicorn.conf.py").read_text())
+begin = post_fork
+
+def post_fork(arbiter, worker):
+    begin(arbiter, worker)
+    time.sleep(3)
+"""
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_only_beginning_is_not_waited_for(server_database: str, tmp_path: Path, by: signal.Signals):
+    (tmp_path / "slow.conf.py").write_text(BEGINNING_SLOWLY)
+    server = start_server(
+        tmp_path / "log",
+        DATABASE_URL=server_database,
+        AUTH_DISABLED="true",
+        GUNICORN_CMD_ARGS=f"--config {tmp_path / 'slow.conf.py'}",
+    )
+    while "Booting worker" not in server.log:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    server.process.send_signal(by)
+    assert server.process.wait(timeout=15) == 0
 
 
 def test_when_all_threads_wait_for_the_database_the_worker_still_tells_that_it_lives(

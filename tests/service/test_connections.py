@@ -115,13 +115,13 @@ def test_a_database_that_is_not_there_is_503(settings: Settings, other_settings:
 
 
 def test_sessions_are_in_utc_whatever_the_database_prefers(settings: Settings, other_settings: None):
-    run_alone(settings.database_url, "ALTER ROLE flux SET timezone = 'Asia/Dubai'")
+    run_alone(settings.database_url, "ALTER ROLE CURRENT_USER SET timezone = 'Asia/Dubai'")
     try:
         database.close_idle()
         assert database.read("SHOW TimeZone") == [("UTC",)]
     finally:
         database.release()
-        run_alone(settings.database_url, "ALTER ROLE flux RESET timezone")
+        run_alone(settings.database_url, "ALTER ROLE CURRENT_USER RESET timezone")
 
 
 def test_sessions_that_a_pooler_keeps_from_utc_are_refused(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import flask, run_alone, temporary_database
+from conftest import flask, major_version, run_alone, temporary_database
 from neighbours import running_pgbouncer
 from operators import wait_until
 
@@ -56,7 +56,7 @@ def test_people_read_a_line_for_each_check(url: str):
     done = flask("doctor", DATABASE_URL=url, AUTH_DISABLED="true")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == len(CHECKS)
-    assert "ok       version         The server is PostgreSQL 18" in done.stdout
+    assert f"ok       version         The server is PostgreSQL {major_version(url)}" in done.stdout
 
 
 def test_settings_with_which_the_service_would_not_start_are_a_failure(url: str):
@@ -92,7 +92,7 @@ def test_a_database_that_is_newer_than_the_code_is_a_failure(url: str):
 
 
 def test_clocks_that_differ_are_a_warning(url: str):
-    run_alone(url, FAKE_CLOCK, f"ALTER ROLE flux IN DATABASE {name(url)} SET search_path = public, pg_catalog")
+    run_alone(url, FAKE_CLOCK, f"ALTER ROLE CURRENT_USER IN DATABASE {name(url)} SET search_path = public, pg_catalog")
     code, found = doctor(url)
     assert (code, found["clock"][0]) == (0, "warning")
     assert "3600." in found["clock"][1] or "3599." in found["clock"][1]
@@ -179,4 +179,7 @@ def test_a_pooler_has_its_own_say_about_connections(url: str, tmp_path: Path):
 def test_more_connections_than_the_server_takes_are_a_warning(url: str):
     code, found = doctor(url, WEB_CONCURRENCY="50")
     assert (code, found["pool"][0]) == (0, "warning")
-    assert "may open 500 connections, the server takes 97" in found["pool"][1]
+    [(takes,)] = run_alone(
+        url, "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+    )
+    assert f"may open 500 connections, the server takes {takes};" in found["pool"][1]

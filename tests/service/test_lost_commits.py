@@ -7,10 +7,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import quote
 
 import pytest
-from conftest import run_alone
+from conftest import run_alone, url_with
 from flask import Flask
 from flask.testing import FlaskClient
 from psycopg2.extensions import parse_dsn
@@ -31,8 +30,8 @@ CRASH = b"N" + struct.pack("!i", len(FIELDS) + 4) + FIELDS
 class LosingProxy:
     """Passes everything on to PostgreSQL and back, but ends a connection in the place of the answer to a COMMIT."""
 
-    def __init__(self, address: str, folder: str) -> None:
-        self.address, self.folder = address, folder
+    def __init__(self, url: str, folder: str) -> None:
+        self.server, self.folder = parse_dsn(url), folder
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(f"{folder}/.s.PGSQL.5432")
         self.listener.listen()
@@ -60,14 +59,21 @@ class LosingProxy:
                 threading.Thread(target=self._serve, args=[client], daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server:
-            server.connect(self.address)
+        with client, self._connected() as server:
             committing = threading.Event()
             threading.Thread(target=self._answer, args=[server, client, committing], daemon=True).start()
             while asked := client.recv(65536):
                 if self.loses and b"COMMIT" in asked:
                     committing.set()
                 server.sendall(asked)
+
+    def _connected(self) -> socket.socket:
+        host, port = self.server["host"], self.server.get("port", "5432")
+        if not host.startswith("/"):
+            return socket.create_connection((host, int(port)))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{host}/.s.PGSQL.{port}")
+        return server
 
     def _answer(self, server: socket.socket, client: socket.socket, committing: threading.Event) -> None:
         with contextlib.suppress(OSError):
@@ -80,7 +86,7 @@ class LosingProxy:
 @pytest.fixture
 def proxy(settings: Settings) -> Iterator[LosingProxy]:
     with tempfile.TemporaryDirectory() as folder:
-        started = LosingProxy(f"{parse_dsn(settings.database_url)['host']}/.s.PGSQL.5432", folder)
+        started = LosingProxy(settings.database_url, folder)
         yield started
         started.listener.close()
 
@@ -88,10 +94,8 @@ def proxy(settings: Settings) -> Iterator[LosingProxy]:
 @pytest.fixture
 def losing_client(app: Flask, settings: Settings, proxy: LosingProxy) -> Iterator[FlaskClient]:
     """A client whose COMMITs are done, and whose database connection then breaks."""
-    host = parse_dsn(settings.database_url)["host"]
-    url = settings.database_url.replace(quote(host, safe=""), quote(proxy.folder, safe=""))
     database.release()
-    configure(replace(settings, database_url=url))
+    configure(replace(settings, database_url=url_with(settings.database_url, host=proxy.folder, port="5432")))
     client = app.test_client()
     assert client.get(USERS).json["total"] == 0
     proxy.loses = True

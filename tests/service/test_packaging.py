@@ -206,6 +206,8 @@ def test_compose_serves_through_a_pooler_in_transaction_mode_and_migrates_withou
     services = compose()["services"]
     pooler = services["pgbouncer"]["environment"]
     assert (pooler["POOL_MODE"], pooler["DB_HOST"]) == ("transaction", "postgres")
+    # As docs/limits.md advises.
+    assert (pooler["QUERY_WAIT_TIMEOUT"], pooler["SERVER_LOGIN_RETRY"]) == (5, 1)
     for api in ("api-1", "api-2"):
         assert parse_dsn(services[api]["environment"]["DATABASE_URL"])["host"] == "pgbouncer"
     assert parse_dsn(services["migrate"]["environment"]["DATABASE_URL"])["host"] == "postgres"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import psycopg2
 import pytest
-from conftest import flask, temporary_database
+from conftest import flask, temporary_database, url_with
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -105,7 +105,7 @@ def test_limits_of_zero_are_none_whatever_the_role_has(configured, settings: Set
 
 
 def test_what_the_url_asks_for_goes_before_the_settings(configured, settings: Settings):
-    configured(database_url=f"{settings.database_url}&options=-c%20statement_timeout%3D5000")
+    configured(database_url=url_with(settings.database_url, options="-c statement_timeout=5000"))
     assert database.read("SHOW statement_timeout") == [("5s",)]
     assert database.read("SHOW lock_timeout") == [("10s",)]
 
