@@ -109,6 +109,19 @@ def post_fork(arbiter, worker):
         for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
             del sys.modules[name]
     exporter.serve(worker.place)
+    log_lines().gather()
+
+
+def worker_exit(arbiter, worker):
+    """In the worker, at its end: write the last lines."""
+    log_lines().end()
+
+
+def log_lines():
+    """The log's lines, of the module as this process has read it."""
+    from app.telemetry import log
+
+    return log.lines
 
 
 def child_exit(arbiter, worker):

@@ -13,6 +13,7 @@ from werkzeug.utils import cached_property
 
 from app.api.answers import Answer
 from app.api.blueprint import ACCEPT_PATCH
+from app.api.routing import Routes
 
 
 class ServiceRequest(Request):
@@ -29,6 +30,11 @@ class ServiceRequest(Request):
 
 class ServiceContext(RequestContext):
     """Flask's context of a request, without sessions and signals."""
+
+    def __init__(self, app: Flask, environ: dict[str, Any]) -> None:
+        super().__init__(app, environ)
+        # Otherwise it would be looked up by way of the context.
+        self.request.max_content_length = app.config["MAX_CONTENT_LENGTH"]
 
     def push(self) -> None:
         """Make it this thread's, with one of the app unless there is one, and find the request's route."""
@@ -55,6 +61,7 @@ class Service(Flask):
     """Flask for views that give an Answer, and hooks that are the app's own: those of a blueprint are not run."""
 
     request_class = ServiceRequest
+    url_map_class = Routes
 
     def request_context(self, environ: dict[str, Any]) -> RequestContext:
         """The context of this request."""

@@ -7,16 +7,14 @@ from typing import Any
 import flask_smorest
 from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.routing import BaseConverter, Map
 
 from app.api.answers import JSON
 from app.api.auth import require_scope
 from app.api.parameters import references
-from app.api.problems import InvalidPath, UnsupportedMediaType
+from app.api.problems import UnsupportedMediaType
 from app.database import eventual_reads
 from app.query.reading import QueryReader
-from app.schemas.base import EXAMPLE_ID, BaseSchema, load, load_many, load_query, parse_json
-from app.schemas.fields import UUID_FORM
+from app.schemas.base import BaseSchema, load, load_many, load_query, parse_json
 from app.scopes import scope_of
 
 View = Callable[..., Any]
@@ -95,6 +93,10 @@ class Blueprint(flask_smorest.Blueprint):
         """Document what the view answers. It answers bytes that are JSON already, so nothing is dumped."""
         return _only_document(super().response(*args, **options))
 
+    def alt_response(self, *args: Any, **options: Any) -> Decorator:
+        """Document what the view answers in another case."""
+        return _only_document(super().alt_response(*args, **options))
+
     def doc(self, **documentation: Any) -> Decorator:
         """Document more of the operation."""
         return _only_document(flask_smorest.Blueprint.doc(**documentation))
@@ -133,26 +135,10 @@ class Blueprint(flask_smorest.Blueprint):
         return doc
 
 
-class RowId(BaseConverter):
-    """A row's id in a path: what is not a UUID is 422, but for the names of paths that stand beside the rows."""
-
-    part_isolating = True
-
-    def __init__(self, map: Map, *beside: str) -> None:
-        super().__init__(map)
-        names = "|".join(beside)
-        self.regex = rf"(?!(?:{names})\Z)[^/]+" if names else "[^/]+"
-
-    def to_python(self, value: str) -> str:
-        """The id in lower case."""
-        if not UUID_FORM.fullmatch(value):
-            raise InvalidPath(f"The id {value} in the path must be a UUID, such as {EXAMPLE_ID}.")
-        return value.lower()
-
-
 def merges_objects() -> bool:
     """Whether the body is a merge patch (RFC 7396), so that objects are merged and not replaced."""
-    return request.mimetype == MERGE_PATCH
+    incoming = request._get_current_object()  # type: ignore[attr-defined]
+    return incoming.environ.get("CONTENT_TYPE") != JSON and incoming.mimetype == MERGE_PATCH
 
 
 def _require_reading(tables: Iterable[str]) -> None:

@@ -12,7 +12,8 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 from app.api import parameters, problems
 from app.api.answers import JSON
-from app.api.blueprint import Blueprint, RowId, problem_response_name
+from app.api.blueprint import Blueprint, problem_response_name
+from app.api.routing import RowId
 from app.schemas.base import EXAMPLE_ID
 from app.schemas.fields import TimeOrDate
 from app.schemas.operations import ProblemSchema

@@ -22,6 +22,8 @@ Pairs = Sequence[tuple[str, str]]
 
 MOST_CONDITIONS = 50
 MOST_IN_A_LIST = 1000
+# Callers poll: of the queries read lately this many are remembered, those of all operations together.
+MOST_KEPT = 4000
 LONGEST_KEPT = 500
 
 
@@ -61,18 +63,19 @@ class QueryReader:
         self.required = tuple(required)
         self.required_alone = tuple(required_alone)
         self.filters = filters
-        self._kept = lru_cache(maxsize=500)(self._read_text)
 
     def read_text(self, text: str) -> Query:
         """The query in a URL, after its question mark. Raises Invalid, naming each fault."""
-        return self._kept(text) if len(text) <= LONGEST_KEPT else self._read_text(text)
+        return _kept(self, text) if len(text) <= LONGEST_KEPT else self.read(pairs_of(text))
 
     def read(self, pairs: Pairs) -> Query:
         """The query of these names and values. Raises Invalid, naming each fault."""
         return _Reading(self, pairs).query()
 
-    def _read_text(self, text: str) -> Query:
-        return self.read(pairs_of(text))
+
+@lru_cache(maxsize=MOST_KEPT)
+def _kept(reader: QueryReader, text: str) -> Query:
+    return reader.read(pairs_of(text))
 
 
 class _Reading:

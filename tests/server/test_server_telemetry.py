@@ -20,7 +20,7 @@ import pytest
 from conftest import flask, run_alone, temporary_database
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
-from servers import RunningServer, command_environment, free_port, running_server, start_server
+from servers import RunningServer, command_environment, free_port, running_server, start_server, wait_until_ready
 
 from app.config import PROJECT
 from app.database.embedded import EmbeddedServer
@@ -254,6 +254,29 @@ def test_every_line_of_the_log_is_json_and_tells_who_called(visited: tuple[Runni
     lines = [line for line in request_lines(visited[0]) if line["route"] == USERS]
     assert [(line["caller"], line["status"]) for line in lines[:2]] == [("planner", 200), (None, 401)]
     assert KEY not in visited[0].log
+
+
+def test_a_log_that_nobody_reads_stops_no_request(tmp_path: Path, server_database: str):
+    reading, writing = os.pipe()
+    # A pipe takes 64 KiB, some 200 lines.
+    server = start_server(Path(f"/dev/fd/{writing}"), DATABASE_URL=server_database, AUTH_DISABLED="true")
+    os.close(writing)
+    try:
+        wait_until_ready(server)
+        with httpx.Client(base_url=server.url, timeout=5) as client:
+            assert {client.get("/health").status_code for _ in range(2000)} == {200}
+    finally:
+        os.close(reading)
+        server.stop()
+
+
+def test_the_lines_of_the_last_requests_are_written_before_the_end(tmp_path: Path, server_database: str):
+    with observed(tmp_path, server_database, WEB_CONCURRENCY="1") as (server, _):
+        for number in range(50):
+            httpx.get(f"{server.url}/health", headers={"X-Request-Id": f"request-{number}"})
+        server.stop(signal.SIGTERM)
+    told = [line["request_id"] for line in request_lines(server) if line["route"] == "/health"]
+    assert told == [f"request-{number}" for number in range(50)]
 
 
 def test_a_request_that_breaks_http_is_a_line_without_what_was_sent(visited: tuple[RunningServer, str]):
