@@ -25,7 +25,7 @@ from app.api.transaction import transaction
 from app.query.controls import LISTING, READING, SHAPING
 from app.query.reading import QueryReader
 from app.query.terms import Query, SortKey
-from app.repositories.base import Repository, new_id
+from app.repositories.base import Repository
 from app.repositories.many import Outcome
 from app.repositories.rows import Row
 from app.schemas.base import BaseSchema, has_numbers, increment_schema
@@ -89,9 +89,8 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
         how = query.writing.upsert
         if how is None:
             refuse_filter(query)
-            values = {"id": new_id(), **values}
             created = repository.create(values, query.shape)
-            return row_response(created, 201, location=_place(values["id"]))
+            return row_response(created, 201, location=_place(created.id))
         found, outcome = repository.upsert(values, how, query.where, query.shape)
         if outcome is not Outcome.CREATED:
             return row_response(found)

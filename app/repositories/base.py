@@ -68,7 +68,7 @@ class Repository:
         row = {"id": new_id(), **values}
         sql = writes.insert(self.table, tuple(row), shape)
         [(json, version)] = database.write(sql, writes.values_of(self.table, row))
-        return Row(json, version)
+        return Row(json, version, row["id"])
 
     def create_many(self, rows: Sequence[Mapping[str, Any]], shape: Shape = WHOLE_ROW) -> list[Row]:
         """New rows in the order given, by one statement; a fault in one has its index in the pointer."""

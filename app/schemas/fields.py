@@ -101,7 +101,8 @@ class Text(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
-        _refuse(text_fault(value))
+        if "\x00" in value or not value.isascii():
+            _refuse(text_fault(value))
         return value
 
 
