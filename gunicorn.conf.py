@@ -11,7 +11,7 @@ from app.config import SettingError, load_settings
 from app.database import EmbeddedError, configure, embedded_server, migrations, open_database
 from app.errors import ServiceError
 from app.server import LONGEST_REQUEST_LINE
-from app.telemetry import make_spans
+from app.telemetry import log, make_spans
 from app.telemetry.exporter import exporter
 
 try:
@@ -109,19 +109,12 @@ def post_fork(arbiter, worker):
         for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
             del sys.modules[name]
     exporter.serve(worker.place)
-    log_lines().gather()
 
 
-def worker_exit(arbiter, worker):
-    """In the worker, at its end: write the last lines."""
-    log_lines().end()
-
-
-def log_lines():
-    """The log's lines, of the module as this process has read it."""
-    from app.telemetry import log
-
-    return log.lines
+def post_worker_init(worker):
+    """The worker is about to serve. While developing, lines are better written one by one."""
+    if not reload:
+        log.lines.gather()
 
 
 def child_exit(arbiter, worker):

@@ -18,6 +18,7 @@ MASK = "********"
 # What libpq and PostgreSQL can hold; the latter counts milliseconds.
 LARGEST_NUMBER = 2**31 - 1
 LONGEST_SECONDS = LARGEST_NUMBER // 1000
+LARGEST_POOL = 1000
 # As a browser sends it (RFC 6454, section 7): in small letters, without a path, a slash or a wildcard.
 ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
@@ -44,6 +45,13 @@ def read_positive(text: str) -> int:
     """A whole number from 1."""
     if not _is_number(text) or not 1 <= int(text) <= LARGEST_NUMBER:
         raise ValueError(f"it must be a whole number from 1 to {LARGEST_NUMBER}")
+    return int(text)
+
+
+def read_pool_size(text: str) -> int:
+    """A whole number from 1 to 1000, which is more than any PostgreSQL is set up for."""
+    if not _is_number(text) or not 1 <= int(text) <= LARGEST_POOL:
+        raise ValueError(f"it must be a whole number from 1 to {LARGEST_POOL}")
     return int(text)
 
 
@@ -227,7 +235,7 @@ class Settings:
     cors_origins: tuple[str, ...] = setting(
         (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
     )
-    database_pool_size: int = setting(10, read_positive, "The most connections that one worker opens.")
+    database_pool_size: int = setting(10, read_pool_size, "The most connections that one worker opens.")
     database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection before it gets 503.")
     database_connect_timeout: int = setting(
         3, read_positive, "Seconds to wait for the database to accept a connection."

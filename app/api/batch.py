@@ -11,17 +11,18 @@ from flask import current_app, g, request
 from app.api.answers import JSON, Answer, Answered
 from app.api.auth import CHECKS_ITSELF, PROTECTED, require_scope, required_scope, scope_of_operation
 from app.api.blueprint import Blueprint
+from app.api.preconditions import IF_MATCH, IF_NONE_MATCH
 from app.api.references import MISSING, Answers
-from app.api.transaction import WITHIN_BATCH, transaction
+from app.api.transaction import KEY_IN_ENVIRONMENT, WITHIN_BATCH, transaction
 from app.errors import ExpectationUnmet, Fault, Invalid
 from app.schemas.batch import BatchAnswerSchema, BatchSchema
 
-HEADERS = {"if-match": "HTTP_IF_MATCH", "if-none-match": "HTTP_IF_NONE_MATCH", "content-type": "CONTENT_TYPE"}
+HEADERS = {"if-match": IF_MATCH, "if-none-match": IF_NONE_MATCH, "content-type": "CONTENT_TYPE"}
 ANSWERED_HEADERS = ("ETag", "Location", "Link")
 COUNTS = ("updated_count", "deleted_count", "created_count")
 NOT_IN_A_BATCH = ("batch.run_batch", "users.export_user")
 # What belongs to the request around the operations, and not to each of them.
-LEFT_BEHIND = ("HTTP_ACCEPT", "HTTP_IDEMPOTENCY_KEY", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "werkzeug.request")
+LEFT_BEHIND = ("HTTP_ACCEPT", KEY_IN_ENVIRONMENT, IF_MATCH, IF_NONE_MATCH, "werkzeug.request")
 
 blueprint = Blueprint("batch", "Several operations in one transaction.", "/batch")
 

@@ -12,6 +12,7 @@ from app.repositories.rows import Row
 
 # What WSGI calls the headers.
 IF_MATCH, IF_NONE_MATCH = "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"
+HEADERS = {IF_MATCH: "If-Match", IF_NONE_MATCH: "If-None-Match"}
 ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
 ENTITY_TAGS = re.compile(r'\s*(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*\s*')
 
@@ -21,7 +22,7 @@ def versions_to_match() -> tuple[int, ...] | None:
 
     A weak tag never matches (RFC 9110, section 8.8.3.2), nor does one that is no version of ours.
     """
-    tags = _tags("If-Match", IF_MATCH)
+    tags = _tags(IF_MATCH)
     if tags is None:
         return None
     return tuple(int(tag) for weak, tag in tags if not weak and re.fullmatch("[1-9][0-9]{0,8}", tag))
@@ -40,15 +41,16 @@ def reader_has(row: Row, query: Query) -> bool:
     """
     if IF_NONE_MATCH not in request.environ or query.shape.expansions:
         return False
-    tags = _tags("If-None-Match", IF_NONE_MATCH)
+    tags = _tags(IF_NONE_MATCH)
     return tags is None or str(row.version) in [tag for _, tag in tags]
 
 
-def _tags(header: str, in_environment: str) -> list[tuple[str, str]] | None:
+def _tags(in_environment: str) -> list[tuple[str, str]] | None:
     """The entity tags of a header, each with whether it is weak; None for `*` or no header."""
     given = request.environ.get(in_environment)
     if given is None or given.strip() == "*":
         return None
     if not ENTITY_TAGS.fullmatch(given):
+        header = HEADERS[in_environment]
         raise Invalid(f'{header} must be * or versions in double quotes, as ETag has them: {header}: "7".')
     return ENTITY_TAG.findall(given)

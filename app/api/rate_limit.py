@@ -7,12 +7,13 @@ import math
 import time
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from flask_limiter import ApplicationLimit, Limiter
 from limits.errors import StorageError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from app.api.answers import Answered
 from app.api.auth import PROTECTED, recognized
 from app.config import Settings
 
@@ -31,7 +32,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
 
     @app.after_request
-    def tell_what_is_left(response: Response) -> Response:
+    def tell_what_is_left(response: Answered) -> Answered:
         _add_fields(response, limiter)
         return response
 
@@ -69,7 +70,7 @@ def _caller() -> str:
     return recognized() or f"address {request.remote_addr}"
 
 
-def _add_fields(response: Response, limiter: Limiter) -> None:
+def _add_fields(response: Answered, limiter: Limiter) -> None:
     limit = limiter.current_limit
     if limit is None:
         return

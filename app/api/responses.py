@@ -9,6 +9,7 @@ import orjson
 from flask import Response, request
 
 from app.api.answers import JSON, Answer, Answered
+from app.api.blueprint import query_text
 from app.query import cursors
 from app.query.reading import pairs_of
 from app.query.terms import Query
@@ -104,7 +105,7 @@ class _Stream:
 
 def _link(cursor: str) -> str:
     """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
-    asked = pairs_of(request.query_string.decode(errors="replace"))
+    asked = pairs_of(query_text(request.environ))
     kept = [(name, value) for name, value in asked if name not in ("cursor", "skip")]
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 

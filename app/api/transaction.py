@@ -4,11 +4,9 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
-from http import HTTPStatus
 from typing import Any
 
-from flask import current_app, request
-from werkzeug.exceptions import HTTPException
+from flask import current_app, g, request
 
 from app.api.answers import Answer, Answered
 from app.api.preconditions import refuse_if_match
@@ -16,7 +14,6 @@ from app.database import atomic
 from app.errors import InProgress, Invalid, KeyReused, Unavailable
 from app.repositories import idempotency
 from app.repositories.idempotency import StoredAnswer
-from app.telemetry.requests import CALLER
 
 KEY_HEADER = "Idempotency-Key"
 KEY_IN_ENVIRONMENT = "HTTP_IDEMPOTENCY_KEY"
@@ -52,13 +49,10 @@ def transaction(view: View) -> View:
 
 def _once(key: str, work: Callable[[], Answered]) -> Answered:
     """The answer to this request: of the work, or of the work that the same request did before."""
-    caller, fingerprint = request.environ.get(CALLER, ""), _fingerprint()
+    caller, fingerprint = _caller(), _fingerprint()
     try:
         return _answer_and_store(caller, key, fingerprint, work)
     except Exception as error:
-        if isinstance(error, HTTPException) and error.code == HTTPStatus.FORBIDDEN:
-            # An answer from when a key of this name had another scope is not for this one.
-            raise
         # Either the key is stored already, or what went wrong is the answer. Nothing was changed either way, unless it
         # is in doubt; then an answer that is stored says that all was done.
         stored = _stored_answer(caller, key, error)
@@ -102,6 +96,12 @@ def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
 
 def _replayed(stored: StoredAnswer) -> Answer:
     return Answer(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
+
+
+def _caller() -> str:
+    """Whose answers are looked for. A key of the same name with other scopes is another caller: it may see less."""
+    caller = g.get("caller")
+    return f"{caller.name} {' '.join(sorted(caller.scopes))}" if caller else ""
 
 
 def _fingerprint() -> bytes:

@@ -149,6 +149,7 @@ def _stopping_in_order() -> Iterator[None]:
             raise KeyboardInterrupt
 
     # Who starts a command with nohup wants it to go on.
+    _told_to_stop.clear()
     taken = [each for each in STOPPING_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     before = {each: signal.signal(each, stop) for each in taken}
     hearing, telling = os.pipe()

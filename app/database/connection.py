@@ -81,6 +81,7 @@ class Database(peewee.PostgresqlDatabase):
         self._idle: deque[tuple[float, extensions.connection]] = deque()
         self._configuration: tuple[Any, ...] = ()
         self._dialled_connections: WeakSet[extensions.connection] = WeakSet()
+        self._dialled_lock = threading.Lock()
 
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
@@ -261,7 +262,9 @@ class Database(peewee.PostgresqlDatabase):
 
     def cancel(self) -> None:
         """Break off what the database does for this process, from any thread; who waits for it gets an error."""
-        for connection in list(self._dialled_connections):
+        with self._dialled_lock:
+            connections = list(self._dialled_connections)
+        for connection in connections:
             with contextlib.suppress(psycopg2.Error):
                 connection.cancel()
 
@@ -361,7 +364,8 @@ class Database(peewee.PostgresqlDatabase):
             **options,
         )
         connection.autocommit = True
-        self._dialled_connections.add(connection)
+        with self._dialled_lock:
+            self._dialled_connections.add(connection)
         return connection
 
     def _send_limits_along(self) -> None:

@@ -1,5 +1,6 @@
 """The log: one JSON object a line on stdout."""
 
+import atexit
 import json
 import logging
 import os
@@ -32,8 +33,8 @@ def write(fields: Mapping[str, Any]) -> None:
 class Lines:
     """Lines on their way to stdout: written at once, or in a worker by a thread, all of some milliseconds together.
 
-    A request that wrote its own line would pay as much for that as for its whole answer but the database, and would
-    stand still with the log's reader.
+    A request that wrote its own line would spend a fifth of our share of its time on that, and would stand still when
+    the log's reader does.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class Lines:
         self._some_wait = threading.Event()
         self._ending = False
         self._thread: threading.Thread | None = None
+        self._dropped = 0
 
     def put(self, fields: Mapping[str, Any]) -> None:
         """Write the line of these fields, now or soon; it is dropped while 10,000 wait already."""
@@ -48,20 +50,25 @@ class Lines:
             _write(_line(fields))
         elif len(self._waiting) < MOST_LINES_WAITING:
             self._waiting.append(fields)
+            # To set it takes a lock, to look does not.
             if not self._some_wait.is_set():
                 self._some_wait.set()
+        else:
+            self._dropped += 1
 
     def gather(self) -> None:
-        """From now on a thread of this process writes."""
+        """From now on a thread of this process writes, until the process ends."""
         self._thread = threading.Thread(target=self._write_on, name="log", daemon=True)
         self._thread.start()
+        # At the interpreter's end, when the last requests have been answered.
+        atexit.register(self._end, self._thread)
 
-    def end(self) -> None:
-        """Write what waits, unless nobody takes it."""
-        if self._thread is not None:
-            self._ending = True
-            self._some_wait.set()
-            self._thread.join(ENDS_WITHIN_SECONDS)
+    def _end(self, thread: threading.Thread) -> None:
+        """Write what waits, unless nobody takes it; what still comes is written at once."""
+        self._thread = None
+        self._ending = True
+        self._some_wait.set()
+        thread.join(ENDS_WITHIN_SECONDS)
 
     def _write_on(self) -> None:
         while not self._ending:
@@ -72,9 +79,12 @@ class Lines:
         self._write_waiting()
 
     def _write_waiting(self) -> None:
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            self._waiting.append(_own_fields(f"{dropped} lines were dropped, since nobody took them."))
         portion = b""
         while self._waiting:
-            line = _line(self._waiting.popleft())
+            line = _safe_line(self._waiting.popleft())
             if portion and len(portion) + len(line) > MOST_BYTES_AT_ONCE:
                 _write(portion)
                 portion = b""
@@ -84,6 +94,19 @@ class Lines:
 
 
 lines = Lines()
+
+
+def _safe_line(fields: Mapping[str, Any]) -> bytes:
+    """The line of these fields, or one that says that it could not be made: the thread must not end by it."""
+    try:
+        return _line(fields)
+    except Exception as error:
+        return _line(_own_fields(f"A line could not be written: {type(error).__name__}."))
+
+
+def _own_fields(message: str) -> dict[str, Any]:
+    ids = dict.fromkeys(("request_id", "trace_id"))
+    return {"time": datetime.now(UTC), "level": "error", **ids, "logger": __name__, "message": message}
 
 
 def _write(line: bytes) -> None:

@@ -142,10 +142,10 @@ def test_all_that_is_a_persons_is_for_who_may_read_everything(guarded: FlaskClie
 def test_an_answer_that_is_kept_is_not_for_a_later_key_of_the_name_with_fewer_scopes(
     guarded: FlaskClient, headers_with: HeadersWith
 ):
-    body = {"operations": [{"method": "GET", "path": "/users"}]}
-    again = {"Idempotency-Key": "once"}
-    for scope, expected in (("users:read", 200), ("tasks:read", 403)):
-        headers = headers_with(scope, name="planner") | again
+    made = {"method": "POST", "path": "/users", "body": {"email": "ada@example.com"}}
+    body = {"operations": [made, {"method": "GET", "path": "/goals"}]}
+    for given, expected in ((("users:write", "goals:read"), 200), (("users:write",), 409)):
+        headers = headers_with(*given, name="planner") | {"Idempotency-Key": "once"}
         assert guarded.post("/api/v1/batch", headers=headers, json=body).status_code == expected
         keys.revoke("planner")
 

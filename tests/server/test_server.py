@@ -153,7 +153,7 @@ def test_a_port_that_is_taken_stops_the_start_and_the_database(data: Path, tmp_p
     assert not (data / "postmaster.pid").exists(), server.log
 
 
-def test_while_developing_a_change_of_the_code_is_served(data: Path, tmp_path: Path):
+def test_while_developing_a_change_of_the_code_is_served_also_after_one_that_is_no_python(data: Path, tmp_path: Path):
     project = tmp_path / "project"
     for part in ("app", "migrations"):
         shutil.copytree(PROJECT / part, project / part)
@@ -161,7 +161,10 @@ def test_while_developing_a_change_of_the_code_is_served(data: Path, tmp_path: P
         shutil.copy(PROJECT / file, project)
     with running_server(tmp_path, project, EMBEDDED_DATA_DIR=str(data), RELOAD="true", WEB_CONCURRENCY="1") as server:
         operations = project / "app" / "api" / "operations.py"
-        operations.write_text(operations.read_text().replace('{"status": "ok"}', '{"status": "changed"}'))
+        code = operations.read_text()
+        operations.write_text(f"{code}\nreturn")
+        wait_until(lambda: "SyntaxError" in server.log)
+        operations.write_text(code.replace('{"status": "ok"}', '{"status": "changed"}'))
         wait_until(lambda: "changed" in httpx.get(f"{server.url}/health").text)
 
 
