@@ -15,7 +15,7 @@ from app.errors import Contended, InDoubt
 from app.telemetry.meters import meter
 
 # For deadlocks, which are rare.
-ATTEMPTS = 5
+ATTEMPTS = 10
 # Under the stricter isolations it is how the database says that others wrote first; of many at once one gets through
 # at a time.
 ATTEMPTS_IN_STRICT_ISOLATION = 25
