@@ -56,7 +56,7 @@ test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 	$(BIN)/pytest -m fuzz
 
 test-faults: $(INSTALLED) ## Break the database and the service under load, SECONDS each; write docs/reliability.md (11 minutes)
-	$(BIN)/pytest -m faults --fault-seconds $(SECONDS) --fault-report $(FAULT_REPORT)
+	$(BIN)/pytest -m faults --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)
 
 coverage: $(INSTALLED) ## Run the tests, the server's too, and tell what they do not reach (at most 5 % of branches)
 	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz and not faults" --cov --cov-report=term-missing
