@@ -58,6 +58,7 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("PORT", "65536", "65535"),
         ("WEB_CONCURRENCY", "-1", "whole number"),
         ("WEB_THREADS", "1.5", "whole number"),
+        ("DATABASE_POOL_SIZE", "1001", "from 1 to 1000"),
         ("LOG_LEVEL", "loud", "warning"),
         ("DATABASE_STATEMENT_TIMEOUT", "soon", "seconds"),
         ("DATABASE_LOCK_TIMEOUT", "-1", "0 for no limit"),
