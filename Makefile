@@ -40,8 +40,8 @@ test-unit: $(INSTALLED) ## Run the tests that need no database
 test-server: $(INSTALLED) ## Run the tests against the real server under gunicorn
 	$(BIN)/pytest $(PARALLEL) -m server
 
-test-pooler: $(INSTALLED) ## Run those of them that use a PostgreSQL, with each server behind PgBouncer in transaction mode
-	$(BIN)/pytest $(PARALLEL) --through-pgbouncer -m server
+test-pooler: $(INSTALLED) ## Run those of them that use a PostgreSQL, and of the commands, through PgBouncer in transaction mode
+	$(BIN)/pytest $(PARALLEL) --through-pgbouncer -m "server or commands"
 
 test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, or CHROMIUM=…)
 	$(BIN)/pytest -m browser

@@ -111,20 +111,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
     parser.addoption("--isolation", help="run transactions at this level, as DATABASE_ISOLATION says")
     parser.addoption(
-        "--through-pgbouncer", action="store_true", help="let the real servers reach their databases by a PgBouncer"
+        "--through-pgbouncer",
+        action="store_true",
+        help="let real servers and commands reach their databases by a PgBouncer",
     )
     parser.addoption("--fault-seconds", type=int, default=3, help="how long the load of a fault lasts")
     parser.addoption("--fault-report", type=Path, help="the document that gets the table of faults")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Through PgBouncer run the tests of real servers that share a PostgreSQL; the others would be the same."""
+    """Through PgBouncer run the tests of servers and commands that share a PostgreSQL; others would be the same."""
     if not config.getoption("through_pgbouncer"):
         return
     pooled, same = [], []
     for item in items:
         shares = {"postgres", "primary"} & set(item.fixturenames)
-        through = shares and item.get_closest_marker("server") and not item.get_closest_marker("direct")
+        reaching = item.get_closest_marker("server") or item.get_closest_marker("commands")
+        through = shares and reaching and not item.get_closest_marker("direct")
         (pooled if through else same).append(item)
     config.hook.pytest_deselected(items=same)
     items[:] = pooled

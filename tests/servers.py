@@ -60,17 +60,17 @@ def command_environment(**settings: str) -> dict[str, str]:
     """The environment less every setting of ours, and these settings, which go before those of the run."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_")
     rest = {name: value for name, value in os.environ.items() if name.startswith(kept)}
-    return rest | surroundings.settings | settings
+    reached = {name: surroundings.way_to(settings[name]) for name in DATABASES if name in settings}
+    return rest | surroundings.settings | settings | reached
 
 
 def start_server(log_file: Path, project: Path = PROJECT, **settings: str) -> RunningServer:
     """Start gunicorn as `make run` does, without waiting for it."""
     port = settings.setdefault("PORT", str(free_port()))
-    reached = {name: surroundings.way_to(settings[name]) for name in DATABASES if name in settings}
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "wsgi:app"],
         cwd=project,
-        env=command_environment(**settings | reached),
+        env=command_environment(**settings),
         stdout=log_file.open("w"),
         stderr=subprocess.STDOUT,
         start_new_session=True,

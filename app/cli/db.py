@@ -24,10 +24,7 @@ db = AppGroup("db", help=PURPOSE, short_help=PURPOSE)
 @json_option
 @with_database
 def upgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
-    """Apply what is pending, up to TARGET if given; safe when several start at once.
-
-    Each migration is a transaction of its own. Stopped in the middle, it goes on when it is run again.
-    """
+    """Apply what is pending, up to TARGET if given: all of it or nothing. Safe when several start at once."""
     names = migrations.to_apply(target) if dry_run else migrations.upgrade(target)
     _tell_migrated("apply", "applied", names, dry_run, as_json)
 
@@ -38,7 +35,7 @@ def upgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
 @json_option
 @with_database
 def downgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
-    """Revert the newest migration, or all back to TARGET. What the tables held is gone."""
+    """Revert the newest migration, or all back to TARGET: all of it or nothing. What the tables held is gone."""
     names = migrations.to_revert(target) if dry_run else migrations.downgrade(target)
     _tell_migrated("revert", "reverted", names, dry_run, as_json)
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from psycopg2.extensions import make_dsn, parse_dsn
@@ -69,7 +69,7 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
     Raises Conflict when it is not empty, and Invalid with pg_restore's words when that fails.
     """
     program = _program("pg_restore")
-    with migrations.alone():
+    with _no_migration():
         refuse_if_not_empty()
         with failing_in_our_words:
             database.execute_sql(f"DROP TABLE IF EXISTS {migrations.TABLE}")
@@ -77,6 +77,18 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
         _run([program, *arguments, "--verbose", "--no-password", *_target(), str(file)], advance)
         with failing_in_our_words:
             database.execute_sql("ANALYZE")
+
+
+@contextmanager
+def _no_migration() -> Iterator[None]:
+    """A block in which no process migrates, and whose own statements are transactions by themselves."""
+    refuse_lent_sessions()
+    with failing_in_our_words:
+        database.execute_sql("SELECT pg_advisory_lock(%s)", (migrations.LOCK,))
+        try:
+            yield
+        finally:
+            database.execute_sql("SELECT pg_advisory_unlock(%s)", (migrations.LOCK,))
 
 
 def _program(name: str) -> str:

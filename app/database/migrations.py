@@ -13,7 +13,7 @@ from playhouse.migrations import Runner
 from app.config import PROJECT
 from app.database.connection import database
 from app.database.failures import failing_in_our_words
-from app.database.pooling import refuse_lent_sessions
+from app.database.transactions import atomic
 from app.errors import Conflict, NotFound
 
 FOLDER = PROJECT / "migrations"
@@ -31,13 +31,13 @@ class Step:
 
 
 def upgrade(target: str | None = None) -> list[str]:
-    """Apply what is pending, up to and including `target`; the names that were applied."""
+    """Apply what is pending, up to and including `target`, all or nothing; the names that were applied."""
     with alone() as runner:
         return runner.up(_known(target))
 
 
 def downgrade(target: str | None = None) -> list[str]:
-    """Revert the newest migration, or all from the newest back to and including `target`; the names."""
+    """Revert the newest migration, or all from it back to and including `target`, all or nothing; the names."""
     with alone() as runner:
         return runner.down(target) if to_revert(target) else []
 
@@ -97,14 +97,15 @@ def names() -> tuple[str, ...]:
 
 @contextmanager
 def alone() -> Iterator[Runner]:
-    """The runner, while no other process migrates: Peewee's takes no lock of its own."""
-    refuse_lent_sessions()
-    with failing_in_our_words:
-        database.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
-        try:
-            yield _runner()
-        finally:
-            database.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))
+    """The runner in one transaction, while no other process migrates: Peewee's takes no lock of its own.
+
+    The lock is the transaction's, not the session's, so that a pooler in transaction mode may stand between.
+    """
+    with atomic(), failing_in_our_words:
+        # Stricter ones would not see what another has migrated while this one waited.
+        database.execute_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        yield _runner()
 
 
 def _runner() -> Runner:

@@ -85,14 +85,20 @@ def _upsert_group(
     named = conditions.values(filter) | writes.ids_naming(naming) if naming else {}
     written: dict[tuple[str, ...], Row] = {}
     there: dict[tuple[str, ...], Row] = {}
-    for _ in range(ATTEMPTS):
-        with atomic():
-            written |= _insert(table, made, key, shape, conflict, named)
-            for row in made:
-                if _is_new(written.get(key.values(row))):
-                    written[key.values(row)].id = row["id"]
-            made = [row for row in made if key.values(row) not in written]
-            there |= _left_alone(table, key, made, shape)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with atomic():
+                written |= _insert(table, made, key, shape, conflict, named)
+                for row in made:
+                    if _is_new(written.get(key.values(row))):
+                        written[key.values(row)].id = row["id"]
+                made = [row for row in made if key.values(row) not in written]
+                there |= _left_alone(table, key, made, shape)
+        except Conflict:
+            # Another unique value is taken, perhaps by a row of this same key that came after the key was looked for.
+            if attempt == ATTEMPTS:
+                raise
+            continue
         # What stood in the way of a row and is gone by now was deleted in this moment.
         made = [row for row in made if key.values(row) not in there]
         if not made:

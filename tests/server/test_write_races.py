@@ -83,6 +83,20 @@ def locked(url: str, table: str, id: str) -> Iterator[connection]:
         own.close()
 
 
+@contextmanager
+def long_values_held(url: str, table: str) -> Iterator[None]:
+    """A row with a long value cannot be written to the table until this ends."""
+    own = psycopg2.connect(url)
+    try:
+        with own.cursor() as cursor:
+            cursor.execute("SELECT reltoastrelid::regclass FROM pg_class WHERE oid = %s::regclass", (table,))
+            cursor.execute(f"REINDEX TABLE {cursor.fetchall()[0][0]}")
+        yield
+    finally:
+        own.rollback()
+        own.close()
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
@@ -231,6 +245,28 @@ def test_parallel_upserts_of_one_key_make_one_row(
     assert {answer.json()["version"] for answer in answers} == (set(range(1, 17)) if merged else {1})
     if column:
         assert len(document) == version
+
+
+@pytest.mark.direct("All eight must have a connection to the database at once.")
+@pytest.mark.parametrize("how", ["merge", "ignore"])
+@pytest.mark.parametrize("path", ["users", "users/bulk"])
+def test_parallel_upserts_of_one_id_that_share_another_unique_value_make_one_row(
+    http: httpx.Client, server_database: str, path: str, how: str
+):
+    person = str(uuid4())
+    body = {"id": person, "email": f"{person}@example.com", "profile": {"long": os.urandom(10_000).hex()}}
+
+    def upsert() -> int:
+        return http.post(f"/{path}?upsert={how}", json=[body] if path.endswith("bulk") else body).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        with long_values_held(server_database, "users"):
+            answers = [pool.submit(upsert) for _ in range(8)]
+            # By now each has looked for the id, and none has written the row.
+            wait_for(lambda: waiting_for_locks(server_database) == 8)
+        assert Counter(answer.result() for answer in answers) == {201: 1, 200: 7}
+    versions = rows(server_database, "SELECT version FROM users WHERE email = %s", body["email"])
+    assert versions == [(8 if how == "merge" else 1,)]
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["one form", "mixed forms"])

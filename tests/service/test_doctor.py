@@ -12,6 +12,8 @@ from operators import wait_until
 
 from app.database.embedded import EmbeddedServer
 
+pytestmark = pytest.mark.commands
+
 CHECKS = [
     "settings", "connection", "version", "migrations", "clock", "indexes", "dead rows", "bloat", "slow statements",
     "pool", "replica",
@@ -91,6 +93,7 @@ def test_a_database_that_is_newer_than_the_code_is_a_failure(url: str):
     )
 
 
+@pytest.mark.direct("What it sets for the role counts in sessions that begin afterwards.")
 def test_clocks_that_differ_are_a_warning(url: str):
     run_alone(url, FAKE_CLOCK, f"ALTER ROLE CURRENT_USER IN DATABASE {name(url)} SET search_path = public, pg_catalog")
     code, found = doctor(url)
@@ -159,6 +162,7 @@ def test_room_that_no_row_needs_is_a_warning_and_its_remedy_mends_it(url: str):
     assert doctor(url)[1]["bloat"][0] == "ok"
 
 
+@pytest.mark.direct("The tests' PgBouncer has one role for all.")
 def test_what_the_role_may_not_see_is_a_failure_and_the_rest_is_told(url: str):
     run_alone(url, "CREATE ROLE stranger LOGIN")
     try:
@@ -169,6 +173,7 @@ def test_what_the_role_may_not_see_is_a_failure_and_the_rest_is_told(url: str):
     assert "permission denied for table schema_migration. See docs/database-role.md." in found["migrations"][1]
 
 
+@pytest.mark.direct("It brings a PgBouncer of its own.")
 def test_a_pooler_has_its_own_say_about_connections(url: str, tmp_path: Path):
     with running_pgbouncer(tmp_path, url, "default_pool_size = 5") as pooled:
         code, found = doctor(pooled, WEB_CONCURRENCY="50")
@@ -176,6 +181,7 @@ def test_a_pooler_has_its_own_say_about_connections(url: str, tmp_path: Path):
     assert found["pool"][1] == "The workers open at most 500 connections, to a pooler in transaction mode."
 
 
+@pytest.mark.direct("Behind a pooler it is the pooler's connections that count.")
 def test_more_connections_than_the_server_takes_are_a_warning(url: str):
     code, found = doctor(url, WEB_CONCURRENCY="50")
     assert (code, found["pool"][0]) == (0, "warning")

@@ -21,6 +21,8 @@ from app.database.session import configure
 from app.keys import digest, is_mistyped, new_key
 from app.repositories import keys
 
+pytestmark = pytest.mark.commands
+
 USERS = "/api/v1/users"
 LAST_USED = "SELECT last_used_at FROM api_keys"
 

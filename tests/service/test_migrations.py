@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from conftest import flask, run_alone, temporary_database
+from neighbours import running_pgbouncer
 
 from app import models
 from app.config import PROJECT, Settings
 from app.database import database, migrations
 from app.database.embedded import EmbeddedServer
 from app.database.session import configure
+
+pytestmark = pytest.mark.commands
 
 ENTITIES = models.Row.__subclasses__()
 MODELS = [*ENTITIES, models.IdempotencyKey, models.ApiKey]
@@ -72,11 +75,29 @@ def test_up_down_and_up_again_gives_the_same(empty: str):
     assert schema(empty) == first != []
 
 
-def test_three_that_start_at_once_all_succeed(empty: str):
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+def test_three_that_start_at_once_all_succeed(empty: str, isolation: str):
+    settings = {"DATABASE_URL": empty, "DATABASE_ISOLATION": isolation}
     with ThreadPoolExecutor(3) as pool:
-        done = list(pool.map(lambda _: flask("db", "upgrade", DATABASE_URL=empty), range(3)))
+        done = list(pool.map(lambda _: flask("db", "upgrade", **settings), range(3)))
     assert [each.returncode for each in done] == [0, 0, 0], [each.stderr for each in done]
     assert sorted(each.stdout for each in done).count("Nothing to do.\n") == 2
+
+
+@pytest.mark.direct("It brings a PgBouncer of its own.")
+def test_through_a_pooler_that_lends_its_sessions_all_is_as_usual(empty: str, tmp_path: Path):
+    with running_pgbouncer(tmp_path, empty, "default_pool_size = 2") as pooled:
+        test_three_that_start_at_once_all_succeed(pooled, "read committed")
+        test_up_down_and_up_again_gives_the_same(pooled)
+    assert run_alone(empty, "SELECT FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
+def test_an_upgrade_that_fails_leaves_nothing(empty: str):
+    run_alone(empty, "CREATE TABLE idempotency_keys ()")
+    done = flask("db", "upgrade", DATABASE_URL=empty)
+    assert done.returncode == 1
+    assert 'relation "idempotency_keys" already exists' in done.stderr
+    assert run_alone(empty, "SELECT relname FROM pg_stat_user_tables") == [("idempotency_keys",)]
 
 
 def test_status_lists_every_migration_and_exits_with_1_while_one_is_pending(empty: str):

@@ -13,6 +13,8 @@ from app import models
 from app.database.embedded import EmbeddedServer
 from app.repositories.people import PARTS
 
+pytestmark = pytest.mark.commands
+
 ONE_EACH = {
     "users": 1, "goals": 2, "conversations": 1, "tasks": 1, "messages": 1, "patterns": 1, "notification_log": 1,
     "dispatch_log": 1,

@@ -12,6 +12,9 @@ from operators import ADA, make_person, of, on_a_terminal, started, wait_until
 from app.database.embedded import EmbeddedServer
 
 TALK, TASK = of(ADA, 3), of(ADA, 4)
+
+pytestmark = pytest.mark.commands
+
 OLD_MESSAGES = f"""INSERT INTO messages (id, conversation_id, role, content, created_at)
     SELECT gen_random_uuid(), '{TALK}', 'user', 'old', now() - interval '200 days' + i * interval '1 second'
     FROM generate_series(1, {{}}) i"""
