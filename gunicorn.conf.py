@@ -11,7 +11,7 @@ from app.config import SettingError, load_settings
 from app.database import EmbeddedError, configure, embedded_server, migrations, open_database
 from app.errors import ServiceError
 from app.server import LONGEST_REQUEST_LINE
-from app.telemetry import log, make_spans
+from app.telemetry import lines, make_spans
 from app.telemetry.exporter import exporter
 
 try:
@@ -114,7 +114,7 @@ def post_fork(arbiter, worker):
 def post_worker_init(worker):
     """The worker is about to serve. While developing, lines are better written one by one."""
     if not reload:
-        log.lines.gather()
+        lines.gather()
 
 
 def child_exit(arbiter, worker):

@@ -1,15 +1,11 @@
-"""The connection pool: bounded, lazy, one connection per thread while it is in use, none opened before a fork."""
+"""The database as the rest of the service uses it: reads, writes and streams, each thread on its own connection."""
 
 import contextlib
-import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any, Protocol
-from weakref import WeakSet
 
 import peewee
 import psycopg2
@@ -17,23 +13,12 @@ from psycopg2 import extensions
 
 from app.config import Settings
 from app.database.failures import connection_is_lost, failing_in_our_words
-from app.database.limits import TimeLimits, refuses_startup_options
 from app.database.literals import register
-from app.errors import Busy, Unavailable
+from app.database.pool import Pool, PoolSettings
 from app.telemetry.meters import meter
 from app.telemetry.usage import usage
 
-# libpq sends it when it connects, as poolers in transaction mode allow; a SET afterwards they would not keep.
-os.environ["PGTZ"] = "UTC"
-
-JSON_OID = 114
-PROBE_AFTER_IDLE_SECONDS = 30
-# A network that fell silent is noticed within half a minute; by the system's own default it would take hours.
-NOTICE_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
-
-
 register()
-
 
 # Values in the order of the statement's %s, or by the names in its %(name)s.
 Parameters = tuple[Any, ...] | dict[str, Any]
@@ -78,32 +63,20 @@ class Database(peewee.PostgresqlDatabase):
         self.begin_statement = "BEGIN"
         # Whether a transaction may fail because others wrote what it read or wants to write.
         self.strict = False
-        self._idle: deque[tuple[float, extensions.connection]] = deque()
         self._configuration: tuple[Any, ...] = ()
-        self._dialled_connections: WeakSet[extensions.connection] = WeakSet()
-        self._dialled_lock = threading.Lock()
+        self._pool = Pool(PoolSettings.of(Settings(), url=""))
 
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
-        pool = (settings.database_pool_size, settings.database_pool_wait, settings.database_connect_timeout)
-        limits = TimeLimits.of(settings)
-        configuration = (url, pool, limits, settings.database_isolation)
-        if configuration == self._configuration:
+        pool = PoolSettings.of(settings, url)
+        if (pool, settings.database_isolation) == self._configuration:
             return
         self.release()
         self.close_idle()
-        size, self._pool_wait, self._connect_timeout = pool
-        # A semaphore by a queue, whose waiting and waking are the interpreter's own.
-        self._places: SimpleQueue[None] = SimpleQueue()
-        for _ in range(size):
-            self._places.put(None)
-        self._limits = limits
-        # How sessions learn of the limits; None until the first connection has shown what the server or pooler takes.
-        self._limits_last: bool | None = None
-        self._set_limits = ""
+        self._pool = Pool(pool)
         self.begin_statement = _begin_statement(settings.database_isolation)
         self.strict = self.begin_statement != "BEGIN"
-        self._configuration = configuration
+        self._configuration = (pool, settings.database_isolation)
         self.init(url)
 
     def connection(self) -> extensions.connection:
@@ -203,8 +176,7 @@ class Database(peewee.PostgresqlDatabase):
         self._waiting.controls.clear()
         self._state.reset()
         if connection is not None:
-            connection.close()
-            self._leave_place()
+            self._pool.abandon(connection)
 
     def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
         """Run a statement behind the controls that wait for it.
@@ -220,7 +192,7 @@ class Database(peewee.PostgresqlDatabase):
         elif repeatable:
             repeatable = not self._state.transactions
         count = 1 + len(controls)
-        if self._set_limits:
+        if self._pool.set_limits:
             sql = self._with_limits(sql, connection)
         try:
             cursor = _execute(connection, sql, parameters, count)
@@ -239,17 +211,13 @@ class Database(peewee.PostgresqlDatabase):
             return sql
         if sql.startswith("BEGIN"):
             begin, _, rest = sql.partition(";")
-            return f"{begin};{self._set_limits}{rest}".rstrip(";")
-        return f"{self._set_limits}{sql}"
+            return f"{begin};{self._pool.set_limits}{rest}".rstrip(";")
+        return f"{self._pool.set_limits}{sql}"
 
     def _replaced_connection(self) -> extensions.connection:
         """A new connection in the place of a dead one."""
-        state = self._state
-        state.conn.close()
-        # What ended this connection, a restart for one, has most likely ended the others too.
-        self.close_idle()
-        state.conn = self._open()
-        return state.conn
+        self._state.conn = self._pool.replace(self._state.conn)
+        return self._state.conn
 
     def release(self) -> None:
         """Give this thread's connection back, unless a transaction is open that began outside the request."""
@@ -262,115 +230,17 @@ class Database(peewee.PostgresqlDatabase):
 
     def cancel(self) -> None:
         """Break off what the database does for this process, from any thread; who waits for it gets an error."""
-        with self._dialled_lock:
-            connections = list(self._dialled_connections)
-        for connection in connections:
-            with contextlib.suppress(psycopg2.Error):
-                connection.cancel()
+        self._pool.cancel()
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        self._pool.close_idle()
 
     def _connect(self) -> extensions.connection:
-        self._take_place()
-        try:
-            return self._take_idle() or self._open()
-        except BaseException:
-            self._leave_place()
-            raise
-
-    def _take_place(self) -> None:
-        """Take one of the pool's places, or wait for it; raises Busy when that takes too long."""
-        try:
-            self._places.get(block=False)
-        except Empty:
-            self._wait_for_place()
-        meter.now.connection_taken()
-
-    def _wait_for_place(self) -> None:
-        meter.now.waiting_began()
-        try:
-            self._places.get(timeout=self._pool_wait)
-        except Empty:
-            meter.now.waiting_ended(in_vain=True)
-            raise Busy(
-                f"All database connections of this worker stayed in use for {self._pool_wait} s. "
-                "Try again, or raise DATABASE_POOL_SIZE."
-            ) from None
-        meter.now.waiting_ended(in_vain=False)
-
-    def _leave_place(self) -> None:
-        self._places.put(None)
-        meter.now.connection_returned()
+        return self._pool.take()
 
     def _close(self, connection: extensions.connection) -> None:
-        usable = not connection.closed and connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
-        if usable:
-            self._idle.append((time.monotonic(), connection))
-        else:
-            connection.close()
-        self._leave_place()
-
-    def _take_idle(self) -> extensions.connection | None:
-        """The connection that was used last, if one is idle and alive; asked whether it is only after a pause."""
-        while self._idle:
-            try:
-                since, connection = self._idle.pop()
-            except IndexError:
-                return None
-            if time.monotonic() - since < PROBE_AFTER_IDLE_SECONDS or _answers(connection):
-                return connection
-            connection.close()
-        return None
-
-    def _open(self) -> extensions.connection:
-        connection = self._connected()
-        if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
-            connection.close()
-            raise Unavailable(
-                "The database's sessions are not in UTC, and the pooler before it does not pass the setting on. "
-                "Run ALTER ROLE … SET timezone = 'UTC' for the service's role."
-            )
-        # Rows leave the database as JSON documents and travel on as the bytes they are.
-        connection.string_types[JSON_OID] = extensions.BYTES
-        return connection
-
-    def _connected(self) -> extensions.connection:
-        """A connection on which the limits hold, or will with each transaction where a pooler lets no others."""
-        if self._limits_last is not False:
-            try:
-                connection = self._dialled(options=self._limits.startup_options(self.database))
-            except psycopg2.OperationalError as error:
-                if not refuses_startup_options(error):
-                    raise
-                self._send_limits_along()
-            else:
-                if self._limits_last is None and not self._limits.are_kept(connection, self.database):
-                    self._send_limits_along()
-                else:
-                    self._limits_last = True
-                return connection
-        return self._dialled()
-
-    def _dialled(self, **options: str) -> extensions.connection:
-        connection = psycopg2.connect(
-            self.database,
-            connect_timeout=self._connect_timeout,
-            client_encoding="UTF8",
-            fallback_application_name="flux-dao",
-            **NOTICE_SILENCE,
-            **options,
-        )
-        connection.autocommit = True
-        with self._dialled_lock:
-            self._dialled_connections.add(connection)
-        return connection
-
-    def _send_limits_along(self) -> None:
-        self._limits_last = False
-        self._set_limits = self._limits.set_local()
+        self._pool.give_back(connection)
 
 
 def _begin_statement(isolation: str) -> str:
@@ -387,15 +257,6 @@ def _execute(connection: extensions.connection, sql: str, parameters: Any, count
     finally:
         usage.sent(sql, count, began)
     return cursor
-
-
-def _answers(connection: extensions.connection) -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except psycopg2.Error:
-        return False
-    return True
 
 
 database = Database()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 
-from app.telemetry import log
+from app.telemetry import lines
 from app.telemetry.meters import meter
 from app.telemetry.trace_context import trace_context
 from app.telemetry.usage import usage
@@ -125,7 +125,7 @@ class MeasuredRequest:
             meter.now.request_rejected(problem)
         level = self._level()
         if level >= self._of.least_level:
-            log.write(self._line(level, problem, seconds))
+            lines.write(self._line(level, problem, seconds))
         if self._of.spans:
             self._of.spans.tell(self, seconds, usage.trail or ())
 
@@ -205,7 +205,7 @@ def tell_of_unreadable(request_id: str, status: int, problem: str) -> None:
     """Log and count a request that broke the rules of HTTP, so that nothing of it is known."""
     meter.now.request_rejected(problem)
     fields = dict.fromkeys(("caller", "method", "route"))
-    log.write(
+    lines.write(
         {"time": datetime.now(UTC), "level": "warning", "request_id": request_id, "trace_id": None, **fields}
         | {"status": status, "problem": problem, "duration_ms": None, "statements": 0, "database_ms": 0.0}
     )

@@ -10,8 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.config import Settings
-from app.database import atomic, database
-from app.database import connection as connections
+from app.database import atomic, database, pool
 from app.database.session import configure
 from app.errors import Busy, Unavailable
 from app.repositories import users
@@ -41,7 +40,7 @@ def test_a_request_that_needs_no_database_takes_no_connection(committing_client:
     database.close_idle()
     committing_client.get("/health")
     committing_client.post("/api/v1/users", json={})
-    assert not database._idle
+    assert not database._pool._idle
 
 
 def test_a_connection_is_used_again(committing_client: FlaskClient):
@@ -98,7 +97,7 @@ def test_a_connection_that_was_idle_for_long_is_asked_whether_it_is_alive(
 ):
     committing_client.get("/api/v1/users")
     run_alone(settings.database_url, TERMINATE)
-    monkeypatch.setattr(connections, "PROBE_AFTER_IDLE_SECONDS", -1)
+    monkeypatch.setattr(pool, "PROBE_AFTER_IDLE_SECONDS", -1)
     assert committing_client.get("/api/v1/users").status_code == 200
 
 

@@ -92,8 +92,8 @@ def test_a_deadlock_is_settled_by_repeating_the_whole_block(committing_client: F
         return change
 
     assert at_the_same_moment([crossing(first, second), crossing(second, first)]) == [first, second]
-    # Under the stricter isolations the victim may meet the other's write again.
-    assert sum(runs.values()) >= 3 if database.strict else sum(runs.values()) == 3, "one of the two ran again"
+    # Seldom more than once: the victim may lock its row again before the other comes to it.
+    assert sum(runs.values()) >= 3, "one of the two ran again"
 
 
 def test_inside_an_outer_transaction_nothing_is_repeated(committing_client: FlaskClient):
