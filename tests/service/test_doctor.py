@@ -1,4 +1,4 @@
-"""`flask doctor`: it tells what is wrong and what to do, and exits with 1 for that and not for a warning."""
+"""`flask doctor`: it tells what is wrong and what to do, and exits with 1 for a failure and for a warning."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def test_settings_with_which_the_service_would_not_start_are_a_failure(url: str)
 
 def test_a_service_that_is_open_to_all_is_a_warning(url: str):
     code, found = doctor(url, HOST="0.0.0.0")
-    assert (code, found["settings"][0]) == (0, "warning")
+    assert (code, found["settings"][0]) == (1, "warning")
 
 
 def test_a_database_that_does_not_answer_is_a_failure():
@@ -97,7 +97,7 @@ def test_a_database_that_is_newer_than_the_code_is_a_failure(url: str):
 def test_clocks_that_differ_are_a_warning(url: str):
     run_alone(url, FAKE_CLOCK, f"ALTER ROLE CURRENT_USER IN DATABASE {name(url)} SET search_path = public, pg_catalog")
     code, found = doctor(url)
-    assert (code, found["clock"][0]) == (0, "warning")
+    assert (code, found["clock"][0]) == (1, "warning")
     assert "3600." in found["clock"][1] or "3599." in found["clock"][1]
 
 
@@ -130,7 +130,7 @@ def test_many_dead_rows_are_a_warning(url: str):
     )
     wait_until(lambda: run_alone(url, "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'users'") > [(0,)])
     code, found = doctor(url)
-    assert (code, found["dead rows"][0]) == (0, "warning")
+    assert (code, found["dead rows"][0]) == (1, "warning")
     assert "users holds about 12,000 dead rows (100%)" in found["dead rows"][1]
 
 
@@ -156,7 +156,7 @@ def test_room_that_no_row_needs_is_a_warning_and_its_remedy_mends_it(url: str):
         "VACUUM ANALYZE users",
     )
     code, found = doctor(url)
-    assert (code, found["bloat"][0], found["dead rows"][0]) == (0, "warning", "ok")
+    assert (code, found["bloat"][0], found["dead rows"][0]) == (1, "warning", "ok")
     assert re.match(r"users takes \d\d MiB, and its rows need about [45]\. ", found["bloat"][1])
     run_alone(url, re.search(r"run (VACUUM FULL \w+)", found["bloat"][1])[1])
     assert doctor(url)[1]["bloat"][0] == "ok"
@@ -184,7 +184,7 @@ def test_a_pooler_has_its_own_say_about_connections(url: str, tmp_path: Path):
 @pytest.mark.direct("Behind a pooler it is the pooler's connections that count.")
 def test_more_connections_than_the_server_takes_are_a_warning(url: str):
     code, found = doctor(url, WEB_CONCURRENCY="50")
-    assert (code, found["pool"][0]) == (0, "warning")
+    assert (code, found["pool"][0]) == (1, "warning")
     [(takes,)] = run_alone(
         url, "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
     )
