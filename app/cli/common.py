@@ -23,6 +23,7 @@ BAR_AFTER_SECONDS = 1.0
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _told_to_stop = Event()
+_stops_by_itself = Event()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,16 +89,23 @@ def in_portions(
 
     What was done until then stays; the exit code of a command that was stopped is 1.
     """
-    done, stopped = 0, False
+    done, stopped = 0, True
+    # A portion that the database has finished is counted, so nothing is raised between the two.
+    _stops_by_itself.set()
     try:
         with progress(label, found, as_json) as advance:
             for count in portions:
                 done += count
                 advance(count)
-    except (KeyboardInterrupt, ServiceError):
+                if _told_to_stop.is_set():
+                    break
+            else:
+                stopped = False
+    except ServiceError:
         if not _told_to_stop.is_set():
             raise
-        stopped = True
+    finally:
+        _stops_by_itself.clear()
     tell(done, stopped)
     if stopped:
         raise click.exceptions.Exit(1)
@@ -144,6 +152,8 @@ def _stopping_in_order() -> Iterator[None]:
 
     def stop(_: int, frame: FrameType | None) -> None:
         _told_to_stop.set()
+        if _stops_by_itself.is_set():
+            return
         # In here the driver reads how a statement was cancelled; what is raised in here it prints and forgets.
         if frame is None or frame.f_globals.get("__name__") != "encodings.utf_8":
             raise KeyboardInterrupt

@@ -139,8 +139,11 @@ class EmbeddedServer:
 
     def _has_process(self) -> bool:
         """Whether the process that the data names as its server is one, even if it does not answer yet."""
-        pid_file = self.data / "postmaster.pid"
-        return pid_file.exists() and _is_postgres(int(pid_file.read_text().split("\n", 1)[0]))
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except FileNotFoundError:
+            return False
+        return _is_postgres(pid)
 
     def _socket_folder(self) -> Path:
         if len(os.fsencode(self.data)) <= LONGEST_SOCKET_FOLDER:
@@ -192,8 +195,10 @@ def programs() -> Path:
 def _is_postgres(pid: int) -> bool:
     """Whether a process of this number is there and is a PostgreSQL; numbers are given again to other programs."""
     if Path("/proc/self").exists():
-        status = Path(f"/proc/{pid}/status")
-        said = status.read_text() if status.exists() else ""
+        try:
+            said = Path(f"/proc/{pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
         # A zombie has ended; whoever runs as process 1 has only not noticed yet.
         return said.startswith("Name:\tpostgres") and "State:\tZ" not in said
     listed = subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True, text=True, check=False)

@@ -149,6 +149,9 @@ class Repository:
     def _refuse(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> NoReturn:
         """Say why a write that has a condition left its row alone."""
         row = self.get(id)
+        if not filter and (versions is None or row.version in versions):
+            # It was made a moment after the write had looked for it.
+            self._missing(id)
         owners = [term.value for term in filter if isinstance(term, Condition) and term[:2] == (OWNER, "eq")]
         if any(row["user_id"] != owner for owner in owners):
             self._missing(id)

@@ -85,7 +85,8 @@ def create(name: str, digest: bytes, scopes: Sequence[str], lasts: timedelta | N
 @atomic()
 def rotate(name: str, digest: bytes, overlap: timedelta) -> tuple[Row, str]:
     """A new key with the scopes of the old one, for as long as that was made for; and when the old one ends."""
-    replaced = database.write(REPLACE, (overlap, name))
+    # Who waited for another rotation sees its key with the next statement.
+    replaced = database.write(REPLACE, (overlap, name)) or database.write(REPLACE, (overlap, name))
     if not replaced:
         _missing(name)
     [(scopes, old_ends_at, lasts)] = replaced
@@ -95,7 +96,11 @@ def rotate(name: str, digest: bytes, overlap: timedelta) -> tuple[Row, str]:
 @atomic()
 def revoke(name: str) -> int:
     """End every key of this name at once; how many there were. Raises NotFound."""
-    return database.change(REVOKE, (name,)) or _missing(name)
+    ended = 0
+    # Who waited for a rotation sees its key with the next statement.
+    while count := database.change(REVOKE, (name,)):
+        ended += count
+    return ended or _missing(name)
 
 
 def _insert(name: str, digest: bytes, scopes: Sequence[str], lasts: timedelta | None) -> Row:

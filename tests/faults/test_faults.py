@@ -257,7 +257,7 @@ class Balancer:
 
 
 def test_instances_are_told_to_stop_one_after_the_other(under: Check, url: str, tmp_path: Path):
-    settings = {"DATABASE_URL": url, "DRAIN_SECONDS": "1", **WORKERS}
+    settings = {"DATABASE_URL": url, "DRAIN_SECONDS": "3", **WORKERS}
     with ExitStack() as stack:
         for name in ("first", "second"):
             (tmp_path / name).mkdir()

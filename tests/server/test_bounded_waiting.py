@@ -1,8 +1,7 @@
 """Bounded waiting through sockets: behind PgBouncer, and with clients who go away in the middle of an answer."""
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from conftest import flask, run_alone, temporary_database
 from neighbours import running_pgbouncer
 from servers import RunningServer, running_server
+from waiting import wait_until
 
 from app.database.embedded import EmbeddedServer
 
@@ -55,15 +55,6 @@ def begin_reading(server: RunningServer) -> socket.socket:
     reader.sendall(f"GET /api/v1/messages?conversation_id={CONVERSATION} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert reader.recv(4096).startswith(b"HTTP/1.1 200")
     return reader
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("It did not become true.")
 
 
 def test_a_client_who_goes_away_in_mid_answer_frees_its_connection(long_talk: str, tmp_path: Path):

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from conftest import FAST, flask, run_alone, url_with
 from neighbours import make_standby
 from servers import RunningServer, free_port, running_server
+from waiting import wait_until
 
 from app.database.embedded import EmbeddedServer
 from app.database.replica import LAG as LAG_IN_SECONDS
@@ -71,13 +72,6 @@ def api(service: RunningServer, standby: EmbeddedServer) -> Iterator[httpx.Clien
         run_alone(standby.url, RESUME)
 
 
-def wait_until(happens: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen within 20 s"
-        time.sleep(0.05)
-
-
 def count(service: RunningServer, who: str) -> float:
     """How many eventual reads this one has answered."""
     line = f'flux_eventual_reads_total{{answered_by="{who}"}} '
@@ -104,7 +98,14 @@ def seen(api: httpx.Client, path: str, **parameters: str) -> bool:
     return {200: True, 404: False}[api.get(path, params=parameters).status_code]
 
 
+def follow(api: httpx.Client) -> None:
+    """Wait until the standby has what was written last, so that it is known to be near."""
+    path = make_user(api, "followed")
+    wait_until(lambda: seen(api, path, **EVENTUAL))
+
+
 def test_only_eventual_reads_see_what_the_standby_has(api: httpx.Client, standby: EmbeddedServer):
+    follow(api)
     run_alone(standby.url, PAUSE)
     path = make_user(api, "new")
     assert seen(api, path)
@@ -163,6 +164,7 @@ def test_within_a_batch_the_primary_answers(api: httpx.Client, standby: Embedded
 def test_a_standby_that_is_too_far_behind_is_left_alone_until_it_has_caught_up(
     api: httpx.Client, service: RunningServer, standby: EmbeddedServer
 ):
+    follow(api)
     run_alone(standby.url, PAUSE)
     path = make_user(api, "late")
     assert not seen(api, path, **EVENTUAL)

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -19,6 +19,7 @@ import psycopg2
 import pytest
 from conftest import flask
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
+from waiting import wait_until
 
 from app.config import PROJECT
 from app.database.embedded import EmbeddedServer
@@ -45,7 +46,10 @@ def postgres_pid(data: Path) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def workers(server: RunningServer) -> list[int]:
@@ -96,7 +100,7 @@ def test_when_it_is_stopped_all_that_it_started_stops_and_the_data_stays(
         place = create_user(server, f"{by.name}@example.com")
         postgres = postgres_pid(data)
         assert server.stop(by) == 0
-    assert not is_alive(postgres)
+    wait_until(lambda: not is_alive(postgres))
     with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
         assert httpx.get(f"{server.url}{place}").status_code == 200
 
@@ -123,7 +127,8 @@ def test_killing_any_part_loses_nothing_and_the_next_start_just_works(data: Path
     with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
         assert httpx.get(f"{server.url}{place}").status_code == 200
         postgres = postgres_pid(data)
-    assert not is_alive(postgres), "what outlived a killed server is stopped by the next one"
+    # What outlived a killed server is stopped by the next one.
+    wait_until(lambda: not is_alive(postgres))
 
 
 def test_two_servers_share_the_database_and_the_last_one_stops_it(data: Path, tmp_path: Path):
@@ -134,7 +139,7 @@ def test_two_servers_share_the_database_and_the_last_one_stops_it(data: Path, tm
         with running_server(tmp_path / "second", EMBEDDED_DATA_DIR=str(data)) as second:
             place = create_user(second, "shared@example.com")
         assert httpx.get(f"{first.url}{place}").status_code == 200
-    assert not is_alive(postgres)
+    wait_until(lambda: not is_alive(postgres))
 
 
 def test_a_folder_of_any_length_and_with_spaces_will_do(tmp_path: Path):
@@ -165,18 +170,15 @@ def test_while_developing_a_change_of_the_code_is_served_also_after_one_that_is_
         operations.write_text(f"{code}\nreturn")
         wait_until(lambda: "SyntaxError" in server.log)
         operations.write_text(code.replace('{"status": "ok"}', '{"status": "changed"}'))
-        wait_until(lambda: "changed" in httpx.get(f"{server.url}/health").text)
+        wait_until(lambda: "changed" in health_of(server))
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what is to become true; a server that restarts refuses connections for a moment."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            if condition():
-                return
-        time.sleep(0.1)
-    raise AssertionError("It did not become true.")
+def health_of(server: RunningServer) -> str:
+    """What /health says; a server that restarts refuses connections for a moment."""
+    try:
+        return httpx.get(f"{server.url}/health").text
+    except httpx.TransportError:
+        return ""
 
 
 @pytest.mark.parametrize(

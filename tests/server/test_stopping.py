@@ -11,6 +11,7 @@ import httpx
 import psycopg2
 import pytest
 from servers import RunningServer, running_server, start_server
+from waiting import wait_until, waiting_for_locks
 
 pytestmark = pytest.mark.server
 
@@ -46,8 +47,18 @@ def ask_in_the_background(server: RunningServer, times: int = 1) -> tuple[list[t
     threads = [threading.Thread(target=ask) for _ in range(times)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
     return threads, statuses
+
+
+def refuses(server: RunningServer) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        httpx.get(f"{server.url}/health")
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:
+        pass
+    return False
 
 
 def test_ready_says_first_that_it_stops_while_requests_are_still_served(server_database: str, tmp_path: Path):
@@ -67,18 +78,15 @@ def test_ready_says_first_that_it_stops_while_requests_are_still_served(server_d
 def test_without_a_time_to_drain_it_stops_at_once(server_database: str, tmp_path: Path):
     with serving(tmp_path, server_database, DRAIN_SECONDS="0") as server:
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{server.url}/ready")
+        wait_until(lambda: refuses(server))
 
 
 def test_what_was_accepted_is_answered_and_who_comes_later_is_refused_at_once(server_database: str, tmp_path: Path):
     with serving(tmp_path, server_database, DRAIN_SECONDS="0") as server, users_locked(server_database) as let_go:
         threads, statuses = ask_in_the_background(server, times=3)
+        wait_until(lambda: waiting_for_locks(server_database) == 3)
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{server.url}/health")
+        wait_until(lambda: refuses(server))
         let_go()
         for thread in threads:
             thread.join()
@@ -106,8 +114,7 @@ def test_a_worker_that_is_only_beginning_is_not_waited_for(server_database: str,
         AUTH_DISABLED="true",
         GUNICORN_CMD_ARGS=f"--config {tmp_path / 'slow.conf.py'}",
     )
-    while "Booting worker" not in server.log:
-        time.sleep(0.05)
+    wait_until(lambda: "Booting worker" in server.log)
     time.sleep(0.5)
     server.process.send_signal(by)
     assert server.process.wait(timeout=15) == 0
@@ -118,6 +125,7 @@ def test_when_all_threads_wait_for_the_database_the_worker_still_tells_that_it_l
 ):
     with serving(tmp_path, server_database) as server, users_locked(server_database) as let_go:
         threads, statuses = ask_in_the_background(server, times=12)
+        wait_until(lambda: waiting_for_locks(server_database) >= 2)
         for _ in range(4):
             assert httpx.get(f"{server.url}/health", timeout=2).status_code == 200
             assert httpx.get(f"{server.url}/ready", timeout=2).status_code == 200

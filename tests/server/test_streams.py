@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import psutil
 import pytest
 from conftest import run_alone
 from servers import RunningServer, running_server
+from waiting import wait_until
 
 pytestmark = pytest.mark.server
 
@@ -22,7 +22,10 @@ INSERT INTO users (id, email) VALUES ('{OWNER}', 'streams@example.com');
 INSERT INTO tasks (id, user_id, title, description)
     SELECT gen_random_uuid(), '{OWNER}', 'task ' || i, repeat('x', 500) FROM generate_series(1, {ROWS}) i;
 """
-OPEN_TRANSACTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start < now()"
+OPEN_TRANSACTIONS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND xact_start < now()
+"""
 MEBIBYTE = 2**20
 
 
@@ -63,13 +66,6 @@ def open_transactions(url: str) -> int:
     return run_alone(url, OPEN_TRANSACTIONS)[0][0]
 
 
-def wait_until_none_is_open(url: str) -> None:
-    deadline = time.monotonic() + 10
-    while open_transactions(url) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert open_transactions(url) == 0
-
-
 def begun_stream(server: RunningServer) -> socket.socket:
     """A connection on which a stream has begun, and whose client reads no further."""
     connection = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10)
@@ -85,7 +81,7 @@ def test_a_client_who_closes_in_mid_stream_frees_the_connection(filled: RunningS
     assert open_transactions(server_database) == 2
     for connection in connections:
         connection.close()
-    wait_until_none_is_open(server_database)
+    wait_until(lambda: open_transactions(server_database) == 0)
     assert httpx.get(tasks_of(filled)).status_code == 200
     assert "Traceback" not in filled.log
 
@@ -93,7 +89,7 @@ def test_a_client_who_closes_in_mid_stream_frees_the_connection(filled: RunningS
 def test_who_only_asks_for_the_head_of_a_stream_leaves_nothing_open(filled: RunningServer, server_database: str):
     for _ in range(5):
         assert httpx.head(tasks_of(filled), headers=NDJSON).status_code == 200
-    wait_until_none_is_open(server_database)
+    wait_until(lambda: open_transactions(server_database) == 0)
 
 
 def test_a_row_that_is_written_while_a_stream_is_read_is_not_in_it(filled: RunningServer, server_database: str):

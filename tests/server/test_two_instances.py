@@ -44,12 +44,17 @@ class Balancer:
         return instance.request(method, path, headers=headers, **request)
 
     def at_once(self, count: int, method: str, path: str, **request: Any) -> list[httpx.Response]:
-        """The answers to the same request, sent so many times at the same moment, to the instances in turn."""
+        """The answers to the same request, sent so many times at the same moment, to the instances in turn, and again
+        where they ask for that.
+        """
         barrier = Barrier(count)
 
         def send(_: int) -> httpx.Response:
             barrier.wait()
-            return self.send(method, path, **request)
+            answer = self.send(method, path, **request)
+            while answer.status_code >= 400 and answer.json()["retryable"]:
+                answer = self.send(method, path, **request)
+            return answer
 
         with ThreadPoolExecutor(count) as threads:
             return list(threads.map(send, range(count)))

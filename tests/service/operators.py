@@ -4,8 +4,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO
@@ -68,14 +66,6 @@ def started(*arguments: str, stdin: IO[str] | int | None = None, **settings: str
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    """Wait for a condition; fails when it does not come true."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
-        time.sleep(0.01)
 
 
 def on_a_terminal(*arguments: str, **settings: str) -> tuple[str, str]:

@@ -12,9 +12,10 @@ import psycopg2
 import pytest
 from conftest import flask, major_version, run_alone, temporary_database, url_with
 from neighbours import running_pgbouncer
-from operators import ADA, BOB, contents, make_person, started, wait_until
+from operators import ADA, BOB, contents, make_person, started
 from psycopg2.extensions import parse_dsn
 from test_migrations import schema
+from waiting import wait_until
 
 from app.database import migrations
 from app.database.embedded import EmbeddedServer

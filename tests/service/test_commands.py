@@ -10,7 +10,8 @@ import psycopg2
 import pytest
 from conftest import flask, run_alone, temporary_database
 from flask import Flask
-from operators import ADA, on_a_terminal, started, wait_until
+from operators import ADA, on_a_terminal, started
+from waiting import wait_until, waiting_for_locks
 
 from app.database.embedded import EmbeddedServer
 from app.database.migrations import names
@@ -188,11 +189,10 @@ def test_a_load_that_is_stopped_while_it_sends_rows_stores_nothing(migrated: str
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_command_that_waits_for_the_database_can_be_stopped(migrated: str, by: signal.Signals):
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with psycopg2.connect(migrated) as other, other.cursor() as cursor:
         cursor.execute("LOCK TABLE users")
         process = started("users", "erase", ADA, DATABASE_URL=migrated)
-        wait_until(lambda: run_alone(migrated, waiting) == [(1,)])
+        wait_until(lambda: waiting_for_locks(migrated) == 1)
         process.send_signal(by)
         output, wrong = process.communicate(timeout=20)
     other.close()

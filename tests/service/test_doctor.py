@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import flask, major_version, run_alone, temporary_database
 from neighbours import running_pgbouncer
-from operators import wait_until
+from waiting import wait_until
 
 from app.database.embedded import EmbeddedServer
 

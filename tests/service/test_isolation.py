@@ -35,12 +35,17 @@ def level(request: pytest.FixtureRequest, app: Flask, settings: Settings) -> Ite
 
 @pytest.fixture
 def each(level: str, committing_client: FlaskClient) -> Callable[..., list[Any]]:
-    """Makes the same request once for each caller, all at the same moment; the answers."""
+    """Makes the same request once for each caller, all at one moment, and again where it is asked to; the answers."""
 
     def send(method: str, path: str, **request: Any) -> list[Any]:
-        client = committing_client.application.test_client
-        calls = [lambda: client().open(f"/api/v1{path}", method=method, **request)] * CALLERS
-        return at_the_same_moment(calls)
+        def call() -> Any:
+            client = committing_client.application.test_client()
+            answer = client.open(f"/api/v1{path}", method=method, **request)
+            while answer.status_code >= 400 and answer.json["retryable"]:
+                answer = client.open(f"/api/v1{path}", method=method, **request)
+            return answer
+
+        return at_the_same_moment([call] * CALLERS)
 
     return send
 

@@ -2,20 +2,22 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg2
 import pytest
 from conftest import flask, run_alone, temporary_database
 from flask import Flask
+from waiting import wait_until, waiting_for_locks
 
 from app import create_app
 from app.api.known_keys import KnownKeys
 from app.config import Settings
-from app.database import database
+from app.database import atomic, database
 from app.database.embedded import EmbeddedServer
 from app.database.session import configure
 from app.keys import digest, is_mistyped, new_key
@@ -138,6 +140,33 @@ def key(app: Flask, settings: Settings) -> Iterator[str]:
     database.release()
 
 
+def while_rotating(settings: Settings, work: Callable[[], Any]) -> Any:
+    """What the work gives that comes to the key while another session's rotation of it is not yet committed."""
+
+    def in_a_session_of_its_own() -> Any:
+        try:
+            return work()
+        finally:
+            database.release()
+
+    with ThreadPoolExecutor(1) as other:
+        with atomic():
+            keys.rotate("planner", digest(new_key()), timedelta(hours=1))
+            done = other.submit(in_a_session_of_its_own)
+            wait_until(lambda: waiting_for_locks(settings.database_url) == 1)
+        return done.result()
+
+
+def test_revoking_ends_the_key_too_that_a_rotation_makes_in_this_moment(settings: Settings, key: str):
+    assert while_rotating(settings, lambda: keys.revoke("planner")) == 2
+    assert {row["state"] for row in json.loads(keys.list_all().json)} == {"revoked"}
+
+
+def test_of_two_rotations_at_once_the_second_replaces_the_key_of_the_first(settings: Settings, key: str):
+    while_rotating(settings, lambda: keys.rotate("planner", digest(new_key()), timedelta(hours=1)))
+    assert [row["state"] for row in json.loads(keys.list_all().json)] == ["active", "replaced", "replaced"]
+
+
 def test_the_use_of_a_key_is_written_down_at_most_once_a_minute(settings: Settings, key: str):
     client = create_app(replace(settings, auth_disabled=False, database_keys=True)).test_client()
     headers = {"X-Flux-Service-Key": key}
@@ -158,21 +187,22 @@ def test_the_use_of_a_key_is_written_down_at_most_once_a_minute(settings: Settin
 
 
 def test_a_flood_of_unknown_keys_holds_one_connection(settings: Settings, key: str):
-    known, waiting = KnownKeys(), "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    known, url = KnownKeys(), settings.database_url
 
     def look_up() -> None:
         assert known.find(digest(new_key())) is None
         database.release()
 
-    holder = psycopg2.connect(settings.database_url)
+    holder = psycopg2.connect(url)
     holder.cursor().execute("LOCK TABLE api_keys")
     with ThreadPoolExecutor(4) as flood:
         done = [flood.submit(look_up) for _ in range(4)]
+        wait_until(lambda: waiting_for_locks(url) > 0)
         time.sleep(0.5)
-        seen = run_alone(settings.database_url, waiting)
+        seen = waiting_for_locks(url)
         holder.close()
         assert [each.result() for each in done] == [None] * 4
-    assert seen == [(1,)]
+    assert seen == 1
 
 
 def test_a_key_ends_in_time_although_the_database_was_slow_to_answer(settings: Settings, key: str):

@@ -34,6 +34,12 @@ ORDER BY 1, 2, 3
 """
 
 
+ADVISORY_LOCKS = """
+SELECT FROM pg_locks WHERE locktype = 'advisory'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
 @pytest.fixture
 def empty(postgres: EmbeddedServer) -> Iterator[str]:
     with temporary_database(postgres, "migrated") as url:
@@ -89,7 +95,7 @@ def test_through_a_pooler_that_lends_its_sessions_all_is_as_usual(empty: str, tm
     with running_pgbouncer(tmp_path, empty, "default_pool_size = 2") as pooled:
         test_three_that_start_at_once_all_succeed(pooled, "read committed")
         test_up_down_and_up_again_gives_the_same(pooled)
-    assert run_alone(empty, "SELECT FROM pg_locks WHERE locktype = 'advisory'") == []
+    assert run_alone(empty, ADVISORY_LOCKS) == []
 
 
 def test_an_upgrade_that_fails_leaves_nothing(empty: str):

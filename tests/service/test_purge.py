@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 from conftest import flask, run_alone, temporary_database
-from operators import ADA, make_person, of, on_a_terminal, started, wait_until
+from operators import ADA, make_person, of, on_a_terminal, started
+from waiting import wait_until
 
 from app.database.embedded import EmbeddedServer
 

@@ -11,9 +11,21 @@ from app.config import PROJECT
 
 WRITER = """
 import sys
+import time
 from app.telemetry import lines
+
+def waiting():
+    return len(lines._lines._waiting)
+
 lines.gather()
-for number in range(15_000):
+# More than a pipe takes, so that the thread soon stands still.
+for number in range(8_000):
+    lines.write({"number": number})
+before = 8_001
+while waiting() < before:
+    before = waiting()
+    time.sleep(0.5)
+for number in range(8_000, 30_000):
     lines.write({"number": number})
 print("written", file=sys.stderr, flush=True)
 sys.stdin.read()
@@ -34,4 +46,4 @@ def test_lines_that_nobody_takes_are_dropped_and_counted_in_one_of_their_own():
     numbers = [line["number"] for line in written if line is not loss]
     assert len(numbers) >= 10_000
     assert numbers == list(range(len(numbers))), "the first ones stay, in their order"
-    assert len(numbers) + dropped == 15_000
+    assert len(numbers) + dropped == 30_000
