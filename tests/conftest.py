@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -135,7 +136,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def as_the_options_say(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Around every server and command that tests start, as the app under test: the isolation; and the pooler."""
+    """Around every server and command that tests start, as the app under test: the isolation; and the pooler. None
+    ignores a signal because the tests run in the background.
+    """
+    for each in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, signal.SIG_DFL)
     if isolation := pytestconfig.getoption("isolation"):
         surroundings.settings["DATABASE_ISOLATION"] = isolation
     with ExitStack() as running:

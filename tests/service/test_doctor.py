@@ -149,6 +149,7 @@ def test_the_extension_may_have_a_schema_of_its_own(url: str):
 def test_room_that_no_row_needs_is_a_warning_and_its_remedy_mends_it(url: str):
     run_alone(
         url,
+        "ALTER TABLE users SET (autovacuum_enabled = false)",
         "INSERT INTO users (id, email, profile) SELECT gen_random_uuid(), i::text, "
         "jsonb_build_object('x', repeat('y', 950)) FROM generate_series(1, 60000) i",
         "DELETE FROM users WHERE length(email) < 5",
