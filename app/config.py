@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psycopg2
 from dotenv import dotenv_values
@@ -92,6 +93,8 @@ def read_redis_url(text: str) -> str:
     """The URL of a Redis."""
     if not text.startswith(("redis://", "rediss://", "redis+unix://")):
         raise ValueError("it must start with redis://, rediss:// or redis+unix://")
+    if not text.startswith("redis+unix://"):
+        _refuse_without_server(text)
     return text
 
 
@@ -113,7 +116,18 @@ def read_http_url(text: str) -> str:
     """The address of an HTTP server."""
     if not text.startswith(("http://", "https://")):
         raise ValueError("it must start with http:// or https://")
+    _refuse_without_server(text)
     return text
+
+
+def _refuse_without_server(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        named = parts.hostname and parts.port != 0
+    except ValueError:
+        named = None
+    if not named:
+        raise ValueError("it must name a host, and after a colon nothing but a port from 1 to 65535")
 
 
 def read_path(text: str) -> Path:
@@ -149,8 +163,8 @@ def read_origins(text: str) -> tuple[str, ...]:
 def read_keys(text: str) -> dict[str, str]:
     """Accepted keys by the name of who holds them; in a plain list they are called key-1, key-2, …"""
     try:
-        given = json.loads(text)
-    except ValueError:
+        given = json.loads(text, object_pairs_hook=_each_name_once)
+    except json.JSONDecodeError:
         raise ValueError(
             'it must be a JSON list of keys or a JSON object of name to key, such as {"planner": "…"}'
         ) from None
@@ -162,7 +176,16 @@ def read_keys(text: str) -> dict[str, str]:
         raise ValueError(
             "a key may hold only ASCII characters, and neither begin nor end with a space, since it travels in a header"
         )
+    if any(not name.strip() for name in given) or len(set(given.values())) < len(given):
+        raise ValueError("each key needs a name, and each name a key of its own")
     return given
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a name may stand there once only; to change a key, add the new one under another name first")
+    return dict(pairs)
 
 
 def show_plain(value: Any) -> str:
@@ -236,7 +259,9 @@ class Settings:
         (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
     )
     database_pool_size: int = setting(10, read_pool_size, "The most connections that one worker opens.")
-    database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection before it gets 503.")
+    database_pool_wait: int = setting(
+        5, read_positive, "Seconds a request waits for a thread, or for a connection, until 503."
+    )
     database_connect_timeout: int = setting(
         3, read_positive, "Seconds to wait for the database to accept a connection."
     )

@@ -66,6 +66,8 @@ class Connection(TConn):
         self.seconds = settings.request_timeout
         super().__init__(cfg, PatientSocket(accepted, self.seconds), client, server)
         self.incoming = Incoming(settings.max_body_bytes)
+        # By the performance counter, when its request was whole.
+        self.arrived = 0.0
         # Whether it may bring another request.
         self.kept = True
         self.begin()

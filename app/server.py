@@ -22,6 +22,7 @@ from app.errors import Busy
 from app.incoming import BodyTooLarge
 from app.telemetry.log import JsonLines
 from app.telemetry.requests import tell_of_unreadable
+from app.telemetry.usage import usage
 
 # A thousand ids in a query are 39,000 bytes, and gunicorn by itself allows no setting above 8190.
 LONGEST_REQUEST_LINE = message.MAX_REQUEST_LINE = 65_536
@@ -67,15 +68,19 @@ class Worker(ThreadWorker):
         # those that have not taken their answer, and those that have taken their last one.
         self.sending_conns: deque[Connection] = deque()
         self.lingering_conns: deque[Connection] = deque()
+        # Requests that wait for a thread, the oldest first, and some that have one or are answered by now.
+        self.handed_over: deque[tuple[Connection, Future[Any]]] = deque()
         self.next_look = 0.0
         self.told_to_stop: float | None = None
         self.probe_threads = ThreadPoolExecutor(THREADS_FOR_PROBES, thread_name_prefix="probe")
 
     def enqueue_req(self, conn: Connection) -> None:
         """Give a request that is whole to a thread."""
-        threads = self.probe_threads if conn.incoming.data.startswith(PROBES) else self.tpool
-        answered = threads.submit(self.handle, conn)
-        answered.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+        conn.arrived = time.perf_counter()
+        if conn.incoming.data.startswith(PROBES):
+            self._hand_over(conn, self.probe_threads)
+        else:
+            self.handed_over.append((conn, self._hand_over(conn, self.tpool)))
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to stop, in the main loop."""
@@ -123,6 +128,7 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """As gthread's. A client that does not take its answer in time is left."""
+        usage.arrived = conn.arrived
         if conn.incoming.cut or self.told_to_stop is not None:
             req.force_close()
         try:
@@ -149,7 +155,7 @@ class Worker(ThreadWorker):
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """After a request: send the rest of its answer, then wait for the connection's next one, or end it."""
-        conn.kept = not fs.cancelled() and not fs.exception() and bool(fs.result())
+        conn.kept = not fs.exception() and bool(fs.result())
         if conn.sock.unsent:
             conn.begin()
             self._wait(conn, self.sending_conns)
@@ -169,7 +175,29 @@ class Worker(ThreadWorker):
             self._drop(conn)
         for conn in self._overdue(self.lingering_conns, now):
             self._drop(conn)
+        self._find_threads_for_the_overdue()
         self._bound_memory()
+
+    def _hand_over(self, conn: Connection, threads: ThreadPoolExecutor) -> Future[Any]:
+        def finish(work: Future[Any]) -> None:
+            if not work.cancelled():
+                self.method_queue.defer(self.finish_request, conn, work)
+
+        work = threads.submit(self.handle, conn)
+        work.add_done_callback(finish)
+        return work
+
+    def _find_threads_for_the_overdue(self) -> None:
+        """Let the threads for probes answer what waited too long for one of the others; see api/overload.py."""
+        longest_ago = time.perf_counter() - self.wsgi.config["SETTINGS"].database_pool_wait
+        while self.handed_over:
+            conn, work = self.handed_over[0]
+            if not work.running() and not work.done():
+                if conn.arrived >= longest_ago:
+                    return
+                if work.cancel():
+                    self._hand_over(conn, self.probe_threads)
+            self.handed_over.popleft()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """When stopping: listen no more, and wait no longer for those that have not begun a request."""

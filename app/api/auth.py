@@ -99,6 +99,12 @@ def recognized() -> str | None:
     return doorkeeper.recognize(key) if doorkeeper and key else None
 
 
+def is_perhaps_known() -> bool:
+    """Whether the request brings what is a key by its form and checksum, in a service that asks for keys."""
+    key = given_key()
+    return EXTENSION in current_app.extensions and has_the_form_of_a_key(key) and not is_mistyped(key)
+
+
 def required_scope(scope: str) -> Callable[[View], View]:
     """Name the scope of an operation that is not one on the rows of its blueprint's entity.
 

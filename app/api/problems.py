@@ -200,8 +200,10 @@ def answer(error: Exception) -> Answer:
     known = error if isinstance(error, errors.ServiceError) else in_our_words(error)
     if known is None:
         return _of_unforeseen(error)
-    if isinstance(known, errors.Unavailable):
-        log.warning("request %s: %s", request_id(), known.detail, exc_info=known.__cause__)
+    if isinstance(known, errors.Unavailable) and known.__cause__:
+        # Without a stack: in an outage there is one for each request, and all are alike.
+        cause = str(known.__cause__).partition("\n")[0]
+        log.warning("request %s: %s (%s)", request_id(), known.detail, cause)
     return _of_service_error(known)
 
 

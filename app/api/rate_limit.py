@@ -1,6 +1,7 @@
 """How many requests a caller may make, counted before the database is asked anything. Loaded only with RATE_LIMIT.
 
-A key that this worker has seen is counted by itself; whoever brings none, or one not seen yet, by the address.
+A key that this worker has seen is counted by itself; all that it has not seen together, by the address; and so are,
+apart from those, requests that bring none.
 """
 
 import math
@@ -14,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.api.answers import Answered
-from app.api.auth import PROTECTED, recognized
+from app.api.auth import PROTECTED, is_perhaps_known, recognized
 from app.config import Settings
 
 POLICY = "requests"
@@ -67,7 +68,7 @@ def _redis_options() -> dict[str, Any]:
 
 
 def _caller() -> str:
-    return recognized() or f"address {request.remote_addr}"
+    return recognized() or f"{'new keys of' if is_perhaps_known() else 'address'} {request.remote_addr}"
 
 
 def _add_fields(response: Answered, limiter: Limiter) -> None:

@@ -38,20 +38,24 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with _stopping_in_order(), open_database(current_app.config["SETTINGS"].for_maintenance):
+            with stopping_in_order(), open_database(current_app.config["SETTINGS"].for_maintenance):
                 return command(*args, **kwargs)
         except click.exceptions.Exit:
             raise
         except Exception as error:
-            if _told_to_stop.is_set():
-                # It is what has become of the statement that was cancelled.
-                raise KeyboardInterrupt from error
+            end_if_stopped(error)
             sentence = _sentence(error)
             if sentence is None:
                 raise
             raise click.ClickException(sentence) from error
 
     return running
+
+
+def end_if_stopped(error: Exception) -> None:
+    """Raise KeyboardInterrupt when the command was told to stop, and the error is what became of its statement."""
+    if _told_to_stop.is_set():
+        raise KeyboardInterrupt from error
 
 
 def _sentence(error: Exception) -> str | None:
@@ -145,7 +149,7 @@ def progress(label: str, length: int, as_json: bool = False) -> Iterator[Callabl
 
 
 @contextmanager
-def _stopping_in_order() -> Iterator[None]:
+def stopping_in_order() -> Iterator[None]:
     """Take SIGTERM, and the end of the terminal, as Ctrl-C, so that what was begun is undone or told, and nothing stays
     behind. None waits for the statement that is at work.
     """

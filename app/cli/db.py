@@ -87,7 +87,7 @@ def backup(file: Path, as_json: bool) -> None:
 def restore(file: Path, dry_run: bool, as_json: bool) -> None:
     """Fill the database, which must be empty, from the backup in FILE: all of it or nothing."""
     tables = backups.tables_in(file)
-    backups.refuse_if_not_empty()
+    backups.refuse_if_not_possible()
     if not dry_run:
         with _table_by_table("Restoring", dict.fromkeys(tables, 1), as_json) as advance:
             backups.restore(file, advance)

@@ -7,15 +7,16 @@ from time import time
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from peewee import Model
 
 from app import models
-from app.cli.common import answer, json_option
+from app.cli.common import answer, end_if_stopped, json_option, stopping_in_order
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database, pooling
 from app.database.failures import driver_error
 from app.database.replica import replica
 from app.database.statements import compiled
-from app.errors import ServiceError
+from app.errors import Busy, ServiceError, TimedOut
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 OLDEST_VERSION = 14
@@ -42,7 +43,8 @@ def doctor(as_json: bool) -> None:
 
     Changes nothing. Exits with 1 when something is wrong: it fails already, or is a warning of what will.
     """
-    findings = list(_findings(current_app.config["SETTINGS"]))
+    with stopping_in_order():
+        findings = list(_findings(current_app.config["SETTINGS"]))
     healthy = all(finding.level == OK for finding in findings)
     lines = [f"{finding.level:8} {finding.check:15} {finding.detail}" for finding in findings]
     answer({"healthy": healthy, "findings": [asdict(finding) for finding in findings]}, as_json, "\n".join(lines))
@@ -60,6 +62,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             for name, check in CHECKS.items():
                 yield from _looked_at(name, check, settings)
     except ServiceError as error:
+        end_if_stopped(error)
         yield Finding(
             "connection", FAILURE, f"{error.detail} Check that it runs, and DATABASE_URL with flask settings."
         )
@@ -69,6 +72,10 @@ def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]
     """What the check finds, or that it was not allowed to look."""
     try:
         yield from check(settings)
+    except (Busy, TimedOut) as error:
+        end_if_stopped(error)
+        detail = "The database did not tell in time: something is locked, by a migration for one. Look again later."
+        yield Finding(name, WARNING, detail)
     except Exception as error:
         cause = driver_error(error)
         if isinstance(error, ServiceError) or cause is None:
@@ -144,9 +151,11 @@ def _indexes(_: Settings) -> Iterator[Finding]:
 def _wanted_indexes() -> dict[str, str]:
     """The models' indexes by name, and how each is made."""
     wanted = {}
-    for model in models.Row.__subclasses__():
+    tables: list[type[Model]] = [*models.Row.__subclasses__(), models.IdempotencyKey, models.ApiKey]
+    for model in tables:
         table = model._meta.table_name
-        wanted[f"{table}_pkey"] = f"ALTER TABLE {table} ADD PRIMARY KEY (id)"
+        key = ", ".join(field.column_name for field in model._meta.get_primary_keys())
+        wanted[f"{table}_pkey"] = f"ALTER TABLE {table} ADD PRIMARY KEY ({key})"
         for index in model._meta.indexes:
             wanted[index._name] = compiled(index).sql
     return wanted

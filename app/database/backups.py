@@ -51,8 +51,14 @@ def tables_in(file: Path) -> list[str]:
     return re.findall(r"^\d+;.* TABLE DATA \S+ (\S+) ", _read([_program("pg_restore"), "--list", str(file)]), re.M)
 
 
-def refuse_if_not_empty() -> None:
-    """Raise Conflict when a restore would meet tables. The migrations' own, without a row, is none."""
+def refuse_if_not_possible() -> None:
+    """Raise Conflict when a restore would meet tables, and ServiceError when it would go through a pooler."""
+    refuse_lent_sessions()
+    _refuse_if_not_empty()
+
+
+def _refuse_if_not_empty() -> None:
+    """Raise Conflict when there are tables. The migrations' own, without a row, is none."""
     there = [name for (name,) in database.read(CONTENTS) if name != migrations.TABLE or migrations.applied()]
     if there:
         raise Conflict(
@@ -70,7 +76,7 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
     """
     program = _program("pg_restore")
     with _no_migration():
-        refuse_if_not_empty()
+        _refuse_if_not_empty()
         with failing_in_our_words:
             database.execute_sql(f"DROP TABLE IF EXISTS {migrations.TABLE}")
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]

@@ -15,6 +15,7 @@ from app.config import Settings
 from app.database.failures import connection_is_lost, failing_in_our_words
 from app.database.literals import register
 from app.database.pool import Pool, PoolSettings
+from app.errors import Unavailable
 from app.telemetry.meters import meter
 from app.telemetry.usage import usage
 
@@ -156,13 +157,22 @@ class Database(peewee.PostgresqlDatabase):
         It takes a connection of this thread when it is first asked, and gives it back at its end, or when it is
         closed because the reader has gone.
         """
+        reader_has_gone = False
         try:
             with failing_in_our_words, self.atomic("READ ONLY"):
                 self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
                 while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
-                    yield [row[0] for row in rows]
+                    try:
+                        yield [row[0] for row in rows]
+                    except GeneratorExit:
+                        reader_has_gone = True
+                        raise
                 # Inside a caller's transaction it would stay open, and the next stream there could not begin.
                 self.execute_sql("CLOSE flux_stream")
+        except Unavailable:
+            # That the session was lost meanwhile is nothing to tell a reader who has gone.
+            if not reader_has_gone:
+                raise
         finally:
             self.release()
 

@@ -35,10 +35,8 @@ class TimeLimits:
         return f"{ours} {_given_options(url)}".strip()
 
     def set_local(self) -> str:
-        """The statements for a pooler, with a semicolon at the end; none where there is no limit to set."""
-        return "".join(
-            f"SET LOCAL {name}={milliseconds};" for name, milliseconds in self._parameters().items() if milliseconds
-        )
+        """The statements for a pooler, with a semicolon at the end."""
+        return "".join(f"SET LOCAL {name}={milliseconds};" for name, milliseconds in self._parameters().items())
 
     def are_kept(self, connection: extensions.connection, url: str) -> bool:
         """Whether the session has what its start asked for. One statement."""

@@ -27,9 +27,9 @@ def open_database(settings: Settings | None = None) -> Iterator[None]:
     settings = settings or load_settings()
     server = embedded_server(settings)
     configure(settings)
-    if server:
-        server.start()
     try:
+        if server:
+            server.start()
         yield
     finally:
         database.release()

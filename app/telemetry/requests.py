@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -26,6 +27,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 REQUEST_ID = "flux.request_id"
 CALLER = "flux.caller"
 PROBLEM = "flux.problem"
+WAITED_SECONDS = "flux.waited_seconds"
 
 HARMLESS_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 UNAVAILABLE = 503
@@ -69,8 +71,11 @@ class MeasuredRequest:
     )
 
     def __init__(self, environ: Environ, start_response: StartResponse, of: MeasuredRequests) -> None:
-        self.began = perf_counter()
+        taken = perf_counter()
+        self.began = usage.arrived or taken
+        usage.arrived = None
         self.environ = environ
+        environ[WAITED_SECONDS] = taken - self.began
         self.trace = trace_context(environ.get("HTTP_TRACEPARENT"))
         self.status = 500
         # The template of its path, as the OpenAPI document writes it; None when the service has no such path.
@@ -183,6 +188,9 @@ class MeasuredBody:
 
     def close(self) -> None:
         """End the request, with whatever the body still holds."""
+        # The server's way out when the client did not take the answer in time.
+        if isinstance(sys.exc_info()[1], TimeoutError):
+            self._request.failed = True
         try:
             close = getattr(self._pieces, "close", None)
             if close is not None:

@@ -23,6 +23,8 @@ class Usage(threading.local):
     def __init__(self) -> None:
         self.statements = 0
         self.database_seconds = 0.0
+        # By the performance counter, when the request arrived that this thread is about to serve.
+        self.arrived: float | None = None
         self.request_id: str | None = None
         self.trace_id: str | None = None
         # The statements of the request in their order, when it is traced.

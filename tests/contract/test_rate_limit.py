@@ -66,6 +66,16 @@ def test_a_flood_of_unknown_keys_is_counted_by_its_address_and_harms_no_key_that
     assert statuses(guarded, 3, Authorization=f"Bearer {key}") == [200, 200, 429]
 
 
+def test_a_flood_without_keys_keeps_no_key_out_that_was_not_seen_yet(client: FlaskClient, settings: Settings):
+    keyed = replace(settings, auth_disabled=False, database_keys=True, rate_limit="2/minute")
+    guarded, key = create_app(keyed).test_client(), new_key()
+    keys.create("planner", digest(key), ["read"], None)
+    assert statuses(guarded, 2) == [401, 401]
+    mistyped = {"X_Flux_Service_Key": key[:-1]}
+    assert statuses(guarded, 2, **mistyped) == [429, 429]
+    assert statuses(guarded, 2, X_Flux_Service_Key=key) == [200, 200]
+
+
 def test_without_a_limit_nothing_of_it_is_loaded_or_answered(client: FlaskClient):
     assert "RateLimit" not in client.get(USERS).headers
     loaded = "import sys, wsgi; print({'flask_limiter', 'limits', 'redis'} & set(sys.modules))"

@@ -139,6 +139,8 @@ def test_an_answer_that_is_too_long_to_be_kept_holds_its_thread_for_a_time_that_
     ):
         assert httpx.get(f"{server.url}/api/v1/users", timeout=60).status_code == 200
     assert "did not take its answer within 2 s" in server.log
+    lines = [json.loads(line) for line in server.log.splitlines() if '"route":"/api/v1/tasks/by-timerange"' in line]
+    assert {(line["level"], line["status"]) for line in lines} == {("error", 200)}
 
 
 def test_a_long_answer_reaches_a_slow_reader_whole(server: RunningServer):

@@ -204,7 +204,8 @@ def test_through_a_pooler_that_lends_its_sessions_nothing_is_begun(url: str, emp
     file = backup_of(url, tmp_path)
     with running_pgbouncer(tmp_path, url, "default_pool_size = 5") as pooled:
         new = pooled.replace(parse_dsn(url)["dbname"], parse_dsn(empty)["dbname"])
-        for refusal in (refused(pooled, "backup", file), refused(new, "restore", file)):
+        restore = ("restore", file)
+        for refusal in (refused(pooled, "backup", file), refused(new, *restore), refused(new, *restore, "--dry-run")):
             assert refusal.startswith("Error: A pooler in transaction mode stands before the database ")
             assert refusal.endswith("Name the database itself in DATABASE_URL for this command.\n")
     assert schema(empty) == []

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 from conftest import flask, major_version, run_alone, temporary_database
 from neighbours import running_pgbouncer
-from waiting import wait_until
+from operators import started
+from waiting import wait_until, waiting_for_locks
 
 from app.database.embedded import EmbeddedServer
 
@@ -105,12 +107,45 @@ def name(url: str) -> str:
     return run_alone(url, "SELECT current_database()")[0][0]
 
 
-def test_a_missing_index_is_a_failure_and_its_remedy_mends_it(url: str):
-    run_alone(url, "DROP INDEX patterns_user_id__pattern_key_key")
+@pytest.mark.parametrize(
+    "drop",
+    [
+        "DROP INDEX patterns_user_id__pattern_key_key",
+        "DROP INDEX api_keys_digest_key",
+        "DROP INDEX idempotency_keys_by_expiry",
+        "ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_pkey",
+    ],
+)
+def test_a_missing_index_is_a_failure_and_its_remedy_mends_it(url: str, drop: str):
+    run_alone(url, drop)
     code, found = doctor(url)
     assert (code, found["indexes"][0]) == (1, "failure")
     run_alone(url, found["indexes"][1].partition("Run: ")[2])
     assert doctor(url)[1]["indexes"][0] == "ok"
+
+
+def test_what_a_lock_keeps_it_from_looking_at_is_a_warning_and_the_rest_is_told(url: str):
+    # Of a table without rows the bloat is known without a look.
+    run_alone(url, "INSERT INTO users (id, email) VALUES (gen_random_uuid(), 'ada@example.com')", "ANALYZE users")
+    with psycopg2.connect(url) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE users")
+        code, found = doctor(url, DATABASE_LOCK_TIMEOUT="1")
+    other.close()
+    assert (code, found["bloat"][0], found["connection"][0]) == (1, "warning", "ok")
+    assert "something is locked" in found["bloat"][1]
+    assert found["replica"][0] == "ok"
+
+
+def test_it_can_be_stopped_while_it_waits(url: str):
+    with psycopg2.connect(url) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE schema_migration")
+        process = started("doctor", DATABASE_URL=url, AUTH_DISABLED="true")
+        wait_until(lambda: waiting_for_locks(url) == 1)
+        process.terminate()
+        process.communicate(timeout=5)
+        assert process.returncode == 1
+        wait_until(lambda: waiting_for_locks(url) == 0)
+    other.close()
 
 
 def test_an_invalid_index_is_a_failure_and_its_remedy_mends_it(url: str):

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from psycopg2.extensions import parse_dsn
 
 from app.config import PROJECT, Settings, load_settings
-from app.server import MOST_BYTES_KEPT
+from app.server import LONGEST_REQUEST_LINE, MOST_BYTES_KEPT
 
 # What docs/performance.md says of one, rounded up.
 MEBIBYTES_OF_A_PROCESS = 45
@@ -200,6 +200,13 @@ def test_compose_serves_only_after_the_migrations() -> None:
     for api in ("api-1", "api-2"):
         assert services[api]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
         assert "command" not in services[api]
+
+
+def test_the_proxy_of_compose_lets_pass_what_the_service_takes() -> None:
+    proxy = compose()["configs"]["proxy"]["content"]
+    [kilobytes] = re.findall(r"large_client_header_buffers \d+ (\d+)k;", proxy)
+    assert int(kilobytes) * 1024 > LONGEST_REQUEST_LINE
+    assert "client_max_body_size 0;" in proxy
 
 
 def test_compose_serves_through_a_pooler_in_transaction_mode_and_migrates_without_it() -> None:

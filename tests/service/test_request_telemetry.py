@@ -1,5 +1,6 @@
 """What each request leaves behind: its line in the log, its ids, its timings; and that none of it breaks a request."""
 
+import gc
 import json
 import logging
 import os
@@ -133,6 +134,22 @@ def test_a_body_that_breaks_off_is_an_error_with_its_stack(
     assert (line["level"], line["status"]) == ("error", 200)
     assert f"request {line['request_id']}: the answer broke off" in caplog.text
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_reader_who_goes_when_the_session_is_lost_leaves_no_error(
+    committing_client: FlaskClient, settings: Settings, transcript: str, lines: Lines, caplog: pytest.LogCaptureFixture
+):
+    answer = committing_client.get(transcript)
+    pieces = answer.iter_encoded()
+    next(pieces)
+    run_alone(settings.database_url, TERMINATE)
+    answer.close()
+    del pieces, answer
+    gc.collect()
+    assert lines()[-1]["status"] == 200
+    assert caplog.text == ""
+    assert database.is_closed()
 
 
 @pytest.mark.parametrize("path", ["/health", "/nowhere", USERS, f"{USERS}?limit=x", "/docs/"])

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import flask, temporary_database, url_with
+from conftest import flask, run_alone, temporary_database, url_with
 from flask import Flask
 from flask.testing import FlaskClient
+from neighbours import running_pgbouncer
 
 from app.config import Settings
 from app.database import atomic, database
@@ -102,6 +104,16 @@ def test_limits_of_zero_are_none_whatever_the_role_has(configured, settings: Set
     configured(database_statement_timeout=0, database_lock_timeout=7)
     assert database.read("SHOW statement_timeout") == [("0",)]
     assert database.read("SHOW lock_timeout") == [("7s",)]
+
+
+def test_behind_a_pooler_too_limits_of_zero_are_none(configured, postgres: EmbeddedServer, tmp_path: Path):
+    with temporary_database(postgres, "unlimited") as url, running_pgbouncer(tmp_path, url) as pooled:
+        name = run_alone(url, "SELECT current_database()")[0][0]
+        run_alone(url, f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET statement_timeout = '40ms'")
+        configured(database_url=pooled, database_statement_timeout=0)
+        assert database.read("SHOW statement_timeout") == [("0",)]
+        database.release()
+        database.close_idle()
 
 
 def test_what_the_url_asks_for_goes_before_the_settings(configured, settings: Settings):

@@ -6,7 +6,11 @@ import pytest
 
 from app.config import PROJECT
 
-FAULTS = re.findall(r'under\(\s*"([^"]+)"', (PROJECT / "tests" / "faults" / "test_faults.py").read_text())
+CODE = (PROJECT / "tests" / "faults" / "test_faults.py").read_text()
+FAULTS = [
+    re.search(rf'^{named} = "([^"]+)"', CODE, re.MULTILINE)[1] if named else told
+    for told, named in re.findall(r'\bunder\(\s*(?:"([^"]+)"|([A-Z_]+))', CODE)
+]
 DOCUMENT = (PROJECT / "docs" / "reliability.md").read_text()
 
 
