@@ -57,6 +57,9 @@ STATISTICS = QueryReader(
     required_alone=["user_id", "start_date", "end_date"],
 )
 
+# How the condition begins that names the person.
+OF_A_PERSON = (Place("user_id"), "eq")
+
 blueprint = Blueprint(
     "tasks", "What a person is to do, and when.", "/tasks", ("by-timerange", "statistics", "bulk-update-state")
 )
@@ -116,7 +119,7 @@ def _completion_rate(by_status: dict[str, int]) -> float:
 
 def _user_id(query: Query) -> str | None:
     """Whose tasks were counted, when the filter names one person."""
-    named = [each.value for each in query.where if isinstance(each, Condition) and each[:2] == (Place("user_id"), "eq")]
+    named = [each.value for each in query.where if each[:2] == OF_A_PERSON and isinstance(each, Condition)]
     return named[0] if len(named) == 1 else None
 
 

@@ -1,6 +1,7 @@
 """Filters as SQL: WHERE text with a named parameter for each value, never a value itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -55,6 +56,8 @@ COMPARISONS_OF_KEYS = {
     "isnull": "{text} IS NULL",
     "not isnull": "{text} IS NOT NULL",
 }
+# What most values are, and what then need not be looked at closer.
+AS_THEY_ARE = (str, datetime)
 SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 PHONE_DIGITS = r"regexp_replace({row}.notification_preferences ->> 'phone_number', '\D', '', 'g')"
 
@@ -99,11 +102,15 @@ def joins(table: str, references: Sequence[str], row: str = "t") -> str:
 def values(filter: Filter) -> dict[str, Any]:
     """The values of a filter, by the names of its parameters."""
     found: dict[str, Any] = {}
-    conditions = [each for each in _conditions(filter) if _has_value(each)]
-    for number, condition in enumerate(conditions):
-        found[f"p{number}"] = _bound(condition)
-    keys = [list(place.keys) for place in _places(filter) if place.keys]
-    return found | {f"k{number}": path for number, path in enumerate(keys)}
+    with_value = with_keys = 0
+    for condition in _conditions(filter):
+        if _has_value(condition):
+            found[f"p{with_value}"] = _bound(condition)
+            with_value += 1
+        if condition.place.keys:
+            found[f"k{with_keys}"] = list(condition.place.keys)
+            with_keys += 1
+    return found
 
 
 @cache
@@ -207,6 +214,8 @@ def _bound(condition: Condition) -> Any:
         return _pattern(value)
     if condition.place.keys:
         return _bound_of_key(condition)
+    if type(value) in AS_THEY_ARE:
+        return value
     if isinstance(value, Mapping):
         return json_literal(value)
     return list(value) if type(value) is tuple else value
