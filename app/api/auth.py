@@ -99,7 +99,7 @@ def recognized() -> str | None:
     return doorkeeper.recognize(key) if doorkeeper and key else None
 
 
-def is_perhaps_known() -> bool:
+def brings_a_possible_key() -> bool:
     """Whether the request brings what is a key by its form and checksum, in a service that asks for keys."""
     key = given_key()
     return EXTENSION in current_app.extensions and has_the_form_of_a_key(key) and not is_mistyped(key)

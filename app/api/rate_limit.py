@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.api.answers import Answered
-from app.api.auth import PROTECTED, is_perhaps_known, recognized
+from app.api.auth import PROTECTED, brings_a_possible_key, recognized
 from app.config import Settings
 
 POLICY = "requests"
@@ -68,7 +68,7 @@ def _redis_options() -> dict[str, Any]:
 
 
 def _caller() -> str:
-    return recognized() or f"{'new keys of' if is_perhaps_known() else 'address'} {request.remote_addr}"
+    return recognized() or f"{'new keys of' if brings_a_possible_key() else 'address'} {request.remote_addr}"
 
 
 def _add_fields(response: Answered, limiter: Limiter) -> None:
