@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 from app.cli.common import answer, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
 from app.database import backups, migrations
+from app.database.pooling import leave_pooler
 
 PURPOSE = "Migrate the database's schema; back the database up and restore it."
 
@@ -72,6 +73,7 @@ def backup(file: Path, as_json: bool) -> None:
     FILE appears, or is replaced, when the backup is whole. Callers are served meanwhile.
     """
     started = monotonic()
+    leave_pooler()
     with whole_file(file) as output, _table_by_table("Backing up", backups.table_sizes(), as_json) as advance:
         backups.back_up(Path(output.name), advance)
     size, seconds = file.stat().st_size, round(monotonic() - started, 1)
@@ -87,7 +89,8 @@ def backup(file: Path, as_json: bool) -> None:
 def restore(file: Path, dry_run: bool, as_json: bool) -> None:
     """Fill the database, which must be empty, from the backup in FILE: all of it or nothing."""
     tables = backups.tables_in(file)
-    backups.refuse_if_not_possible()
+    leave_pooler()
+    backups.refuse_if_not_empty()
     if not dry_run:
         with _table_by_table("Restoring", dict.fromkeys(tables, 1), as_json) as advance:
             backups.restore(file, advance)

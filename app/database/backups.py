@@ -1,4 +1,7 @@
-"""Backups in pg_dump's custom format, made and restored by PostgreSQL's own programs of the server's version."""
+"""Backups in pg_dump's custom format, made and restored by PostgreSQL's own programs of the server's version.
+
+Their sessions, and the lock that keeps migrations away, must be lent to nobody: see pooling.leave_pooler.
+"""
 
 import os
 import re
@@ -14,7 +17,6 @@ from app.database import migrations
 from app.database.connection import database
 from app.database.embedded import EmbeddedError, programs
 from app.database.failures import failing_in_our_words
-from app.database.pooling import refuse_lent_sessions
 from app.errors import Conflict, Invalid, ServiceError
 
 # What pg_dump and pg_restore say with --verbose, in English, when they come to the rows of a table.
@@ -40,7 +42,6 @@ def table_sizes() -> dict[str, int]:
 
 def back_up(file: Path, advance: Callable[[str], None]) -> None:
     """Write the database, as of one moment, to the file. `advance` gets each table's name when its rows begin."""
-    refuse_lent_sessions()
     # To its own output it would write at the end what belongs to the beginning: where each table's rows are.
     arguments = ["--format=custom", f"--file={file}", "--verbose", "--no-password", *_target()]
     _run([_program("pg_dump"), *arguments], advance)
@@ -51,14 +52,8 @@ def tables_in(file: Path) -> list[str]:
     return re.findall(r"^\d+;.* TABLE DATA \S+ (\S+) ", _read([_program("pg_restore"), "--list", str(file)]), re.M)
 
 
-def refuse_if_not_possible() -> None:
-    """Raise Conflict when a restore would meet tables, and ServiceError when it would go through a pooler."""
-    refuse_lent_sessions()
-    _refuse_if_not_empty()
-
-
-def _refuse_if_not_empty() -> None:
-    """Raise Conflict when there are tables. The migrations' own, without a row, is none."""
+def refuse_if_not_empty() -> None:
+    """Raise Conflict when there are tables that a restore would meet. The migrations' own, without a row, is none."""
     there = [name for (name,) in database.read(CONTENTS) if name != migrations.TABLE or migrations.applied()]
     if there:
         raise Conflict(
@@ -76,7 +71,7 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
     """
     program = _program("pg_restore")
     with _no_migration():
-        _refuse_if_not_empty()
+        refuse_if_not_empty()
         with failing_in_our_words:
             database.execute_sql(f"DROP TABLE IF EXISTS {migrations.TABLE}")
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
@@ -88,7 +83,6 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
 @contextmanager
 def _no_migration() -> Iterator[None]:
     """A block in which no process migrates, and whose own statements are transactions by themselves."""
-    refuse_lent_sessions()
     with failing_in_our_words:
         database.execute_sql("SELECT pg_advisory_lock(%s)", (migrations.LOCK,))
         try:

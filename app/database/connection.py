@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ from app.telemetry.meters import meter
 from app.telemetry.usage import usage
 
 register()
+
+IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
 
 # Values in the order of the statement's %s, or by the names in its %(name)s.
 Parameters = tuple[Any, ...] | dict[str, Any]
@@ -69,16 +72,23 @@ class Database(peewee.PostgresqlDatabase):
 
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
-        pool = PoolSettings.of(settings, url)
-        if (pool, settings.database_isolation) == self._configuration:
+        self._use(PoolSettings.of(settings, url), settings.database_isolation)
+
+    def move(self, url: str) -> None:
+        """Use the database at `url`, otherwise as configured."""
+        pool, isolation = self._configuration
+        self._use(replace(pool, url=url), isolation)
+
+    def _use(self, pool: PoolSettings, isolation: str) -> None:
+        if (pool, isolation) == self._configuration:
             return
         self.release()
         self.close_idle()
         self._pool = Pool(pool)
-        self.begin_statement = _begin_statement(settings.database_isolation)
+        self.begin_statement = _begin_statement(isolation)
         self.strict = self.begin_statement != "BEGIN"
-        self._configuration = (pool, settings.database_isolation)
-        self.init(url)
+        self._configuration = (pool, isolation)
+        self.init(pool.url)
 
     def connection(self) -> extensions.connection:
         """This thread's connection, which it takes from the pool if it has none."""
@@ -99,6 +109,10 @@ class Database(peewee.PostgresqlDatabase):
                 return rows
         with failing_in_our_words:
             return self._send(sql, parameters, repeatable=True).fetchall()
+
+    def identity(self) -> tuple[str, str]:
+        """The cluster's identifier, which its standbys share and keep when promoted; and the database's name."""
+        return self.read(IDENTITY)[0]
 
     def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives."""

@@ -1,26 +1,57 @@
-"""Whether a session stays this program's own, or a pooler lends it to others between two transactions."""
+"""Whether a session stays this program's own or a pooler lends it to others, and the way past such a pooler."""
 
 from contextlib import closing
 
 import psycopg2
-from psycopg2.extensions import connection
+from psycopg2.extensions import connection, make_dsn, parse_dsn
 
 from app.database.connection import database
-from app.database.failures import failing_in_our_words
+from app.database.failures import driver_error, failing_in_our_words
 from app.errors import ServiceError
 
 LOOKS = 5
 
+# Where the pooler reaches the server: by TCP, or in a folder of sockets, which not every role may see.
+ADDRESS = """
+SELECT current_database(),
+    coalesce(host(inet_server_addr()), split_part(sockets.setting, ',', 1)),
+    coalesce(inet_server_port()::text, current_setting('port'))
+FROM (VALUES (1)) AS always LEFT JOIN pg_settings AS sockets ON sockets.name = 'unix_socket_directories'
+"""
 
-def refuse_lent_sessions() -> None:
-    """Raise ServiceError where sessions are lent: locks and settings of a session do not stay in it there, but reach
-    whoever gets it next.
+
+def leave_pooler() -> None:
+    """Go on with the database itself where a pooler lends sessions: locks and settings of a session do not stay in it
+    there, but reach whoever gets it next. The way is the address at which the pooler reaches the server.
+
+    Raises ServiceError when that is no way from here.
     """
-    if sessions_are_lent():
-        raise ServiceError(
-            "A pooler in transaction mode stands before the database and would give the session of this command to "
-            "others. Name the database itself in DATABASE_URL for this command."
-        )
+    if not sessions_are_lent():
+        return
+    identity, url = database.identity(), _url_of_server()
+    database.move(url)
+    try:
+        arrived = database.identity() == identity and not sessions_are_lent()
+    except ServiceError as error:
+        reason = str(driver_error(error) or error).splitlines()[0]
+        raise _no_way(f"Where the pooler reaches the database, it does not serve this command: {reason}.") from error
+    if not arrived:
+        raise _no_way("Where the pooler reaches the database, another one answers this command.")
+
+
+def _url_of_server() -> str:
+    name, host, port = database.read(ADDRESS)[0]
+    if not host:
+        raise _no_way("The server tells this role no address of its own.")
+    rest = {key: value for key, value in parse_dsn(database.database).items() if key not in ("hostaddr", "service")}
+    return make_dsn(**rest | {"dbname": name, "host": host, "port": port})
+
+
+def _no_way(reason: str) -> ServiceError:
+    return ServiceError(
+        "A pooler in transaction mode stands before the database and would give the session of this command to "
+        f"others. {reason} Name the database itself in DATABASE_URL for this command."
+    )
 
 
 def sessions_are_lent() -> bool:

@@ -30,9 +30,6 @@ SELECT CASE
 END::float
 """
 
-# A standby has it from its primary, and keeps it when it is promoted.
-IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
-
 FAILURES = (ServiceError, psycopg2.Error, peewee.PeeweeException)
 
 log = logging.getLogger(__name__)
@@ -121,7 +118,7 @@ class Replica:
     def is_of_the_primary(self) -> bool:
         """Whether it is a copy of the primary's database, and not of another one. Raises ServiceError."""
         try:
-            return self._standby.read(IDENTITY) == self._primary.read(IDENTITY)
+            return self._standby.identity() == self._primary.identity()
         finally:
             self._standby.release()
 

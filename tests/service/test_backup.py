@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
-from conftest import flask, major_version, run_alone, temporary_database, url_with
+from conftest import flask, limited_role, major_version, run_alone, temporary_database, url_with
 from neighbours import running_pgbouncer
 from operators import ADA, BOB, contents, make_person, started
 from psycopg2.extensions import parse_dsn
@@ -19,6 +19,8 @@ from waiting import wait_until
 
 from app.database import migrations
 from app.database.embedded import EmbeddedServer
+
+pytestmark = pytest.mark.commands
 
 ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"
 
@@ -151,6 +153,7 @@ def test_an_interrupted_restore_can_be_repeated(url: str, empty: str, tmp_path: 
     assert contents(empty) == contents(url)
 
 
+@pytest.mark.direct("The pooler's URL is another, without the password.")
 def test_a_password_is_in_no_process_list(url: str, tmp_path: Path):
     with psycopg2.connect(url) as other, other.cursor() as cursor:
         cursor.execute("LOCK TABLE users")
@@ -200,15 +203,41 @@ def test_what_is_no_file_is_not_replaced(url: str, tmp_path: Path):
     assert "- is no file, and only a file can appear when it is whole." in refused(url, "backup", "-")
 
 
-def test_through_a_pooler_that_lends_its_sessions_nothing_is_begun(url: str, empty: str, tmp_path: Path):
-    file = backup_of(url, tmp_path)
-    with running_pgbouncer(tmp_path, url, "default_pool_size = 5") as pooled:
+def test_past_a_pooler_that_lends_its_sessions_they_go_to_the_database_itself(url: str, empty: str, tmp_path: Path):
+    file = str(tmp_path / "flux.dump")
+    with running_pgbouncer(tmp_path, url, "default_pool_size = 1") as pooled:
+        db(pooled, "backup", file)
         new = pooled.replace(parse_dsn(url)["dbname"], parse_dsn(empty)["dbname"])
+        assert db(new, "restore", file, "--dry-run").startswith("Would restore 11 tables")
+        db(new, "restore", file)
+        # What the programs set for their sessions has reached none of the pooler's.
+        assert run_alone(pooled, "SELECT count(*) FROM users") == [(2,)]
+    assert contents(empty) == contents(url)
+
+
+def test_where_no_way_leads_past_the_pooler_nothing_is_begun(url: str, empty: str, tmp_path: Path):
+    file = backup_of(url, tmp_path)
+    before = Path(file).read_bytes()
+    with running_pgbouncer(tmp_path, url) as pooled:
+        # The pooler lets everybody in, as the role that the server knows.
+        stranger = url_with(pooled, user="stranger")
+        new = stranger.replace(parse_dsn(url)["dbname"], parse_dsn(empty)["dbname"])
         restore = ("restore", file)
-        for refusal in (refused(pooled, "backup", file), refused(new, *restore), refused(new, *restore, "--dry-run")):
+        for refusal in (refused(stranger, "backup", file), refused(new, *restore), refused(new, *restore, "--dry-run")):
             assert refusal.startswith("Error: A pooler in transaction mode stands before the database ")
+            assert 'role "stranger" does not exist' in refusal
             assert refusal.endswith("Name the database itself in DATABASE_URL for this command.\n")
+    assert Path(file).read_bytes() == before
     assert schema(empty) == []
+
+
+def test_a_role_that_may_not_see_the_servers_sockets_is_asked_for_the_way(
+    postgres: EmbeddedServer, url: str, tmp_path: Path
+):
+    if not parse_dsn(url)["host"].startswith("/"):
+        pytest.skip("This server is reached by TCP, and so is known to every role.")
+    with limited_role(postgres, url) as limited, running_pgbouncer(tmp_path, limited) as pooled:
+        assert "The server tells this role no address of its own. " in refused(pooled, "backup", str(tmp_path / "x"))
 
 
 def test_through_a_pooler_in_session_mode_all_is_as_usual(url: str, empty: str, tmp_path: Path):
