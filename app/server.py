@@ -7,21 +7,17 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
-import uuid_utils
 from gunicorn.glogging import Logger
 from gunicorn.http import errors, message
 from gunicorn.workers import base
 from gunicorn.workers.gthread import ThreadWorker
 
-from app.api import headers, operations, problems
+from app import refusals
+from app.api import operations
 from app.connections import Connection
-from app.errors import Busy
-from app.incoming import BodyTooLarge
 from app.telemetry.log import JsonLines
-from app.telemetry.requests import tell_of_unreadable
 from app.telemetry.usage import usage
 
 # A thousand ids in a query are 39,000 bytes, and gunicorn by itself allows no setting above 8190.
@@ -34,25 +30,6 @@ LOOKS_EVERY_SECONDS = 0.25
 # They are answered by threads of their own: who asks whether the worker is alive must not wait for those that work.
 PROBES = (b"GET /health ", b"GET /ready ")
 THREADS_FOR_PROBES = 2
-
-
-class TooSlow(errors.ParseException):
-    """The request was not whole when its time was over."""
-
-
-class TooMuchUnfinished(errors.ParseException):
-    """Requests and answers that are under way fill the memory that is meant for them."""
-
-
-ANSWERS: dict[type[Exception], tuple[problems.Kind, HTTPStatus]] = {
-    TooSlow: (problems.TOO_SLOW, HTTPStatus.REQUEST_TIMEOUT),
-    TooMuchUnfinished: (problems.BUSY, HTTPStatus.SERVICE_UNAVAILABLE),
-    BodyTooLarge: (problems.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    errors.LimitRequestLine: (problems.BAD_REQUEST, HTTPStatus.REQUEST_URI_TOO_LONG),
-    errors.LimitRequestHeaders: (problems.BAD_REQUEST, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
-    errors.ExpectationFailed: (problems.BAD_REQUEST, HTTPStatus.EXPECTATION_FAILED),
-    errors.UnsupportedTransferCoding: (problems.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED),
-}
 
 
 class Worker(ThreadWorker):
@@ -139,19 +116,10 @@ class Worker(ThreadWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that breaks the rules of HTTP, or whose answer could not be made, with a problem."""
-        broken = isinstance(exc, errors.ParseException | errors.ExpectationFailed)
-        request_id = str(uuid_utils.uuid7())
-        kind, status = _kind(exc, broken)
-        if broken:
-            # The error's own words repeat what was sent, and that may be a key.
-            tell_of_unreadable(request_id, status, kind.name)
-        else:
-            self.log.exception("request %s: unforeseen", request_id)
-        detail = f"The request cannot be served: {exc}." if broken else kind.meaning
         try:
-            client.sendall(_response(kind, status, detail, request_id))
+            client.sendall(refusals.refusal(exc))
         except OSError:
-            self.log.debug("the client of request %s has gone", request_id)
+            self.log.debug("%s has gone before it was refused", addr)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """After a request: send the rest of its answer, then wait for the connection's next one, or end it."""
@@ -169,7 +137,7 @@ class Worker(ThreadWorker):
             return
         self.next_look = now + LOOKS_EVERY_SECONDS
         for conn in self._overdue(self.pending_conns, now):
-            self._refuse(conn, TooSlow(f"it was not whole after {conn.seconds} s"))
+            self._refuse(conn, refusals.TooSlow(f"it was not whole after {conn.seconds} s"))
         for conn in self._overdue(self.sending_conns, now):
             self._tell_not_taken(conn)
             self._drop(conn)
@@ -310,32 +278,11 @@ class Worker(ThreadWorker):
             excess -= conn.size
             self._stop_waiting(conn, waiting)
             if waiting is self.pending_conns:
-                self._refuse(conn, TooMuchUnfinished("too much is under way at the same time"))
+                self._refuse(conn, refusals.TooMuchUnfinished("too much is under way at the same time"))
             else:
                 self._drop(conn)
             if excess <= 0:
                 return
-
-
-def _kind(error: Exception, broken: bool) -> tuple[problems.Kind, HTTPStatus]:
-    if not broken:
-        return problems.UNFORESEEN, HTTPStatus.INTERNAL_SERVER_ERROR
-    return ANSWERS.get(type(error), (problems.BAD_REQUEST, HTTPStatus.BAD_REQUEST))
-
-
-def _response(kind: problems.Kind, status: HTTPStatus, detail: str, request_id: str) -> bytes:
-    body = problems.document(kind, detail, "/", request_id, status=status)
-    lines = [
-        ("Connection", "close"),
-        ("Content-Type", problems.CONTENT_TYPE),
-        ("Content-Length", str(len(body))),
-        ("X-Request-Id", request_id),
-        *headers.OF_ANSWERS,
-    ]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        lines.append(("Retry-After", str(Busy.retry_after)))
-    head = f"HTTP/1.1 {status} {status.phrase}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)
-    return head.encode("ascii") + b"\r\n" + body
 
 
 class JsonLogger(Logger):

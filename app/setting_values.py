@@ -1,0 +1,207 @@
+"""How the text of a setting is read, and how its value is shown. A reader raises ValueError with half a sentence."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+from psycopg2.extensions import parse_dsn
+
+MASK = "********"
+# What libpq and PostgreSQL can hold; the latter counts milliseconds.
+LARGEST_NUMBER = 2**31 - 1
+LONGEST_SECONDS = LARGEST_NUMBER // 1000
+LARGEST_POOL = 1000
+# As a browser sends it (RFC 6454, section 7): in small letters, without a path, a slash or a wildcard.
+ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
+
+
+def read_text(text: str) -> str:
+    """The text as it is."""
+    return text
+
+
+def read_flag(text: str) -> bool:
+    """True or false, as people write them."""
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("it must be true or false")
+
+
+def read_positive(text: str) -> int:
+    """A whole number from 1."""
+    if not _is_number(text) or not 1 <= int(text) <= LARGEST_NUMBER:
+        raise ValueError(f"it must be a whole number from 1 to {LARGEST_NUMBER}")
+    return int(text)
+
+
+def read_pool_size(text: str) -> int:
+    """A whole number from 1 to 1000, which is more than any PostgreSQL is set up for."""
+    if not _is_number(text) or not 1 <= int(text) <= LARGEST_POOL:
+        raise ValueError(f"it must be a whole number from 1 to {LARGEST_POOL}")
+    return int(text)
+
+
+def read_seconds(text: str) -> int:
+    """A whole number of seconds; 0 stands for no end."""
+    if not _is_number(text) or int(text) > LONGEST_SECONDS:
+        raise ValueError(f"it must be a whole number of seconds up to {LONGEST_SECONDS}, or 0 for no limit")
+    return int(text)
+
+
+def read_pause(text: str) -> int:
+    """A whole number of seconds; 0 stands for none."""
+    if not _is_number(text) or int(text) > LONGEST_SECONDS:
+        raise ValueError(f"it must be a whole number of seconds up to {LONGEST_SECONDS}, or 0 for none")
+    return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,10}", text))
+
+
+def read_rate(text: str) -> str:
+    """How many requests in what time, as in 600/minute."""
+    if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", text):
+        raise ValueError("it must be a number per second, minute, hour or day, such as 600/minute")
+    return text
+
+
+def read_isolation(text: str) -> str:
+    """The name of an isolation level as SQL has it."""
+    level = " ".join(text.lower().split())
+    if level not in ("read committed", "repeatable read", "serializable"):
+        raise ValueError("it must be read committed, repeatable read or serializable")
+    return level
+
+
+def read_redis_url(text: str) -> str:
+    """The URL of a Redis."""
+    if not text.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("it must start with redis://, rediss:// or redis+unix://")
+    if not text.startswith("redis+unix://"):
+        _refuse_without_server(text)
+    return text
+
+
+def read_port(text: str) -> int:
+    """A TCP port."""
+    if not _is_number(text) or not 1 <= int(text) <= 65535:
+        raise ValueError("it must be a port, a whole number from 1 to 65535")
+    return int(text)
+
+
+def read_log_level(text: str) -> str:
+    """The name of a level of Python's logging."""
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("it must be debug, info, warning or error")
+    return text.lower()
+
+
+def read_http_url(text: str) -> str:
+    """The address of an HTTP server."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("it must start with http:// or https://")
+    _refuse_without_server(text)
+    return text
+
+
+def _refuse_without_server(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        named = parts.hostname and parts.port != 0
+    except ValueError:
+        named = None
+    if not named:
+        raise ValueError("it must name a host, and after a colon nothing but a port from 1 to 65535")
+
+
+def path_reader(folder: Path) -> Callable[[str], Path]:
+    """Reads a path; a relative one starts at the folder."""
+    return lambda text: (folder / Path(text).expanduser()).resolve()
+
+
+def read_database_url(text: str) -> str:
+    """A PostgreSQL URL as libpq reads it, less `pgbouncer=…`, which other clients put there for themselves."""
+    if not text.startswith(("postgres://", "postgresql://")):
+        raise ValueError("it must start with postgresql:// or postgres://")
+    server, _, query = text.partition("?")
+    options = [option for option in query.split("&") if option and not option.startswith("pgbouncer=")]
+    url = f"{server}?{'&'.join(options)}" if options else server
+    try:
+        ports = parse_dsn(url).get("port", "").split(",")
+    except psycopg2.ProgrammingError as error:
+        raise ValueError(str(error).strip().replace(url, "the URL")) from None
+    if not all(port.isdigit() or not port for port in ports):
+        raise ValueError("its port must be a number")
+    return url
+
+
+def read_origins(text: str) -> tuple[str, ...]:
+    """Origins of web pages as browsers write them, with commas between."""
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin} must be a scheme, a host and maybe a port, such as https://app.example.com")
+    return origins
+
+
+def read_keys(text: str) -> dict[str, str]:
+    """Accepted keys by the name of who holds them; in a plain list they are called key-1, key-2, …"""
+    try:
+        given = json.loads(text, object_pairs_hook=_each_name_once)
+    except json.JSONDecodeError:
+        raise ValueError(
+            'it must be a JSON list of keys or a JSON object of name to key, such as {"planner": "…"}'
+        ) from None
+    if isinstance(given, list):
+        given = {f"key-{number}": key for number, key in enumerate(given, start=1)}
+    if not isinstance(given, dict) or not all(isinstance(key, str) and key.strip() for key in given.values()):
+        raise ValueError("it must be a JSON list or object whose keys are texts that are not empty")
+    if not all(key.isascii() and key.isprintable() and key == key.strip() for key in given.values()):
+        raise ValueError(
+            "a key may hold only ASCII characters, and neither begin nor end with a space, since it travels in a header"
+        )
+    if any(not name.strip() for name in given) or len(set(given.values())) < len(given):
+        raise ValueError("each key needs a name, and each name a key of its own")
+    return given
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a name may stand there once only; to change a key, add the new one under another name first")
+    return dict(pairs)
+
+
+def show_plain(value: Any) -> str:
+    """A value as `flask settings` shows it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def show_optional(value: Any) -> str:
+    """The value, or nothing for none."""
+    return "" if value is None else str(value)
+
+
+def show_url(url: str) -> str:
+    """The URL with its password masked, wherever in it that stands."""
+    server, _, query = url.partition("?")
+    server = re.sub(r"(//[^:/@]*):.*@", rf"\1:{MASK}@", server)
+    query = re.sub(r"(\w*password)=[^&]*", rf"\1={MASK}", query)
+    return f"{server}?{query}" if query else server
+
+
+def show_origins(origins: tuple[str, ...]) -> str:
+    """The origins as they are given."""
+    return ",".join(origins)
+
+
+def show_keys(keys: Mapping[str, str]) -> str:
+    """Who holds a key, never the key."""
+    return ", ".join(f"{name}={MASK}" for name in keys)
