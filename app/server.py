@@ -18,6 +18,7 @@ from app import refusals
 from app.api import operations
 from app.connections import Connection
 from app.telemetry.log import JsonLines
+from app.telemetry.meters import meter
 from app.telemetry.usage import usage
 
 # A thousand ids in a query are 39,000 bytes, and gunicorn by itself allows no setting above 8190.
@@ -144,6 +145,7 @@ class Worker(ThreadWorker):
         for conn in self._overdue(self.lingering_conns, now):
             self._drop(conn)
         self._find_threads_for_the_overdue()
+        self._tell_how_many_wait()
         self._bound_memory()
 
     def _hand_over(self, conn: Connection, threads: ThreadPoolExecutor) -> Future[Any]:
@@ -154,6 +156,10 @@ class Worker(ThreadWorker):
         work = threads.submit(self.handle, conn)
         work.add_done_callback(finish)
         return work
+
+    def _tell_how_many_wait(self) -> None:
+        waiting = sum(not work.running() and not work.done() for _, work in self.handed_over)
+        meter.now.requests_waiting(waiting)
 
     def _find_threads_for_the_overdue(self) -> None:
         """Let the threads for probes answer what waited too long for one of the others; see api/overload.py."""

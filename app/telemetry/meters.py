@@ -4,8 +4,11 @@
 class Meters:
     """Takes notice of what happens, and forgets it. `app/telemetry/prometheus.py` is the one that remembers."""
 
+    def requests_waiting(self, count: int) -> None:
+        """So many requests of this worker have arrived and wait for a thread."""
+
     def request_began(self) -> None:
-        """A request has arrived."""
+        """A thread begins to answer a request."""
 
     def request_ended(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """The last byte of an answer has left. `route` is None for a path that the service does not have."""

@@ -30,6 +30,7 @@ class PrometheusMeters(Meters):
         )
         self._duration = cache(self._durations.labels)
         self._in_flight = _gauge("http_server_active_requests", "Requests that are being answered.")
+        self._queued = _gauge("flux_requests_waiting", "Requests that wait for a thread.")
         self._rejected = Counter(
             "flux_requests_rejected",
             "Requests that were answered with a problem, by its kind.",
@@ -64,6 +65,10 @@ class PrometheusMeters(Meters):
         for answered_by in ("replica", "primary"):
             self._eventual_reads.labels(answered_by)
         _gauge("db_client_connection_max", "Connections that the pools may open.").set(pool_size)
+
+    def requests_waiting(self, count: int) -> None:
+        """So many, now."""
+        self._queued.set(count)
 
     def request_began(self) -> None:
         """One more in flight."""

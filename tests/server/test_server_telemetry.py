@@ -41,6 +41,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 COUNT = "http_server_request_duration_seconds_count"
 IN_FLIGHT = "http_server_active_requests"
+WAITING = "flux_requests_waiting"
 
 
 @contextmanager
@@ -121,16 +122,17 @@ def test_what_is_under_way_is_told_while_all_threads_are_busy_and_forgotten_when
 ):
     busy = {"WEB_CONCURRENCY": "1", "WEB_THREADS": "2", "DATABASE_POOL_SIZE": "1", "DATABASE_POOL_WAIT": "30"}
     with observed(tmp_path, server_database, **busy) as (server, metrics), holding_users(server_database):
-        for _ in range(2):
+        for _ in range(5):
             threading.Thread(target=get_users_in_vain, args=[server]).start()
         wait_until(lambda: scrape(metrics)[IN_FLIGHT] == 2)
+        wait_until(lambda: scrape(metrics)[WAITING] == 3)
         wait_until(lambda: scrape(metrics)["db_client_connection_pending_requests"] == 1)
         now = scrape(metrics)
         assert (now["db_client_connection_used"], now["db_client_connection_max"]) == (1, 1)
         [worker] = workers(server)
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: worker not in workers(server))
-        wait_until(lambda: scrape(metrics).get(IN_FLIGHT) == 0)
+        wait_until(lambda: scrape(metrics).get(IN_FLIGHT) == scrape(metrics).get(WAITING) == 0)
         assert scrape(metrics)["db_client_connection_used"] == 0
 
 
