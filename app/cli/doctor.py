@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from time import time
+from time import sleep, time
 
 import click
 from flask import current_app
@@ -21,6 +21,8 @@ from app.errors import Busy, ServiceError, TimedOut
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 OLDEST_VERSION = 14
 SECONDS_APART = 2.0
+LAG_ATTEMPTS = 5
+LAG_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def _replica(settings: Settings) -> Iterator[Finding]:
         yield Finding("replica", OK, "DATABASE_REPLICA_URL names none.")
         return
     try:
-        behind = replica.lag()
+        behind = _lag()
         of_the_primary = replica.is_of_the_primary()
     except ServiceError as error:
         yield Finding(
@@ -234,6 +236,18 @@ def _replica(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield _standby(behind, of_the_primary, settings.database_replica_lag)
+
+
+def _lag() -> float | None:
+    """How far the standby is behind. One that has replayed no transaction since its start can tell only while nothing
+    is left to replay, so it is asked several times.
+    """
+    for _ in range(LAG_ATTEMPTS):
+        behind = replica.lag()
+        if behind is not None:
+            return behind
+        sleep(LAG_PAUSE_SECONDS)
+    return None
 
 
 def _standby(behind: float | None, of_the_primary: bool, most: int) -> Finding:
