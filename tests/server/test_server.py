@@ -30,9 +30,9 @@ USERS = "/api/v1/users"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(apart: Path) -> Path:
     """A folder for an embedded database that the tests of this module share, as runs of one checkout do."""
-    return tmp_path_factory.mktemp("embedded") / "postgres"
+    return apart / "embedded"
 
 
 @pytest.fixture
