@@ -42,6 +42,11 @@ class PatientSocket(socket.socket):
         """Send as much of what is kept as the client takes now."""
         del self.unsent[: self._send(self.unsent)]
 
+    def close(self) -> None:
+        """Close it. The server does so when an answer breaks off, and then nobody can push what is left."""
+        self.unsent.clear()
+        super().close()
+
     def _send(self, data: Any) -> int:
         try:
             return self.send(data)

@@ -39,7 +39,8 @@ def row_response(row: Row, status: int = 200, location: str | None = None) -> An
 def rows_response(rows: Rows, query: Query) -> Answered:
     """An answer of rows, as a plain array; very many are sent as they are read. When a limit cut it, a link goes on."""
     if isinstance(rows, LongRows):
-        return Response(rows.pieces(), content_type=JSON)
+        pieces = rows.pieces()
+        return Response(_Stream(_begun(pieces), pieces), content_type=JSON)
     answer = Answer(rows.json)
     if rows.last:
         answer.headers["Link"] = _link(cursors.encode(rows.last, query.fingerprint))
@@ -89,14 +90,14 @@ def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
 
 
 class _Stream:
-    """Lines whose source is closed when the reader has gone."""
+    """Pieces of an answer, whose source is closed when the reader has gone."""
 
-    def __init__(self, lines: Iterator[bytes], source: Any) -> None:
-        self._lines = lines
+    def __init__(self, pieces: Iterator[bytes], source: Any) -> None:
+        self._pieces = pieces
         self._source = source
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._lines
+        return self._pieces
 
     def close(self) -> None:
         """Give the database connection back."""

@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -74,6 +74,41 @@ def test_a_client_who_stops_reading_is_let_go(long_talk: str, tmp_path: Path):
     with serving(tmp_path, long_talk, DATABASE_IDLE_TRANSACTION_TIMEOUT="2") as server, begin_reading(server):
         wait_until(lambda: httpx.get(f"{server.url}{USERS}").status_code == 200)
         assert ("idle in transaction",) not in run_alone(long_talk, SESSIONS)
+
+
+@contextmanager
+def table_locked(url: str, table: str) -> Iterator[None]:
+    """Nobody can read the table meanwhile."""
+    connection = psycopg2.connect(url)
+    try:
+        connection.cursor().execute(f"LOCK TABLE {table}")
+        yield
+    finally:
+        connection.close()
+
+
+def test_a_long_answer_that_cannot_begin_is_a_problem_with_its_own_id(long_talk: str, tmp_path: Path):
+    path, mine = f"/api/v1/messages?conversation_id={CONVERSATION}", {"X-Request-Id": "mine"}
+    limits = {"AUTH_DISABLED": "true", "DATABASE_LOCK_TIMEOUT": "3"}
+    with (
+        running_server(tmp_path, DATABASE_URL=long_talk, **limits) as server,
+        ThreadPoolExecutor(2) as pool,
+        closing(psycopg2.connect(long_talk)) as late,
+    ):
+        with table_locked(long_talk, "messages"):
+            asked = pool.submit(httpx.get, f"{server.url}{path}", headers=mine, timeout=30)
+            wait_until(lambda: waiting_for_locks(long_talk) == 1)
+            # It comes between the statement that finds out how many rows there are, and the one that reads them all.
+            between = pool.submit(late.cursor().execute, "LOCK TABLE messages")
+            wait_until(lambda: waiting_for_locks(long_talk) == 2)
+        between.result()
+        answer = asked.result()
+        late.rollback()
+        wait_until(lambda: '"route":"/api/v1/messages"' in server.log)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:flux:problem:busy")
+    assert (answer.headers["X-Request-Id"], answer.headers["Retry-After"]) == ("mine", "1")
+    [line] = [json.loads(line) for line in server.log.splitlines() if '"route":"/api/v1/messages"' in line]
+    assert (line["request_id"], line["status"], line["problem"]) == ("mine", 503, "busy")
 
 
 POOLERS = {

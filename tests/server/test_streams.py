@@ -1,8 +1,11 @@
 """Streams from the real server: flat memory, long queries, and clients that go away in mid-stream."""
 
+import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -25,6 +28,10 @@ INSERT INTO tasks (id, user_id, title, description)
 OPEN_TRANSACTIONS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND xact_start < now()
+"""
+TERMINATE_STREAMS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%flux_stream%'
 """
 MEBIBYTE = 2**20
 
@@ -66,12 +73,18 @@ def open_transactions(url: str) -> int:
     return run_alone(url, OPEN_TRANSACTIONS)[0][0]
 
 
-def begun_stream(server: RunningServer) -> socket.socket:
-    """A connection on which a stream has begun, and whose client reads no further."""
+def asked_for_stream(server: RunningServer) -> socket.socket:
+    """A connection on which a stream was asked for, and on which little is received at a time."""
     connection = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     request = f"GET /api/v1/tasks?user_id={OWNER} HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n"
     connection.sendall(request.encode())
+    return connection
+
+
+def begun_stream(server: RunningServer) -> socket.socket:
+    """A connection on which a stream has begun, and whose client reads no further."""
+    connection = asked_for_stream(server)
     assert connection.recv(100).startswith(b"HTTP/1.1 200")
     return connection
 
@@ -84,6 +97,28 @@ def test_a_client_who_closes_in_mid_stream_frees_the_connection(filled: RunningS
     wait_until(lambda: open_transactions(server_database) == 0)
     assert httpx.get(tasks_of(filled)).status_code == 200
     assert "Traceback" not in filled.log
+
+
+def read_slowly(server: RunningServer, until: float) -> None:
+    """Ask for all tasks again and again, and stay behind with reading."""
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), asked_for_stream(server) as connection:
+            while connection.recv(65_536) and time.monotonic() < until:
+                time.sleep(0.002)
+
+
+def test_an_answer_that_breaks_off_disturbs_no_other_request(filled: RunningServer, server_database: str):
+    worker, until = worker_of(filled).pid, time.monotonic() + 4
+    with ThreadPoolExecutor(4) as readers:
+        reading = [readers.submit(read_slowly, filled, until) for _ in range(4)]
+        while time.monotonic() < until:
+            run_alone(server_database, TERMINATE_STREAMS)
+            assert httpx.get(f"{filled.url}/health").status_code == 200
+            time.sleep(0.05)
+        for each in reading:
+            each.result()
+    assert worker_of(filled).pid == worker
+    assert "Exception in worker process" not in filled.log
 
 
 def test_who_only_asks_for_the_head_of_a_stream_leaves_nothing_open(filled: RunningServer, server_database: str):
