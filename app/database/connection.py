@@ -22,8 +22,6 @@ from app.telemetry.usage import usage
 
 register()
 
-IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
-
 # Values in the order of the statement's %s, or by the names in its %(name)s.
 Parameters = tuple[Any, ...] | dict[str, Any]
 
@@ -109,10 +107,6 @@ class Database(peewee.PostgresqlDatabase):
                 return rows
         with failing_in_our_words:
             return self._send(sql, parameters, repeatable=True).fetchall()
-
-    def identity(self) -> tuple[str, str]:
-        """The cluster's identifier, which its standbys share and keep when promoted; and the database's name."""
-        return self.read(IDENTITY)[0]
 
     def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives."""

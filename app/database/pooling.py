@@ -1,16 +1,24 @@
 """Whether a session stays this program's own or a pooler lends it to others, and the way past such a pooler."""
 
+import select
+import time
 from contextlib import closing
 
 import psycopg2
-from psycopg2.extensions import connection, make_dsn, parse_dsn
+from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, parse_dsn
 
 from app.database.connection import database
 from app.database.failures import driver_error, failing_in_our_words
-from app.errors import ServiceError
+from app.errors import Busy, ServiceError
 
-LOOKS = 5
+LOOKS = 3
+SERVES_WITHIN_SECONDS = 5
 
+# One running server, a database of it, and a role: copies of a server share the identifier, and not the rest.
+ANSWERED_BY = """
+SELECT system_identifier, pg_postmaster_start_time(), pg_is_in_recovery(), current_database(), current_user
+FROM pg_control_system()
+"""
 # Where the pooler reaches the server: by TCP, or in a folder of sockets, which not every role may see.
 ADDRESS = """
 SELECT current_database(),
@@ -28,15 +36,15 @@ def leave_pooler() -> None:
     """
     if not sessions_are_lent():
         return
-    identity, url = database.identity(), _url_of_server()
+    answered_by, url = database.read(ANSWERED_BY), _url_of_server()
     database.move(url)
     try:
-        arrived = database.identity() == identity and not sessions_are_lent()
+        arrived = database.read(ANSWERED_BY) == answered_by and not sessions_are_lent()
     except ServiceError as error:
         reason = str(driver_error(error) or error).splitlines()[0]
         raise _no_way(f"Where the pooler reaches the database, it does not serve this command: {reason}.") from error
     if not arrived:
-        raise _no_way("Where the pooler reaches the database, another one answers this command.")
+        raise _no_way("From here its address leads to another one, or to the same with another role.")
 
 
 def _url_of_server() -> str:
@@ -61,19 +69,38 @@ def sessions_are_lent() -> bool:
         # Poolers tell clients of a process that is none. In session mode that is all there is to notice.
         if _process(ours) == ours.info.backend_pid:
             return False
-        with closing(psycopg2.connect(database.database)) as another:
-            another.autocommit = True
+        with closing(psycopg2.connect(database.database, async_=True)) as another:
             return _shares_processes(ours, another)
 
 
 def _shares_processes(one: connection, another: connection) -> bool:
     """Whether two sessions that are open at the same time have, in turn, the same processes."""
-    seen = [(_process(one), _process(another)) for _ in range(LOOKS)]
-    ones, others = ({pair[at] for pair in seen} for at in (0, 1))
-    return len(ones) > 1 or bool(ones & others)
+    deadline = time.monotonic() + SERVES_WITHIN_SECONDS
+    _wait(another, deadline)
+    ones: set[int] = set()
+    others: set[int] = set()
+    for _ in range(LOOKS):
+        # Twice in a row, or a pooler that takes the processes in turn would give each the same one again and again.
+        ones.add(_process(one))
+        others |= {_process(another, deadline), _process(another, deadline)}
+    return len(ones) > 1 or len(others) > 1 or bool(ones & others)
 
 
-def _process(session: connection) -> int:
+def _process(session: connection, deadline: float | None = None) -> int:
     with session.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
+        if deadline is not None:
+            _wait(session, deadline)
         return int(cursor.fetchall()[0][0])
+
+
+def _wait(session: connection, deadline: float) -> None:
+    """Wait for an asynchronous session; raises Busy when the pooler does not serve it in time."""
+    while (state := session.poll()) != POLL_OK:
+        ready = select.poll()
+        ready.register(session, select.POLLIN if state == POLL_READ else select.POLLOUT)
+        if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise Busy(
+                "A pooler stands before the database, and has no second session for this command, which would tell "
+                "whether it lends them. Try again, or name the database itself in DATABASE_URL."
+            )

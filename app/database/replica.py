@@ -30,6 +30,9 @@ SELECT CASE
 END::float
 """
 
+# A standby has it from its primary, and keeps it when it is promoted.
+IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
+
 FAILURES = (ServiceError, psycopg2.Error, peewee.PeeweeException)
 
 log = logging.getLogger(__name__)
@@ -118,9 +121,10 @@ class Replica:
     def is_of_the_primary(self) -> bool:
         """Whether it is a copy of the primary's database, and not of another one. Raises ServiceError."""
         try:
-            return self._standby.identity() == self._primary.identity()
+            return self._standby.read(IDENTITY) == self._primary.read(IDENTITY)
         finally:
             self._standby.release()
+            self._primary.release()
 
     def _measure_on(self, ended: threading.Event) -> None:
         while not ended.is_set():
@@ -132,15 +136,21 @@ class Replica:
         began = time.monotonic()
         try:
             lag = self.lag()
+            # Only while it is away can another one have taken its place.
+            of_the_primary = self.is_near() or self.is_of_the_primary()
         except FAILURES as error:
             self._tell(False, str(error).strip())
+            return
+        if ended.is_set():
+            return
+        if not of_the_primary:
+            self._tell(False, "it has another database than the primary")
+        elif lag is None:
+            self._near_until = 0.0
+            self._tell(False, "it is no standby, or has replayed nothing yet")
         else:
-            if not ended.is_set():
-                self._near_until = 0.0 if lag is None else began + self._most_lag - lag
-                self._tell(
-                    self.is_near(),
-                    "it is no standby, or has replayed nothing yet" if lag is None else f"it is {lag:.1f} s behind",
-                )
+            self._near_until = began + self._most_lag - lag
+            self._tell(self.is_near(), f"it is {lag:.1f} s behind")
 
     def _begun(
         self, sql: str, parameters: Parameters, rows_at_once: int

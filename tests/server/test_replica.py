@@ -262,11 +262,17 @@ def test_the_doctor_tells_what_is_no_standby_of_the_primary(
         assert (code, level, detail in told) == (1, "failure", True), told
 
 
-def test_a_server_that_is_no_standby_is_not_asked(primary: EmbeddedServer, tmp_path: Path):
-    settings = {"DATABASE_URL": primary.url, "DATABASE_REPLICA_URL": primary.url, "AUTH_DISABLED": "true"}
+@pytest.mark.parametrize("which", ["it is no standby", "it has another database than the primary"])
+def test_a_server_that_is_no_standby_of_the_primary_is_not_asked(
+    primary: EmbeddedServer, standby: EmbeddedServer, tmp_path: Path, which: str
+):
+    replica = primary.url if which == "it is no standby" else standby.database_url("postgres")
+    settings = {"DATABASE_URL": primary.url, "DATABASE_REPLICA_URL": replica, "AUTH_DISABLED": "true"}
     with running_server(tmp_path, WEB_CONCURRENCY="1", **settings) as server:
-        assert httpx.get(f"{server.url}{USERS}", params=EVENTUAL).status_code == 200
-        wait_until(lambda: "it is no standby" in server.log)
+        for _ in range(10):
+            assert httpx.get(f"{server.url}{USERS}", params=EVENTUAL).status_code == 200
+        wait_until(lambda: which in server.log)
+        assert "The replica answers" not in server.log
 
 
 def test_a_replica_that_was_never_there_costs_no_answer(primary: EmbeddedServer, tmp_path: Path):

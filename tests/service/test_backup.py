@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -213,6 +214,38 @@ def test_past_a_pooler_that_lends_its_sessions_they_go_to_the_database_itself(ur
         # What the programs set for their sessions has reached none of the pooler's.
         assert run_alone(pooled, "SELECT count(*) FROM users") == [(2,)]
     assert contents(empty) == contents(url)
+
+
+def test_a_pooler_that_takes_its_sessions_in_turn_is_noticed(url: str, tmp_path: Path):
+    turns = "default_pool_size = 2\nserver_round_robin = 1"
+    with running_pgbouncer(tmp_path, url, turns) as pooled:
+        # Both are lent at the same time, so that the pooler has both.
+        with closing(psycopg2.connect(pooled)) as one, closing(psycopg2.connect(pooled)) as two:
+            for session in (one, two):
+                session.cursor().execute("SELECT")
+            for session in (one, two):
+                session.commit()
+        db(pooled, "backup", str(tmp_path / "flux.dump"))
+        assert {run_alone(pooled, "SHOW search_path")[0][0] for _ in range(4)} == {'"$user", public'}
+
+
+@pytest.mark.direct("It brings a PgBouncer of its own, whose single session another one would use.")
+def test_a_pooler_of_whole_sessions_with_none_to_spare_is_one_sentence(url: str, tmp_path: Path):
+    with running_pgbouncer(tmp_path, url, "pool_mode = session") as pooled:
+        told = refused(pooled, "backup", str(tmp_path / "flux.dump"))
+    assert "has no second session for this command" in told
+
+
+def test_where_the_way_past_the_pooler_leads_to_another_role_nothing_is_begun(url: str, tmp_path: Path):
+    role = f"operator_{os.getpid()}"
+    run_alone(url, f"CREATE ROLE {role} LOGIN SUPERUSER")
+    try:
+        # The pooler lets everybody in, as the role of its own configuration.
+        with running_pgbouncer(tmp_path, url) as pooled:
+            told = refused(url_with(pooled, user=role), "backup", str(tmp_path / "flux.dump"))
+    finally:
+        run_alone(url, f"DROP ROLE {role}")
+    assert "its address leads to another one, or to the same with another role. Name the database itself" in told
 
 
 def test_where_no_way_leads_past_the_pooler_nothing_is_begun(url: str, empty: str, tmp_path: Path):
