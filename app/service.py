@@ -91,6 +91,16 @@ class Service(Flask):
                 return result  # type: ignore[return-value]
         return None
 
+    def dispatch_request(self) -> ResponseReturnValue:
+        """What the view of the request's route gives."""
+        request = _cv_request.get().request
+        if request.routing_exception is not None:
+            self.raise_routing_exception(request)
+        rule: Any = request.url_rule
+        if request.method == "OPTIONS" and rule.provide_automatic_options:
+            return self.make_default_options_response()
+        return self.view_functions[rule.endpoint](**request.view_args or {})  # type: ignore[return-value]
+
     def make_response(self, rv: Any) -> Response:
         """What a view gives as a response: an Answer is sent as it is."""
         return rv if isinstance(rv, Answer) else super().make_response(rv)  # type: ignore[return-value]
