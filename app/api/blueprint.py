@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.answers import JSON
 from app.api.auth import require_scope
-from app.api.current import current_request
+from app.api.current import as_sent, current_request
 from app.api.parameters import references
 from app.api.problems import UnsupportedMediaType
 from app.database import eventual_reads
@@ -169,9 +169,8 @@ def _locations(documentation: Mapping[str, Any]) -> list[str]:
 
 
 def query_text(environ: Mapping[str, Any]) -> str:
-    """What stands after the URL's question mark, which WSGI gives as the Latin-1 text of its bytes (PEP 3333)."""
-    text: str = environ.get("QUERY_STRING", "")
-    return text if text.isascii() else text.encode("latin-1").decode(errors="replace")
+    """What stands after the URL's question mark."""
+    return as_sent(environ.get("QUERY_STRING", ""))
 
 
 def read_json() -> Any:
