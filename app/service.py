@@ -13,11 +13,31 @@ from werkzeug.utils import cached_property
 
 from app.api.answers import Answer
 from app.api.blueprint import ACCEPT_PATCH
+from app.api.current import as_sent
 from app.api.routing import Routes
+
+FOR_FEW_REQUESTS = ("headers", "query_string", "remote_addr", "root_path", "scheme", "server")
 
 
 class ServiceRequest(Request):
     """A request whose body came whole, as gunicorn's worker hands it on."""
+
+    # Where werkzeug looks for the body, and keeps it when it was read.
+    _cached_data: bytes = None  # type: ignore[assignment]
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.environ = environ
+        self.shallow = False
+        self.method = environ["REQUEST_METHOD"].upper()
+        self.path = "/" + as_sent(environ["PATH_INFO"]).lstrip("/")
+        environ["werkzeug.request"] = self
+
+    def __getattr__(self, name: str) -> Any:
+        """What werkzeug takes out of the environment for every request, when somebody asks for any of it."""
+        if name not in FOR_FEW_REQUESTS:
+            raise AttributeError(f"a request has no {name}")
+        super().__init__(self.environ, populate_request=False)
+        return self.__dict__[name]
 
     @cached_property
     def stream(self) -> IO[bytes]:
@@ -32,17 +52,32 @@ class ServiceContext(RequestContext):
     """Flask's context of a request, without sessions and signals."""
 
     def __init__(self, app: Flask, environ: dict[str, Any]) -> None:
-        super().__init__(app, environ)
+        # Not RequestContext's own, which prepares for sessions and for the search of a route.
+        self.app = app
+        self.request = app.request_class(environ)
         # Otherwise it would be looked up by way of the context.
         self.request.max_content_length = app.config["MAX_CONTENT_LENGTH"]
+
+    @cached_property
+    def url_adapter(self) -> MapAdapter | None:
+        """The router for this request, when its route has to be searched for."""
+        return self.app.create_url_adapter(self.request)
+
+    def match_request(self) -> None:
+        """Find the request's route, or what is wrong with its path."""
+        request = self.request
+        found = self.app.url_map.look_up(request.path, request.method)  # type: ignore[attr-defined]
+        if found is None:
+            super().match_request()
+        else:
+            request.url_rule, request.view_args = found
 
     def push(self) -> None:
         """Make it this thread's, with one of the app unless there is one, and find the request's route."""
         around = _cv_app.get(None)
         app_token = None if around and around.app is self.app else _cv_app.set(AppContext(self.app))
         self._tokens = _cv_request.set(self), app_token
-        if self.url_adapter is not None:
-            self.match_request()
+        self.match_request()
 
     def pop(self, exc: BaseException | None = None) -> None:
         """Run what is to be done at a request's end, and give the thread back what it had before."""
@@ -90,6 +125,16 @@ class Service(Flask):
             if result is not None:
                 return result  # type: ignore[return-value]
         return None
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """What the view of the request's route gives."""
+        request = _cv_request.get().request
+        if request.routing_exception is not None:
+            self.raise_routing_exception(request)
+        rule: Any = request.url_rule
+        if request.method == "OPTIONS" and rule.provide_automatic_options:
+            return self.make_default_options_response()
+        return self.view_functions[rule.endpoint](**request.view_args or {})  # type: ignore[return-value]
 
     def make_response(self, rv: Any) -> Response:
         """What a view gives as a response: an Answer is sent as it is."""

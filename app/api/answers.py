@@ -1,15 +1,13 @@
 """An answer whose bytes are ready."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 from flask import Response
 
 JSON = "application/json"
-AS_JSON = MappingProxyType({"Content-Type": JSON})
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
@@ -21,9 +19,9 @@ class Answer:
 
     __slots__ = ("_body", "headers", "status_code")
 
-    def __init__(self, body: bytes, status_code: int = 200, headers: Mapping[str, str] = AS_JSON) -> None:
+    def __init__(self, body: bytes, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
         self.status_code = status_code
-        self.headers = dict(headers)
+        self.headers = {"Content-Type": JSON} if headers is None else headers
         self._body = body
 
     def get_data(self) -> bytes:

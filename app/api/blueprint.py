@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.answers import JSON
 from app.api.auth import require_scope
+from app.api.current import as_sent, current_request
 from app.api.parameters import references
 from app.api.problems import UnsupportedMediaType
 from app.database import eventual_reads
@@ -74,7 +75,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
-                query = reader.read_text(query_text(request.environ))
+                query = reader.read_text(query_text(current_request().environ))
                 if query.others:
                     _require_reading(query.others)
                 if query.eventual:
@@ -137,7 +138,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 def merges_objects() -> bool:
     """Whether the body is a merge patch (RFC 7396), so that objects are merged and not replaced."""
-    incoming = request._get_current_object()  # type: ignore[attr-defined]
+    incoming = current_request()
     return incoming.environ.get("CONTENT_TYPE") != JSON and incoming.mimetype == MERGE_PATCH
 
 
@@ -168,14 +169,13 @@ def _locations(documentation: Mapping[str, Any]) -> list[str]:
 
 
 def query_text(environ: Mapping[str, Any]) -> str:
-    """What stands after the URL's question mark, which WSGI gives as the Latin-1 text of its bytes (PEP 3333)."""
-    text: str = environ.get("QUERY_STRING", "")
-    return text if text.isascii() else text.encode("latin-1").decode(errors="replace")
+    """What stands after the URL's question mark."""
+    return as_sent(environ.get("QUERY_STRING", ""))
 
 
 def read_json() -> Any:
     """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
-    incoming = request._get_current_object()  # type: ignore[attr-defined]
+    incoming = current_request()
     body, environ = incoming.get_data(), incoming.environ
     if not environ.get("CONTENT_LENGTH") and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         # werkzeug cuts a body that comes in chunks at the limit, without a word.
@@ -198,7 +198,7 @@ def _refuse_other_types(given: str) -> None:
 def _without_query(view: View) -> View:
     @wraps(view)
     def refusing(**path: Any) -> Any:
-        if request.environ.get("QUERY_STRING"):
+        if current_request().environ.get("QUERY_STRING"):
             load_query(BaseSchema, list(request.args.items(multi=True)))
         return view(**path)
 

@@ -54,7 +54,7 @@ def _with_headers(application: Application, of_page: Headers) -> Application:
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             if environ["PATH_INFO"].startswith(PAGE_PATH):
                 return start_response(status, headers + of_page, exc_info)
-            of_answer = OF_ROWS if any(name == "ETag" for name, _ in headers) else OF_ANSWERS
+            of_answer = OF_ROWS if "ETag" in dict(headers) else OF_ANSWERS
             return start_response(status, headers + of_answer, exc_info)
 
         return application(environ, start)

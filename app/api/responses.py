@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from app.api.answers import JSON, Answer, Answered
 from app.api.blueprint import query_text
+from app.api.current import current_request
 from app.query import cursors
 from app.query.reading import pairs_of
 from app.query.terms import Query
@@ -80,7 +81,7 @@ def lines_response(pieces: Iterator[bytes]) -> Response:
 
 def wants_stream() -> bool:
     """Whether the caller asked for NDJSON."""
-    return NDJSON in request.environ.get("HTTP_ACCEPT", "")
+    return NDJSON in current_request().environ.get("HTTP_ACCEPT", "")
 
 
 def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
@@ -106,6 +107,7 @@ class _Stream:
 
 def _link(cursor: str) -> str:
     """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
+    request = current_request()
     asked = pairs_of(query_text(request.environ))
     kept = [(name, value) for name, value in asked if name not in ("cursor", "skip")]
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'

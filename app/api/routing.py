@@ -10,6 +10,8 @@ from app.api.problems import InvalidPath
 from app.schemas.base import EXAMPLE_ID
 from app.schemas.fields import UUID_FORM
 
+Found = tuple[Rule, MutableMapping[str, Any]]
+
 
 class RowId(BaseConverter):
     """A row's id in a path: what is not a UUID is 422, but for the names of paths that stand beside the rows."""
@@ -33,7 +35,11 @@ class Routes(Map):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._matcher = Matcher(self.merge_slashes)
+        self._matcher: Matcher = Matcher(self.merge_slashes)
+
+    def look_up(self, path: str, method: str) -> Found | None:
+        """The rule of a path and the values of its variables; None when it has to be searched for."""
+        return self._matcher.look_up(path, method)
 
 
 class Matcher(StateMachineMatcher):
@@ -57,8 +63,8 @@ class Matcher(StateMachineMatcher):
             elif last.startswith("<row_id(") and len(rule.arguments) == 1:
                 self._of_rows.setdefault((method, before), rule)
 
-    def match(self, domain: str, path: str, method: str, websocket: bool) -> tuple[Rule, MutableMapping[str, Any]]:
-        """The rule of a path, and the values of its variables."""
+    def look_up(self, path: str, method: str) -> Found | None:
+        """The rule of a path and the values of its variables, if it is one of those that need no search."""
         rule = self._plain.get((method, path))
         if rule is not None:
             return rule, {}
@@ -66,4 +72,8 @@ class Matcher(StateMachineMatcher):
         rule = self._of_rows.get((method, before))
         if rule is not None and UUID_FORM.fullmatch(last):
             return rule, {"id": last.lower()}
-        return super().match(domain, path, method, websocket)
+        return None
+
+    def match(self, domain: str, path: str, method: str, websocket: bool) -> Found:
+        """The same for any path, however it is found."""
+        return self.look_up(path, method) or super().match(domain, path, method, websocket)

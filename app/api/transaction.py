@@ -6,9 +6,10 @@ from functools import wraps
 from hashlib import sha256
 from typing import Any
 
-from flask import current_app, g, request
+from flask import current_app, g
 
 from app.api.answers import Answer, Answered
+from app.api.current import current_request
 from app.api.preconditions import refuse_if_match
 from app.database import atomic
 from app.errors import InProgress, Invalid, KeyReused, Unavailable
@@ -33,7 +34,7 @@ def transaction(view: View) -> View:
 
     @wraps(view)
     def in_transaction(*args: Any, **path: Any) -> Answered:
-        environ = request.environ
+        environ = current_request().environ
         method = environ["REQUEST_METHOD"]
         if method == "POST" or "id" not in path:
             refuse_if_match(environ)
@@ -106,6 +107,7 @@ def _caller() -> str:
 
 def _fingerprint() -> bytes:
     """What tells this request from any other: method, path, query, type and body."""
+    request = current_request()
     parts = (request.method, request.path.rstrip("/"), request.query_string.decode("latin-1"), request.mimetype)
     return sha256("\0".join(parts).encode() + b"\0" + request.get_data()).digest()
 

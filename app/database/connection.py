@@ -96,7 +96,8 @@ class Database(peewee.PostgresqlDatabase):
             if self.server_version is None:
                 self.connect()
             else:
-                state.set_connection(self._connect())
+                # Peewee's own way also makes the lists of open blocks anew, which are empty between two of them.
+                state.conn, state.closed = self._connect(), False
         return state.conn
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
@@ -244,7 +245,7 @@ class Database(peewee.PostgresqlDatabase):
             try:
                 self._close(state.conn)
             finally:
-                state.reset()
+                state.conn, state.closed = None, True
 
     def cancel(self) -> None:
         """Break off what the database does for this process, from any thread; who waits for it gets an error."""

@@ -1,12 +1,14 @@
 """Plain values as PostgreSQL writes them, without a type, so that each column reads them as its own."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg2.extensions import QuotedString, adapt, register_adapter
+from psycopg2.extensions import AsIs, QuotedString, TimestampFromPy, adapt, register_adapter
 
+NOT_IN_PLAIN_TEXT = ("'", "\\", "\0")
 IN_AN_ELEMENT = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 
@@ -20,19 +22,32 @@ def array_literal(values: Sequence[Any]) -> str:
     if not values:
         return "{}"
     try:
-        joined = '","'.join(values)
+        together = "".join(values)
     except TypeError:
-        joined = '","'.join(map(str, values))
-    if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):
-        return f'{{"{joined}"}}'
-    return "{" + ",".join(f'"{str(value).translate(IN_AN_ELEMENT)}"' for value in values) + "}"
+        values = [str(value) for value in values]
+        together = "".join(values)
+    if '"' in together or "\\" in together:
+        values = [value.translate(IN_AN_ELEMENT) for value in values]
+    joined = '","'.join(values)
+    return f'{{"{joined}"}}'
 
 
 def register() -> None:
-    """Make psycopg2 take lists and UUIDs in every statement."""
+    """Make psycopg2 take lists and UUIDs in every statement, and write times faster."""
     register_adapter(list, lambda value: _quoted(array_literal(value)))
     register_adapter(UUID, lambda value: _quoted(str(value)))
+    register_adapter(datetime, _time)
 
 
-def _quoted(text: str) -> QuotedString:
+def _quoted(text: str) -> AsIs | QuotedString:
+    """The text as a literal. One of ASCII in which nothing is to be escaped need not be looked at byte by byte."""
+    if text.isascii() and not any(sign in text for sign in NOT_IN_PLAIN_TEXT):
+        return AsIs(f"'{text}'")
     return adapt(text)
+
+
+def _time(value: datetime) -> Any:
+    """The same text as psycopg2's own, which takes twice as long; of a time in UTC, as nearly all are."""
+    if value.tzinfo is not UTC:
+        return TimestampFromPy(value)
+    return AsIs(f"'{orjson.dumps(value)[1:-1].decode()}'::timestamptz")

@@ -24,7 +24,7 @@ UUID_TEXT = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-
 UUID_FORM = re.compile(UUID_TEXT, re.ASCII)
 # With every digit written as 0, all UUIDs are one text; so a list of them is looked at without a loop.
 FORM_OF_BYTES = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
-FORM_OF_UUID = b"00000000-0000-0000-0000-000000000000"
+FORM_IN_A_LIST = b"00000000-0000-0000-0000-000000000000,"
 INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 # RFC 3339, section 5.6; the offset is looked at apart, since leaving it out is the most frequent mistake.
 TIME_FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
@@ -158,11 +158,18 @@ class Uuid(fields.UUID):
 
     def load_many(self, values: Sequence[Any]) -> list[str]:
         """The UUIDs of a list, looked at all at once; raises ValidationError or TypeError when any is none."""
-        given = ",".join(values)
-        joined = given.lower()
-        if joined.encode(errors="replace").translate(FORM_OF_BYTES) != b",".join([FORM_OF_UUID] * len(values)):
+        joined = ",".join(values)
+        if _are_uuids(joined, len(values)):
+            return list(values)
+        joined = joined.lower()
+        if not _are_uuids(joined, len(values)):
             raise self.make_error("invalid_uuid")
-        return list(values) if joined == given else joined.split(",")
+        return joined.split(",")
+
+
+def _are_uuids(joined: str, count: int) -> bool:
+    """Whether these are so many UUIDs in lower case, with commas between them."""
+    return f"{joined},".encode(errors="replace").translate(FORM_OF_BYTES) == FORM_IN_A_LIST * count
 
 
 class Integer(fields.Integer):

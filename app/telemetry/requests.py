@@ -203,8 +203,8 @@ def request_id(environ: Environ) -> str:
     """The caller's X-Request-Id when it is harmless, else one of ours; the same all through the request."""
     known = environ.get(REQUEST_ID)
     if known is None:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        known = given if HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+        given = environ.get("HTTP_X_REQUEST_ID")
+        known = given if given and HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
         environ[REQUEST_ID] = known
     return str(known)
 
