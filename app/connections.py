@@ -26,6 +26,8 @@ class PatientSocket(socket.socket):
         super().setblocking(False)
         self.seconds = seconds
         self.unsent = bytearray()
+        # Of the request that is being answered; the server's own answers have its ids.
+        self.head = b""
 
     def setblocking(self, flag: bool) -> None:
         """Stay as it is; gthread would have it block during each request."""
@@ -109,4 +111,7 @@ class Connection(TConn):
 
     def init(self) -> None:
         """Give the parser the request's bytes; gthread calls this in the thread, before each request."""
-        self.parser.unreader.unread(self.incoming.take())
+        end_of_head = self.incoming.end_of_head
+        request = self.incoming.take()
+        self.sock.head = request[:end_of_head]
+        self.parser.unreader.unread(request)

@@ -1,15 +1,18 @@
 """The answers to requests that Flask never sees: they break the rules of HTTP, take too long, or fail in the server."""
 
 import logging
+import re
 from http import HTTPStatus
 
-import uuid_utils
 from gunicorn.http import errors
 
 from app.api import headers, problems
 from app.errors import Busy
 from app.incoming import BodyTooLarge
-from app.telemetry.requests import tell_of_unreadable
+from app.telemetry.requests import request_id_of, tell_of_unreadable
+from app.telemetry.trace_context import trace_context
+
+IDS = re.compile(rb"\r\n(X-Request-Id|traceparent):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +36,27 @@ ANSWERS: dict[type[Exception], tuple[problems.Kind, HTTPStatus]] = {
 }
 
 
-def refusal(error: Exception) -> bytes:
-    """The whole answer to a request that ends in this error, which is logged."""
+def refusal(error: Exception, head: bytes) -> bytes:
+    """The whole answer to a request that ends in this error, which is logged. `head` is what has come of its head."""
     broken = isinstance(error, errors.ParseException | errors.ExpectationFailed)
-    request_id = str(uuid_utils.uuid7())
+    request_id, trace_id = _ids(head)
     kind, status = _kind(error, broken)
     if broken:
         # The error's own words repeat what was sent, and that may be a key.
-        tell_of_unreadable(request_id, status, kind.name)
+        tell_of_unreadable(request_id, trace_id, status, kind.name)
     else:
         log.error("request %s: unforeseen", request_id, exc_info=error)
     detail = f"The request cannot be served: {error}." if broken else kind.meaning
     return _response(kind, status, detail, request_id)
+
+
+def _ids(head: bytes) -> tuple[str, str | None]:
+    """The request's id, and that of the trace which it belongs to, if it names one."""
+    given = {
+        name.lower(): value.decode("latin-1") for name, value in IDS.findall(head.partition(b"\r\n\r\n")[0] + b"\r\n")
+    }
+    traceparent = given.get(b"traceparent")
+    return request_id_of(given.get(b"x-request-id")), trace_context(traceparent).trace_id if traceparent else None
 
 
 def _kind(error: Exception, broken: bool) -> tuple[problems.Kind, HTTPStatus]:

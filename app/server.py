@@ -18,6 +18,7 @@ from app import refusals
 from app.api import headers, operations
 from app.api.answers import JSON
 from app.connections import Connection
+from app.incoming import MOST_BYTES_OF_A_HEAD
 from app.telemetry.log import JsonLines
 from app.telemetry.meters import meter
 from app.telemetry.usage import usage
@@ -137,7 +138,7 @@ class Worker(ThreadWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that breaks the rules of HTTP, or whose answer could not be made, with a problem."""
         try:
-            client.sendall(refusals.refusal(exc))
+            client.sendall(refusals.refusal(exc, client.head))
         except OSError:
             self.log.debug("%s has gone before it was refused", addr)
 
@@ -234,6 +235,7 @@ class Worker(ThreadWorker):
 
     def _refuse(self, conn: Connection, error: errors.ParseException) -> None:
         if conn.incoming.data:
+            conn.sock.head = bytes(conn.incoming.data[:MOST_BYTES_OF_A_HEAD])
             self.handle_error(None, conn.sock, conn.client, error)
         self._linger(conn)
 

@@ -203,18 +203,21 @@ def request_id(environ: Environ) -> str:
     """The caller's X-Request-Id when it is harmless, else one of ours; the same all through the request."""
     known = environ.get(REQUEST_ID)
     if known is None:
-        given = environ.get("HTTP_X_REQUEST_ID")
-        known = given if given and HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
-        environ[REQUEST_ID] = known
+        known = environ[REQUEST_ID] = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
     return str(known)
 
 
-def tell_of_unreadable(request_id: str, status: int, problem: str) -> None:
-    """Log and count a request that broke the rules of HTTP, so that nothing of it is known."""
+def request_id_of(given: str | None) -> str:
+    """The id that a caller gives, when it is harmless, else one of ours."""
+    return given if given and HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+
+
+def tell_of_unreadable(request_id: str, trace_id: str | None, status: int, problem: str) -> None:
+    """Log and count a request that broke the rules of HTTP, so that no more of it is known."""
     meter.now.request_rejected(problem)
     fields = dict.fromkeys(("caller", "method", "route"))
     lines.write(
-        {"time": datetime.now(UTC), "level": "warning", "request_id": request_id, "trace_id": None, **fields}
+        {"time": datetime.now(UTC), "level": "warning", "request_id": request_id, "trace_id": trace_id, **fields}
         | {"status": status, "problem": problem, "duration_ms": None, "statements": 0, "database_ms": 0.0}
     )
 

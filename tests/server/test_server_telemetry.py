@@ -291,6 +291,27 @@ def test_a_request_that_breaks_http_is_a_line_without_what_was_sent(visited: tup
     assert KEY not in visited[0].log
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (f"POST {USERS} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2", 400),
+        (f"GET /{'x' * 70_000} HTTP/1.1", 414),
+        (f"GET / HTTP/1.1\r\nX: {'x' * 10_000}", 431),
+    ],
+)
+def test_what_the_server_itself_refuses_keeps_its_ids(visited: tuple[RunningServer, str], line: str, status: int):
+    mine = f"mine-{status}"
+    ids = f"X-Request-Id: {mine}\r\ntraceparent: 00-{TRACE}-{SPAN}-01"
+    with socket.create_connection(("127.0.0.1", int(visited[0].url.rpartition(":")[2])), timeout=10) as client:
+        client.sendall(f"{line}\r\nHost: x\r\n{ids}\r\n\r\nX-Request-Id: another\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(4096), b"")).decode()
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert re.findall(r"^X-Request-Id: (\S+)", answer, re.MULTILINE) == [mine]
+    wait_until(lambda: mine in visited[0].log)
+    [logged] = [line for line in request_lines(visited[0]) if line["request_id"] == mine]
+    assert (logged["trace_id"], logged["status"]) == (TRACE, status)
+
+
 @pytest.mark.parametrize("chunks", [f"{KEY}\r\n{{}}\r\n", f"2\r\n{{}}::{KEY}\r\n"])
 def test_a_body_in_malformed_chunks_is_the_callers_fault_and_not_logged(
     visited: tuple[RunningServer, str], chunks: str
@@ -321,6 +342,31 @@ def test_an_unforeseen_error_is_a_line_with_its_stack_and_without_the_row(postgr
     assert "connection.py" in error["stack"]
     assert 'UndefinedColumn: column "email" of relation "users" does not exist' in error["stack"]
     assert "secret@example.com" not in server.log
+
+
+RAISING = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no % here', old.title; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def test_what_a_database_says_about_values_is_in_no_line(postgres: EmbeddedServer, tmp_path: Path):
+    with temporary_database(postgres, "raising") as url:
+        flask("db", "upgrade", DATABASE_URL=url)
+        run_alone(url, RAISING)
+        with observed(tmp_path, url) as (server, _), httpx.Client(base_url=server.url, headers=HEADERS) as client:
+            owner = client.post(USERS, json={"email": "ada@example.com"}).json()["id"]
+            client.post("/api/v1/tasks", json={"user_id": owner, "title": "secret"})
+            done, path = {"status": "done"}, "/tasks?title__in=other,secret"
+            batch = {"operations": [{"method": "PATCH", "path": path, "body": done}]}
+            for answer in (
+                client.patch(f"/api/v1{path}", json=done),
+                client.patch("/api/v1/tasks?or=(title:secret;status:done)", json=done),
+                client.post("/api/v1/batch", json=batch),
+            ):
+                assert answer.status_code == 500, answer.text
+            wait_until(lambda: server.log.count("SQLSTATE P0001") == 3)
+    assert "secret" not in server.log
 
 
 class Collector(ThreadingHTTPServer):

@@ -238,18 +238,22 @@ def test_the_stack_of_an_error_holds_no_value_that_the_request_gave(
 
     @made.post("/break")
     def break_down():
-        wrong(f"{request.args['q']} {request.headers['X-Flux-Service-Key']} {request.json['a'][0]['b']}")
+        [(name, value)] = request.json["a"][0].items()
+        one, _ = request.args["q"].split(",")
+        wrong(f"{one} {request.headers['X-Flux-Service-Key']} {name} {value} {json.dumps(value)}")
 
     headers = {"X-Flux-Service-Key": "secret-1"}
     handlers, logging.getLogger().handlers = logging.getLogger().handlers, [JsonLines()]
     try:
-        answer = served(made.test_client()).post("/break?q=secret-2", json={"a": [{"b": "secret\n3"}]}, headers=headers)
+        answer = served(made.test_client()).post(
+            "/break?q=secret-2,x", json={"a": [{"secret-4": 'secret\n3"'}]}, headers=headers
+        )
     finally:
         logging.getLogger().handlers = handlers
     error, line = lines()
     assert (answer.status_code, line["status"]) == (500, 500)
     assert "break_down" in error["stack"]
-    assert "… … …" in error["stack"]
+    assert '… … … … "…"' in error["stack"]
     assert "secret" not in json.dumps([error, line])
 
 
