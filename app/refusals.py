@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Collection
 from http import HTTPStatus
 
 from gunicorn.http import errors
@@ -12,7 +13,7 @@ from app.incoming import BodyTooLarge
 from app.telemetry.requests import request_id_of, tell_of_unreadable
 from app.telemetry.trace_context import trace_context
 
-IDS = re.compile(rb"\r\n(X-Request-Id|traceparent):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+HEEDED = re.compile(rb"\r\n(X-Request-Id|traceparent|Origin):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -36,27 +37,26 @@ ANSWERS: dict[type[Exception], tuple[problems.Kind, HTTPStatus]] = {
 }
 
 
-def refusal(error: Exception, head: bytes) -> bytes:
+def refusal(error: Exception, head: bytes, cors_origins: Collection[str]) -> bytes:
     """The whole answer to a request that ends in this error, which is logged. `head` is what has come of its head."""
+    given = _heeded(head)
     broken = isinstance(error, errors.ParseException | errors.ExpectationFailed)
-    request_id, trace_id = _ids(head)
+    request_id, traceparent = request_id_of(given.get("x-request-id")), given.get("traceparent")
     kind, status = _kind(error, broken)
     if broken:
         # The error's own words repeat what was sent, and that may be a key.
-        tell_of_unreadable(request_id, trace_id, status, kind.name)
+        tell_of_unreadable(request_id, trace_context(traceparent).trace_id if traceparent else None, status, kind.name)
     else:
         log.error("request %s: unforeseen", request_id, exc_info=error)
     detail = f"The request cannot be served: {error}." if broken else kind.meaning
-    return _response(kind, status, detail, request_id)
+    body = problems.document(kind, detail, "/", request_id, status=status)
+    return _response(status, body, request_id, headers.readable_by(given.get("origin"), cors_origins))
 
 
-def _ids(head: bytes) -> tuple[str, str | None]:
-    """The request's id, and that of the trace which it belongs to, if it names one."""
-    given = {
-        name.lower(): value.decode("latin-1") for name, value in IDS.findall(head.partition(b"\r\n\r\n")[0] + b"\r\n")
-    }
-    traceparent = given.get(b"traceparent")
-    return request_id_of(given.get(b"x-request-id")), trace_context(traceparent).trace_id if traceparent else None
+def _heeded(head: bytes) -> dict[str, str]:
+    """The headers, as far as they have come, that an answer depends on which no handler gives."""
+    fields = head.partition(b"\r\n\r\n")[0] + b"\r\n"
+    return {name.decode().lower(): value.decode("latin-1") for name, value in HEEDED.findall(fields)}
 
 
 def _kind(error: Exception, broken: bool) -> tuple[problems.Kind, HTTPStatus]:
@@ -65,14 +65,14 @@ def _kind(error: Exception, broken: bool) -> tuple[problems.Kind, HTTPStatus]:
     return ANSWERS.get(type(error), (problems.BAD_REQUEST, HTTPStatus.BAD_REQUEST))
 
 
-def _response(kind: problems.Kind, status: HTTPStatus, detail: str, request_id: str) -> bytes:
-    body = problems.document(kind, detail, "/", request_id, status=status)
+def _response(status: HTTPStatus, body: bytes, request_id: str, more: headers.Headers) -> bytes:
     lines = [
         ("Connection", "close"),
         ("Content-Type", problems.CONTENT_TYPE),
         ("Content-Length", str(len(body))),
         ("X-Request-Id", request_id),
         *headers.OF_ANSWERS,
+        *more,
     ]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         lines.append(("Retry-After", str(Busy.retry_after)))

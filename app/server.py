@@ -137,8 +137,9 @@ class Worker(ThreadWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that breaks the rules of HTTP, or whose answer could not be made, with a problem."""
+        answer = refusals.refusal(exc, client.head, self.wsgi.config["SETTINGS"].cors_origins)
         try:
-            client.sendall(refusals.refusal(exc, client.head))
+            client.sendall(answer)
         except OSError:
             self.log.debug("%s has gone before it was refused", addr)
 

@@ -167,8 +167,8 @@ def read_keys(text: str) -> dict[str, str]:
         raise ValueError(
             "a key may hold only ASCII characters, and neither begin nor end with a space, since it travels in a header"
         )
-    if any(not name.strip() for name in given) or len(set(given.values())) < len(given):
-        raise ValueError("each key needs a name, and each name a key of its own")
+    if any(not name.strip() or not name.isprintable() for name in given) or len(set(given.values())) < len(given):
+        raise ValueError("each key needs a name that can be printed, and each name a key of its own")
     return given
 
 

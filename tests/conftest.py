@@ -181,6 +181,8 @@ def client(app: Flask) -> Iterator[FlaskClient]:
 def committing_client(app: Flask) -> Iterator[FlaskClient]:
     """A client whose requests commit, for tests that race or break things; all rows are removed afterwards."""
     yield app.test_client()
+    # A test may have ended their sessions.
+    database.close_idle()
     database.execute_sql("DELETE FROM users")
     database.release()
 

@@ -41,7 +41,7 @@ class Doorkeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._digests = {name: digest(key) for name, key in settings.service_api_keys.items()}
-        self._known = KnownKeys()
+        self._known = KnownKeys(settings.database_pool_wait)
 
     def admit(self, key: str) -> Caller:
         """Who holds this key. Raises Unauthorized, and Unavailable when the database would have to be asked."""

@@ -1,7 +1,7 @@
 """The headers that every answer carries for browsers and caches, and which web pages may call (CORS)."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -20,8 +20,14 @@ OF_DATA = [*EVERYWHERE, ("Content-Security-Policy", "default-src 'none'; frame-a
 OF_ANSWERS = [*OF_DATA, ("Cache-Control", "no-store")]
 # A row with a version may be kept, to be asked about with If-None-Match.
 OF_ROWS = [*OF_DATA, ("Cache-Control", "private, no-cache")]
-READABLE = "ETag, Link, Location, Retry-After, X-Request-Id, Idempotent-Replayed, RateLimit, RateLimit-Policy"
-SENDABLE = f"{KEY_HEADER}, Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id"
+READABLE = ", ".join((
+    "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy",
+    "Server-Timing",
+))  # fmt: skip
+SENDABLE = ", ".join((
+    KEY_HEADER, "Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-Id",
+    "X-Server-Timing", "traceparent", "tracestate",
+))  # fmt: skip
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 PREFLIGHT_SECONDS = "600"
 
@@ -73,14 +79,21 @@ def _open_to(application: Application, origins: frozenset[str]) -> Application:
             return []
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
-            added = [("Vary", "Origin")]
-            if origin in origins:
-                added += [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", READABLE)]
-            return start_response(status, headers + added, exc_info)
+            return start_response(status, headers + readable_by(origin, origins), exc_info)
 
         return application(environ, start)
 
     return answer
+
+
+def readable_by(origin: str | None, origins: Collection[str]) -> Headers:
+    """What lets a page of the origin read an answer, when it is one of these origins; nothing where there are none."""
+    if not origins:
+        return []
+    vary = [("Vary", "Origin")]
+    if origin is None or origin not in origins:
+        return vary
+    return [*vary, ("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", READABLE)]
 
 
 def _permission(origin: str) -> Headers:

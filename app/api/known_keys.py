@@ -18,7 +18,6 @@ REMEMBERED_SECONDS = 30
 REFUSED_SECONDS = 10
 MOST_REMEMBERED = 1000
 USE_RECORDED_AFTER_SECONDS = 60
-ASK_WITHIN_SECONDS = 5
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +34,13 @@ class Remembered:
 
 
 class KnownKeys:
-    """The answers about keys that the database gave lately: at most 1,000 living ones, and as many refused."""
+    """The answers about keys that the database gave lately: at most 1,000 living ones, and as many refused.
 
-    def __init__(self) -> None:
+    A request waits at most `wait` seconds until those before it have asked.
+    """
+
+    def __init__(self, wait: int) -> None:
+        self._wait = wait
         self._living: dict[bytes, Remembered] = {}
         self._refused: dict[bytes, float] = {}
         # One at a time, so that a flood of unknown keys has one connection and not the pool, and a key that many
@@ -66,8 +69,10 @@ class KnownKeys:
         return self._refused.get(digest, 0.0) > time.monotonic()
 
     def _ask(self, digest: bytes) -> Remembered | None:
-        if not self._asking.acquire(timeout=ASK_WITHIN_SECONDS):
-            raise Busy("Too many keys wait to be looked up in the database. Try again.")
+        if not self._asking.acquire(timeout=self._wait):
+            raise Busy(
+                f"Keys that are new to this worker wait for more than {self._wait} s to be looked up. Try again."
+            )
         try:
             if self._is_refused(digest):
                 return None

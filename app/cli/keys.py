@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 import orjson
+from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli.common import answer, change, dry_run_option, json_option, with_database
+from app.errors import Conflict, NotFound
 from app.keys import digest, new_key
 from app.repositories import keys as repository
 from app.scopes import ADMIN, ENTITIES, SCOPES
@@ -75,6 +77,8 @@ def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, dry_ru
     """Make a key for NAME and show it, this once."""
     if expires == timedelta():
         raise click.BadParameter("A key must last longer than 0 seconds.", param_hint="--expires")
+    if name in _listed():
+        raise Conflict(f"SERVICE_API_KEYS has a key named {name}. Choose another name, since logs tell callers by it.")
     key = new_key()
     with change(dry_run):
         made = repository.create(name, digest(key), sorted(set(scopes)), expires)
@@ -115,14 +119,26 @@ def rotate(name: str, overlap: timedelta, dry_run: bool, as_json: bool) -> None:
 @with_database
 def revoke(name: str, dry_run: bool, as_json: bool) -> None:
     """End every key of NAME. Workers that remember one go on taking it for up to 30 seconds."""
-    with change(dry_run):
-        count = repository.revoke(name)
+    try:
+        with change(dry_run):
+            count = repository.revoke(name)
+    except NotFound as error:
+        if name not in _listed():
+            raise
+        raise Conflict(
+            f"The key named {name} stands in SERVICE_API_KEYS. Take it out there, and start the service again."
+        ) from error
     done = f"Revoked {name} ({count} in all). Workers that remember a key take it for up to 30 more seconds."
     answer(
         {"name": name, "revoked": count, "dry_run": dry_run},
         as_json,
         f"Would revoke {name} ({count} in all)." if dry_run else done,
     )
+
+
+def _listed() -> Mapping[str, str]:
+    """The keys that the settings list."""
+    return current_app.config["SETTINGS"].service_api_keys
 
 
 def _show_new(key: str, made: Mapping[str, Any], dry_run: bool, as_json: bool, old_ends_at: str | None = None) -> None:

@@ -72,7 +72,7 @@ def test_a_page_of_a_set_origin_may_call_and_read_what_it_needs(open_client: Fla
     assert "Origin" in answer.headers["Vary"]
     assert answer.headers["Access-Control-Expose-Headers"].split(", ") == [
         "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed", "RateLimit",
-        "RateLimit-Policy",
+        "RateLimit-Policy", "Server-Timing",
     ]  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_a_preflight_needs_no_key_and_allows_to_send_one(open_client: FlaskClien
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
-    assert {"X-Flux-Service-Key", "Authorization", "Content-Type", "If-Match"} <= set(
+    assert {"X-Flux-Service-Key", "Authorization", "Content-Type", "If-Match", "traceparent"} <= set(
         answer.headers["Access-Control-Allow-Headers"].split(", ")
     )
 

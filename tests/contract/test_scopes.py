@@ -198,7 +198,7 @@ def test_a_worker_remembers_a_thousand_keys_at_most(
     guarded: FlaskClient, headers_with: HeadersWith, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(known_keys, "MOST_REMEMBERED", 3)
-    known = known_keys.KnownKeys()
+    known = known_keys.KnownKeys(wait=5)
     for _ in range(10):
         known.find(digest(headers_with("read")["X-Flux-Service-Key"]))
         known.find(digest(new_key()))

@@ -42,6 +42,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 COUNT = "http_server_request_duration_seconds_count"
 IN_FLIGHT = "http_server_active_requests"
 WAITING = "flux_requests_waiting"
+PAGE = "https://app.example.com"
 
 
 @contextmanager
@@ -213,7 +214,8 @@ def test_a_metrics_port_that_cannot_be_is_one_sentence(tmp_path: Path, server_ur
 @pytest.fixture(scope="module")
 def visited(tmp_path_factory: pytest.TempPathFactory, server_database: str) -> Iterator[tuple[RunningServer, str]]:
     """A server that has answered requests of several kinds."""
-    with observed(tmp_path_factory.mktemp("visited"), server_database, WEB_CONCURRENCY="2") as (server, metrics):
+    folder, settings = tmp_path_factory.mktemp("visited"), {"WEB_CONCURRENCY": "2", "CORS_ORIGINS": PAGE}
+    with observed(folder, server_database, **settings) as (server, metrics):
         get_users(server)
         httpx.get(f"{server.url}{USERS}")
         httpx.request("BREW", f"{server.url}/nowhere")
@@ -301,12 +303,13 @@ def test_a_request_that_breaks_http_is_a_line_without_what_was_sent(visited: tup
 )
 def test_what_the_server_itself_refuses_keeps_its_ids(visited: tuple[RunningServer, str], line: str, status: int):
     mine = f"mine-{status}"
-    ids = f"X-Request-Id: {mine}\r\ntraceparent: 00-{TRACE}-{SPAN}-01"
+    ids = f"X-Request-Id: {mine}\r\ntraceparent: 00-{TRACE}-{SPAN}-01\r\nOrigin: {PAGE}"
     with socket.create_connection(("127.0.0.1", int(visited[0].url.rpartition(":")[2])), timeout=10) as client:
         client.sendall(f"{line}\r\nHost: x\r\n{ids}\r\n\r\nX-Request-Id: another\r\n".encode())
         answer = b"".join(iter(lambda: client.recv(4096), b"")).decode()
     assert answer.startswith(f"HTTP/1.1 {status} ")
     assert re.findall(r"^X-Request-Id: (\S+)", answer, re.MULTILINE) == [mine]
+    assert f"\r\nAccess-Control-Allow-Origin: {PAGE}\r\n" in answer
     wait_until(lambda: mine in visited[0].log)
     [logged] = [line for line in request_lines(visited[0]) if line["request_id"] == mine]
     assert (logged["trace_id"], logged["status"]) == (TRACE, status)

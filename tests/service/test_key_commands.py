@@ -20,6 +20,7 @@ from app.config import Settings
 from app.database import atomic, database
 from app.database.embedded import EmbeddedServer
 from app.database.session import configure
+from app.errors import Busy
 from app.keys import digest, is_mistyped, new_key
 from app.repositories import keys
 
@@ -186,8 +187,43 @@ def test_the_use_of_a_key_is_written_down_at_most_once_a_minute(settings: Settin
     assert run_alone(settings.database_url, LAST_USED)[0][0] >= first
 
 
+def test_a_key_of_the_settings_is_not_mistaken_for_one_of_the_table(migrated: str):
+    listed = {"DATABASE_URL": migrated, "SERVICE_API_KEYS": '{"root": "opensesame"}'}
+    refused = flask("keys", "create", "root", "--scope", "read", **listed)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "SERVICE_API_KEYS has a key named root. Choose another name" in refused.stderr
+    refused = flask("keys", "revoke", "root", **listed)
+    assert refused.returncode == 1
+    assert "The key named root stands in SERVICE_API_KEYS. Take it out there" in refused.stderr
+
+
+def test_who_waits_in_vain_to_be_looked_up_is_told_so_in_time(settings: Settings):
+    known, url = KnownKeys(wait=1), settings.database_url
+
+    def find() -> None:
+        assert known.find(digest(new_key())) is None
+        database.release()
+
+    def find_in_vain() -> float:
+        began = time.monotonic()
+        with pytest.raises(Busy, match="for more than 1 s"):
+            known.find(digest(new_key()))
+        return time.monotonic() - began
+
+    holder = psycopg2.connect(url)
+    holder.cursor().execute("LOCK TABLE api_keys")
+    with ThreadPoolExecutor(4) as asking:
+        first = asking.submit(find)
+        wait_until(lambda: waiting_for_locks(url) > 0)
+        late = [asking.submit(find_in_vain) for _ in range(3)]
+        assert all(each.result() >= 1 for each in late)
+        assert not first.done(), "none of them had to wait for it"
+        holder.close()
+        first.result()
+
+
 def test_a_flood_of_unknown_keys_holds_one_connection(settings: Settings, key: str):
-    known, url = KnownKeys(), settings.database_url
+    known, url = KnownKeys(wait=5), settings.database_url
 
     def look_up() -> None:
         assert known.find(digest(new_key())) is None
@@ -206,7 +242,7 @@ def test_a_flood_of_unknown_keys_holds_one_connection(settings: Settings, key: s
 
 
 def test_a_key_ends_in_time_although_the_database_was_slow_to_answer(settings: Settings, key: str):
-    known, short = KnownKeys(), digest(new_key())
+    known, short = KnownKeys(wait=5), digest(new_key())
 
     def is_living() -> bool:
         found = known.find(short)

@@ -55,6 +55,7 @@ def test_what_other_clients_add_to_a_poolers_url_is_left_out():
         ("SERVICE_API_KEYS", '{"a": "k1", "a": "k2"}', "once only"),
         ("SERVICE_API_KEYS", '{"a": "k", "b": "k"}', "a key of its own"),
         ("SERVICE_API_KEYS", '{" ": "k"}', "needs a name"),
+        ("SERVICE_API_KEYS", r'{"\ud800": "k"}', "a name that can be printed"),
         ("AUTH_DISABLED", "maybe", "true or false"),
         ("PORT", "http", "whole number"),
         ("PORT", "0", "whole number"),
