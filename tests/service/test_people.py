@@ -200,3 +200,15 @@ def test_the_output_is_the_export_so_json_needs_a_file(url: str, tmp_path: Path)
 def test_a_person_with_many_rows_is_exported_whole(url: str):
     run_alone(url, MANY_TASKS.format(2_500))
     assert users(url, "export", ADA).count("\n") == 2_509
+
+
+def test_a_person_with_very_many_rows_is_imported_without_comparing_each_with_each(url: str, tmp_path: Path):
+    run_alone(
+        url,
+        f"INSERT INTO tasks (id, user_id, title) SELECT gen_random_uuid(), '{ADA}', 'x' FROM generate_series(1, 12000)",
+        "INSERT INTO notification_log (id, task_id, channel) SELECT gen_random_uuid(), id, 'push' FROM tasks "
+        f"WHERE user_id = '{ADA}'",
+    )
+    file = exported(url, tmp_path)
+    users(url, "erase", ADA)
+    assert "  together             24,010\n" in users(url, "import", str(file))
