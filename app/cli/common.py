@@ -1,29 +1,22 @@
 """What the commands share: the database they work on, errors as one sentence, their answer, and a progress bar."""
 
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from threading import Event, Thread
 from time import monotonic
-from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import click
 import orjson
 from flask import current_app
 
-from app.database import atomic, database, open_database
+from app.cli.stopping import end_if_stopped, stopping_by_itself, stopping_in_order, told_to_stop
+from app.database import atomic, open_database
 from app.database.failures import driver_error
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
-STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-_told_to_stop = Event()
-_stops_by_itself = Event()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,12 +43,6 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
             raise click.ClickException(sentence) from error
 
     return running
-
-
-def end_if_stopped(error: Exception) -> None:
-    """Raise KeyboardInterrupt when the command was told to stop, and the error is what became of its statement."""
-    if _told_to_stop.is_set():
-        raise KeyboardInterrupt from error
 
 
 def _sentence(error: Exception) -> str | None:
@@ -95,21 +82,19 @@ def in_portions(
     """
     done, stopped = 0, True
     # A portion that the database has finished is counted, so nothing is raised between the two.
-    _stops_by_itself.set()
-    try:
-        with progress(label, found, as_json) as advance:
-            for count in portions:
-                done += count
-                advance(count)
-                if _told_to_stop.is_set():
-                    break
-            else:
-                stopped = False
-    except ServiceError:
-        if not _told_to_stop.is_set():
-            raise
-    finally:
-        _stops_by_itself.clear()
+    with stopping_by_itself():
+        try:
+            with progress(label, found, as_json) as advance:
+                for count in portions:
+                    done += count
+                    advance(count)
+                    if told_to_stop():
+                        break
+                else:
+                    stopped = False
+        except ServiceError:
+            if not told_to_stop():
+                raise
     tell(done, stopped)
     if stopped:
         raise click.exceptions.Exit(1)
@@ -146,43 +131,3 @@ def progress(label: str, length: int, as_json: bool = False) -> Iterator[Callabl
     finally:
         if bar.pos:
             bar.render_finish()
-
-
-@contextmanager
-def stopping_in_order() -> Iterator[None]:
-    """Take SIGTERM, and the end of the terminal, as Ctrl-C, so that what was begun is undone or told, and nothing stays
-    behind. None waits for the statement that is at work.
-    """
-
-    def stop(_: int, frame: FrameType | None) -> None:
-        _told_to_stop.set()
-        if _stops_by_itself.is_set():
-            return
-        # In here the driver reads how a statement was cancelled; what is raised in here it prints and forgets.
-        if frame is None or frame.f_globals.get("__name__") != "encodings.utf_8":
-            raise KeyboardInterrupt
-
-    # Who starts a command with nohup wants it to go on.
-    _told_to_stop.clear()
-    taken = [each for each in STOPPING_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {each: signal.signal(each, stop) for each in taken}
-    hearing, telling = os.pipe()
-    os.set_blocking(telling, False)
-    heard_before = signal.set_wakeup_fd(telling)
-    listener = Thread(target=_cancel_at_each_signal, args=(hearing,), daemon=True)
-    listener.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(heard_before)
-        os.close(telling)
-        listener.join()
-        os.close(hearing)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def _cancel_at_each_signal(hearing: int) -> None:
-    """While the driver waits for the database, Python handles no signal; so the database is asked to give up."""
-    while os.read(hearing, 1):
-        database.cancel()

@@ -10,7 +10,8 @@ from flask.cli import with_appcontext
 from peewee import Model
 
 from app import models
-from app.cli.common import answer, end_if_stopped, json_option, stopping_in_order
+from app.cli.common import answer, json_option
+from app.cli.stopping import end_if_stopped, stopping_in_order
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database, pooling
 from app.database.failures import driver_error
