@@ -17,7 +17,7 @@ from app.database import migrations
 from app.database.connection import database
 from app.database.embedded import EmbeddedError, programs
 from app.database.failures import failing_in_our_words
-from app.errors import Conflict, Invalid, ServiceError
+from app.errors import Conflict, Invalid, ServiceError, Unavailable
 
 # What pg_dump and pg_restore say with --verbose, in English, when they come to the rows of a table.
 TABLE_BEGINS = re.compile(r'(?:dumping contents of|processing data for) table "[^"]*?\.?([^".]+)"')
@@ -76,8 +76,12 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
             database.execute_sql(f"DROP TABLE IF EXISTS {migrations.TABLE}")
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
         _run([program, *arguments, "--verbose", "--no-password", *_target(), str(file)], advance)
-        with failing_in_our_words:
-            database.execute_sql("ANALYZE")
+
+
+def analyze() -> None:
+    """Make the statistics that a backup does not hold, while nobody migrates; without them statements are slow."""
+    with _no_migration(), failing_in_our_words:
+        database.execute_sql("ANALYZE")
 
 
 @contextmanager
@@ -85,9 +89,11 @@ def _no_migration() -> Iterator[None]:
     """A block in which no process migrates, and whose own statements are transactions by themselves."""
     with failing_in_our_words:
         database.execute_sql("SELECT pg_advisory_lock(%s)", (migrations.LOCK,))
-        try:
-            yield
-        finally:
+    try:
+        yield
+    finally:
+        # A session that was lost meanwhile has taken the lock along.
+        with suppress(Unavailable), failing_in_our_words:
             database.execute_sql("SELECT pg_advisory_unlock(%s)", (migrations.LOCK,))
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ from neighbours import running_pgbouncer
 from operators import ADA, BOB, contents, make_person, started
 from psycopg2.extensions import parse_dsn
 from test_migrations import schema
-from waiting import wait_until
+from waiting import wait_until, waiting_for_locks
 
 from app.database import migrations
 from app.database.embedded import EmbeddedServer
@@ -23,6 +24,8 @@ from app.database.embedded import EmbeddedServer
 pytestmark = pytest.mark.commands
 
 ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"
+END_WHAT_WAITS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 @pytest.fixture
@@ -151,6 +154,45 @@ def test_an_interrupted_restore_can_be_repeated(url: str, empty: str, tmp_path: 
     assert schema(empty) == []
     db(empty, "restore", file)
     assert contents(empty) == contents(url)
+
+
+@contextmanager
+def keeping_statistics_from(url: str) -> Iterator[None]:
+    """A block in which ANALYZE waits for a temporary table of another session, which no restore meets."""
+    with psycopg2.connect(url) as other, other.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE locked ()")
+        other.commit()
+        cursor.execute("LOCK TABLE locked")
+        yield
+    other.close()
+
+
+@pytest.mark.parametrize("by", ["a signal", "the loss of its session"])
+def test_a_restore_that_ends_while_it_makes_the_statistics_is_done(url: str, empty: str, tmp_path: Path, by: str):
+    file = backup_of(url, tmp_path)
+    with keeping_statistics_from(empty):
+        process = started("db", "restore", file, "--json", DATABASE_URL=empty)
+        wait_until(lambda: waiting_for_locks(empty) == 1)
+        if by == "a signal":
+            process.terminate()
+        else:
+            run_alone(empty, END_WHAT_WAITS)
+        output, wrong = process.communicate(timeout=30)
+    assert (process.returncode, wrong) == (0, "")
+    told = json.loads(output)
+    assert (len(told["tables"]), told["pending_migrations"], told["analyzed"]) == (11, [], False)
+    assert contents(empty) == contents(url)
+
+
+def test_a_restore_that_made_no_statistics_says_what_to_run(url: str, empty: str, tmp_path: Path):
+    file = backup_of(url, tmp_path)
+    with keeping_statistics_from(empty):
+        process = started("db", "restore", file, DATABASE_URL=empty)
+        wait_until(lambda: waiting_for_locks(empty) == 1)
+        process.terminate()
+        output, _ = process.communicate(timeout=30)
+    assert output.startswith(f"Restored 11 tables from {file}. The statistics are missing, ")
+    assert output.endswith(": run ANALYZE in the database.\n")
 
 
 @pytest.mark.direct("The pooler's URL is another, without the password.")
