@@ -49,7 +49,7 @@ def back_up(file: Path, advance: Callable[[str], None]) -> None:
 
 def tables_in(file: Path) -> list[str]:
     """The tables whose rows a backup holds; raises Invalid when the file is none."""
-    return re.findall(r"^\d+;.* TABLE DATA \S+ (\S+) ", _read([_program("pg_restore"), "--list", str(file)]), re.M)
+    return re.findall(r"^\d+;.* TABLE DATA \S+ (\S+) ", _read([_program("pg_restore"), "--list", _name(file)]), re.M)
 
 
 def refuse_if_not_empty() -> None:
@@ -75,7 +75,7 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
         with failing_in_our_words:
             database.execute_sql(f"DROP TABLE IF EXISTS {migrations.TABLE}")
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-        _run([program, *arguments, "--verbose", "--no-password", *_target(), str(file)], advance)
+        _run([program, *arguments, "--verbose", "--no-password", *_target(), _name(file)], advance)
 
 
 def analyze() -> None:
@@ -125,6 +125,11 @@ def _major_version(program: str) -> int | None:
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     told = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
     return int(told[1]) if told else None
+
+
+def _name(file: Path) -> str:
+    """The file's name as one of the programs takes it: none that begins with a dash and would be an option."""
+    return str(file.absolute())
 
 
 def _target() -> list[str]:

@@ -18,11 +18,13 @@ from psycopg2.extensions import parse_dsn
 from test_migrations import schema
 from waiting import wait_until, waiting_for_locks
 
+from app.config import PROJECT
 from app.database import migrations
 from app.database.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 
+APP = str(PROJECT / "wsgi.py")
 ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"
 END_WHAT_WAITS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'"""
@@ -288,6 +290,13 @@ def test_through_a_pooler_in_session_mode_all_is_as_usual(url: str, empty: str, 
         db(pooled, "restore", file)
         assert db(pooled, "upgrade") == "Nothing to do.\n"
     assert contents(empty) == contents(url)
+
+
+def test_a_name_that_begins_with_a_dash_is_a_name(url: str, empty: str, tmp_path: Path):
+    backup = flask("db", "backup", "--", "-x.dump", folder=tmp_path, DATABASE_URL=url, FLASK_APP=APP)
+    assert (backup.returncode, backup.stderr) == (0, "")
+    restore = flask("db", "restore", "--", "-x.dump", folder=tmp_path, DATABASE_URL=empty, FLASK_APP=APP)
+    assert (restore.stdout, restore.stderr) == ("Restored 11 tables from -x.dump.\n", "")
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(url: str, tmp_path: Path):
