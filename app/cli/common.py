@@ -1,5 +1,6 @@
 """What the commands share: the database they work on, errors as one sentence, their answer, and a progress bar."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,13 +26,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer with 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 
 
-def with_database(command: Callable[P, R]) -> Callable[P, R]:
-    """Run the command on the settings' database, and tell what goes wrong in a sentence."""
+def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
+    """Run the command so that it can be stopped in order, and tell what goes wrong in a sentence."""
 
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with stopping_in_order(), open_database(current_app.config["SETTINGS"].for_maintenance):
+            with stopping_in_order():
                 return command(*args, **kwargs)
         except click.exceptions.Exit:
             raise
@@ -40,7 +41,29 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
             sentence = _sentence(error)
             if sentence is None:
                 raise
+            _drop_what_output_refuses()
             raise click.ClickException(sentence) from error
+
+    return running
+
+
+def _drop_what_output_refuses() -> None:
+    """Let it go nowhere: Python would try to write it again when it ends, and tell of that in its own words."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def with_database(command: Callable[P, R]) -> Callable[P, R]:
+    """The same on the settings' database."""
+
+    @in_sentences
+    @wraps(command)
+    def running(*args: P.args, **kwargs: P.kwargs) -> R:
+        with open_database(current_app.config["SETTINGS"].for_maintenance):
+            return command(*args, **kwargs)
 
     return running
 

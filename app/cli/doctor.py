@@ -10,8 +10,8 @@ from flask.cli import with_appcontext
 from peewee import Model
 
 from app import models
-from app.cli.common import answer, json_option
-from app.cli.stopping import end_if_stopped, stopping_in_order
+from app.cli.common import answer, in_sentences, json_option
+from app.cli.stopping import end_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database, pooling
 from app.database.failures import driver_error
@@ -41,13 +41,13 @@ Check = Callable[[Settings], Iterator[Finding]]
 @click.command()
 @json_option
 @with_appcontext
+@in_sentences
 def doctor(as_json: bool) -> None:
     """Check the settings, the database and the replica, and say what to do where something is wrong.
 
     Changes nothing. Exits with 1 when something is wrong: it fails already, or is a warning of what will.
     """
-    with stopping_in_order():
-        findings = list(_findings(current_app.config["SETTINGS"]))
+    findings = list(_findings(current_app.config["SETTINGS"]))
     healthy = all(finding.level == OK for finding in findings)
     lines = [f"{finding.level:8} {finding.check:15} {finding.detail}" for finding in findings]
     answer({"healthy": healthy, "findings": [asdict(finding) for finding in findings]}, as_json, "\n".join(lines))

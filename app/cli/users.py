@@ -68,6 +68,9 @@ def erase_user(id: UUID, dry_run: bool, as_json: bool) -> None:
 def _target(output: Path | None) -> AbstractContextManager[IO[bytes]]:
     if output:
         return whole_file(output)
+    # Python has none when the shell has closed it.
+    if sys.stdout is None:
+        raise click.ClickException("The standard output is closed. Open it, or name a file with --output.")
     return nullcontext(sys.stdout.buffer)
 
 
@@ -78,6 +81,7 @@ def _write(pieces: Iterator[bytes], target: IO[bytes], advance: Callable[[int], 
         target.write(piece)
         lines += piece.count(b"\n")
         advance(piece.count(b"\n"))
+    target.flush()
     return lines
 
 

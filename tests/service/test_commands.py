@@ -97,6 +97,14 @@ def test_a_database_without_a_schema_is_one_sentence(postgres: EmbeddedServer):
     assert done.stderr == 'Error: The database refused: relation "users" does not exist\n'
 
 
+@pytest.mark.parametrize("command", [["db", "status"], ["doctor"], ["doctor", "--json"], ["settings"]])
+def test_an_output_that_takes_nothing_is_one_sentence(migrated: str, command: list[str]):
+    with open("/dev/full", "w") as full:
+        process = started(*command, stdout=full, DATABASE_URL=migrated)
+        _, wrong = process.communicate(timeout=60)
+    assert (process.returncode, wrong) == (1, "Error: A file cannot be used: No space left on device.\n")
+
+
 @pytest.mark.parametrize("setting", [{"PORT": "x"}, {"DATABASE_URL": "nonsense"}, {"SERVICE_API_KEYS": "nonsense"}])
 def test_a_setting_that_cannot_be_parsed_stops_every_command_with_a_sentence(setting: dict[str, str]):
     done = flask("settings", **setting)

@@ -1,6 +1,8 @@
 """`flask users`: a person is exported, comes back as they were, and can be erased with everything that is theirs."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE
@@ -8,8 +10,10 @@ from subprocess import PIPE
 import pytest
 from conftest import flask, run_alone, temporary_database
 from operators import ADA, BOB, contents, make_person, of, started
+from servers import command_environment
 
 from app import models
+from app.config import PROJECT
 from app.database.embedded import EmbeddedServer
 from app.repositories.people import PARTS
 
@@ -195,6 +199,22 @@ def test_the_output_is_the_export_so_json_needs_a_file(url: str, tmp_path: Path)
     told = json.loads(users(url, "export", ADA, "--json", "--output", str(file)))
     assert told == {"id": ADA, "file": str(file), "lines": 9, "bytes": file.stat().st_size}
     assert file.stat().st_mode & 0o077 == 0, "it is for its owner alone"
+
+
+def test_an_export_that_its_output_does_not_take_is_one_sentence(url: str):
+    with open("/dev/full", "w") as full:
+        process = started("users", "export", ADA, stdout=full, DATABASE_URL=url)
+        _, wrong = process.communicate(timeout=60)
+    assert (process.returncode, wrong) == (1, "Error: A file cannot be used: No space left on device.\n")
+
+
+def test_an_export_without_an_output_is_one_sentence(url: str):
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "flask", "users", "export", ADA]
+    done = subprocess.run(
+        closed, cwd=PROJECT, env=command_environment(DATABASE_URL=url), capture_output=True, text=True
+    )
+    sentence = "Error: The standard output is closed. Open it, or name a file with --output.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
 
 
 def test_a_person_with_many_rows_is_exported_whole(url: str):
