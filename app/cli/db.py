@@ -79,8 +79,9 @@ def backup(file: Path, as_json: bool) -> None:
     with whole_file(file) as output, _table_by_table("Backing up", backups.table_sizes(), as_json) as advance:
         backups.back_up(Path(output.name), advance)
     size, seconds = file.stat().st_size, round(monotonic() - started, 1)
-    document = {"file": str(file), "bytes": size, "seconds": seconds}
-    answer(document, as_json, f"Wrote {size:,} bytes to {file} in {seconds} s.")
+    name = click.format_filename(file)
+    document = {"file": name, "bytes": size, "seconds": seconds}
+    answer(document, as_json, f"Wrote {size:,} bytes to {name} in {seconds} s.")
 
 
 @db.command()
@@ -121,11 +122,12 @@ def _look_after() -> Aftermath:
 
 
 def _tell_restored(file: Path, tables: list[str], after: Aftermath, dry_run: bool, as_json: bool) -> None:
+    name = click.format_filename(file)
     counted = {"tables": tables, "dry_run": dry_run, "pending_migrations": after.pending, "analyzed": after.analyzed}
-    sentences = [f"{'Would restore' if dry_run else 'Restored'} {len(tables)} tables from {file}."]
+    sentences = [f"{'Would restore' if dry_run else 'Restored'} {len(tables)} tables from {name}."]
     if not dry_run:
         sentences += _hints(after)
-    answer({"file": str(file), **counted}, as_json, " ".join(sentences))
+    answer({"file": name, **counted}, as_json, " ".join(sentences))
 
 
 def _hints(after: Aftermath) -> Iterator[str]:

@@ -33,8 +33,9 @@ def export_user(id: UUID, output: Path | None, as_json: bool) -> None:
     with _target(output) as target, progress("Exporting", sum(counts.values()), as_json) as advance:
         lines = _write(people.export_person(id), target, advance)
     if output:
-        document = {"id": id, "file": str(output), "lines": lines, "bytes": output.stat().st_size}
-        answer(document, as_json, f"Wrote {lines:,} lines to {output}.")
+        name = click.format_filename(output)
+        document = {"id": id, "file": name, "lines": lines, "bytes": output.stat().st_size}
+        answer(document, as_json, f"Wrote {lines:,} lines to {name}.")
 
 
 @users.command("import")

@@ -153,7 +153,9 @@ def _run(command: Sequence[str], advance: Callable[[str], None]) -> None:
     """Run one of the programs to its end, giving each table's name to `advance`; raises Invalid with what it said."""
     last = ""
     null, pipe = subprocess.DEVNULL, subprocess.PIPE
-    with subprocess.Popen(command, stdin=null, stdout=null, stderr=pipe, text=True, env=_environment()) as process:
+    with subprocess.Popen(
+        command, stdin=null, stdout=null, stderr=pipe, text=True, errors="replace", env=_environment()
+    ) as process:
         try:
             for line in process.stderr or ():
                 begins = TABLE_BEGINS.search(line)
@@ -168,7 +170,9 @@ def _run(command: Sequence[str], advance: Callable[[str], None]) -> None:
 
 def _read(command: Sequence[str]) -> str:
     """What one of the programs prints; raises Invalid with what it said when it fails."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
     _refuse_failure(done.returncode, done.stderr)
     return done.stdout
 

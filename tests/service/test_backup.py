@@ -299,6 +299,15 @@ def test_a_name_that_begins_with_a_dash_is_a_name(url: str, empty: str, tmp_path
     assert (restore.stdout, restore.stderr) == ("Restored 11 tables from -x.dump.\n", "")
 
 
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(url: str, empty: str, tmp_path: Path, as_json: list[str]):
+    odd, shown = str(tmp_path / os.fsdecode(b"\xff.dump")), str(tmp_path / "\ufffd.dump")
+    for told in (db(url, "backup", odd, *as_json), db(empty, "restore", odd, *as_json)):
+        assert shown in told
+    Path(odd).write_text("Dear Ada,")
+    assert "does not appear to be a valid archive" in refused(empty, "restore", odd)
+
+
 def test_a_folder_that_is_not_there_is_one_sentence(url: str, tmp_path: Path):
     told = refused(url, "backup", str(tmp_path / "nowhere" / "flux.dump"))
     assert told == f"Error: There is no folder {tmp_path / 'nowhere'} to write flux.dump to. Make it first.\n"

@@ -1,6 +1,7 @@
 """`flask users`: a person is exported, comes back as they were, and can be erased with everything that is theirs."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -199,6 +200,12 @@ def test_the_output_is_the_export_so_json_needs_a_file(url: str, tmp_path: Path)
     told = json.loads(users(url, "export", ADA, "--json", "--output", str(file)))
     assert told == {"id": ADA, "file": str(file), "lines": 9, "bytes": file.stat().st_size}
     assert file.stat().st_mode & 0o077 == 0, "it is for its owner alone"
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(url: str, tmp_path: Path, as_json: list[str]):
+    odd, shown = tmp_path / os.fsdecode(b"\xff.ndjson"), tmp_path / "\ufffd.ndjson"
+    assert str(shown) in users(url, "export", ADA, "--output", str(odd), *as_json)
 
 
 def test_an_export_that_its_output_does_not_take_is_one_sentence(url: str):
