@@ -99,7 +99,8 @@ def change(dry_run: bool) -> Iterator[None]:
 def in_portions(
     label: str, found: int, portions: Iterable[int], as_json: bool, tell: Callable[[int, bool], None]
 ) -> None:
-    """Take the portions to their end, or until somebody stops it, and `tell` how many rows they were and which it was.
+    """Take the portions to their end, or until somebody or a fault stops it, and `tell` how many rows they were and
+    whether it was stopped.
 
     What was done until then stays; the exit code of a command that was stopped is 1.
     """
@@ -117,6 +118,7 @@ def in_portions(
                     stopped = False
         except ServiceError:
             if not told_to_stop():
+                tell(done, stopped)
                 raise
     tell(done, stopped)
     if stopped:
