@@ -14,7 +14,7 @@ from flask import current_app
 
 from app.cli.stopping import end_if_stopped, stopping_by_itself, stopping_in_order, told_to_stop
 from app.database import atomic, open_database
-from app.database.failures import driver_error
+from app.database.failures import first_line, schema_differs
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
@@ -76,8 +76,10 @@ def _sentence(error: Exception) -> str | None:
         return None
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
-    cause = driver_error(error)
-    return f"The database refused: {str(cause).splitlines()[0]}" if cause else None
+    said = first_line(error)
+    if schema_differs(error):
+        return f"The database's schema is not that of this version: {said}. Run flask db upgrade."
+    return f"The database refused: {said}" if said else None
 
 
 class Undone(Exception):

@@ -14,7 +14,7 @@ from app.cli.common import answer, in_sentences, json_option
 from app.cli.stopping import end_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database, pooling
-from app.database.failures import driver_error
+from app.database.failures import first_line
 from app.database.replica import replica
 from app.database.statements import compiled
 from app.errors import Busy, ServiceError, TimedOut
@@ -80,10 +80,9 @@ def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]
         detail = "The database did not tell in time: something is locked, by a migration for one. Look again later."
         yield Finding(name, WARNING, detail)
     except Exception as error:
-        cause = driver_error(error)
-        if isinstance(error, ServiceError) or cause is None:
+        said = first_line(error)
+        if isinstance(error, ServiceError) or said is None:
             raise
-        said = str(cause).splitlines()[0]
         yield Finding(name, FAILURE, f"The database refused to tell: {said}. See docs/database-role.md.")
 
 
