@@ -1,29 +1,23 @@
 """What the commands share: the database they work on, errors as one sentence, their answer, and a progress bar."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from threading import Event, Thread
 from time import monotonic
-from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import click
 import orjson
 from flask import current_app
 
-from app.database import atomic, database, open_database
-from app.database.failures import driver_error
+from app.cli.stopping import end_if_stopped, stopping_by_itself, stopping_in_order, told_to_stop
+from app.database import atomic, open_database
+from app.database.failures import first_line, schema_differs
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
-STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-_told_to_stop = Event()
-_stops_by_itself = Event()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,13 +26,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer with 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 
 
-def with_database(command: Callable[P, R]) -> Callable[P, R]:
-    """Run the command on the settings' database, and tell what goes wrong in a sentence."""
+def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
+    """Run the command so that it can be stopped in order, and tell what goes wrong in a sentence."""
 
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with stopping_in_order(), open_database(current_app.config["SETTINGS"].for_maintenance):
+            with stopping_in_order():
                 return command(*args, **kwargs)
         except click.exceptions.Exit:
             raise
@@ -47,15 +41,31 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
             sentence = _sentence(error)
             if sentence is None:
                 raise
+            _drop_what_output_refuses()
             raise click.ClickException(sentence) from error
 
     return running
 
 
-def end_if_stopped(error: Exception) -> None:
-    """Raise KeyboardInterrupt when the command was told to stop, and the error is what became of its statement."""
-    if _told_to_stop.is_set():
-        raise KeyboardInterrupt from error
+def _drop_what_output_refuses() -> None:
+    """Let it go nowhere: Python would try to write it again when it ends, and tell of that in its own words."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def with_database(command: Callable[P, R]) -> Callable[P, R]:
+    """The same on the settings' database."""
+
+    @in_sentences
+    @wraps(command)
+    def running(*args: P.args, **kwargs: P.kwargs) -> R:
+        with open_database(current_app.config["SETTINGS"].for_maintenance):
+            return command(*args, **kwargs)
+
+    return running
 
 
 def _sentence(error: Exception) -> str | None:
@@ -66,8 +76,10 @@ def _sentence(error: Exception) -> str | None:
         return None
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
-    cause = driver_error(error)
-    return f"The database refused: {str(cause).splitlines()[0]}" if cause else None
+    said = first_line(error)
+    if schema_differs(error):
+        return f"The database's schema is not that of this version: {said}. Run flask db upgrade."
+    return f"The database refused: {said}" if said else None
 
 
 class Undone(Exception):
@@ -89,27 +101,27 @@ def change(dry_run: bool) -> Iterator[None]:
 def in_portions(
     label: str, found: int, portions: Iterable[int], as_json: bool, tell: Callable[[int, bool], None]
 ) -> None:
-    """Take the portions to their end, or until somebody stops it, and `tell` how many rows they were and which it was.
+    """Take the portions to their end, or until somebody or a fault stops it, and `tell` how many rows they were and
+    whether it was stopped.
 
     What was done until then stays; the exit code of a command that was stopped is 1.
     """
     done, stopped = 0, True
     # A portion that the database has finished is counted, so nothing is raised between the two.
-    _stops_by_itself.set()
-    try:
-        with progress(label, found, as_json) as advance:
-            for count in portions:
-                done += count
-                advance(count)
-                if _told_to_stop.is_set():
-                    break
-            else:
-                stopped = False
-    except ServiceError:
-        if not _told_to_stop.is_set():
-            raise
-    finally:
-        _stops_by_itself.clear()
+    with stopping_by_itself():
+        try:
+            with progress(label, found, as_json) as advance:
+                for count in portions:
+                    done += count
+                    advance(count)
+                    if told_to_stop():
+                        break
+                else:
+                    stopped = False
+        except ServiceError:
+            if not told_to_stop():
+                tell(done, stopped)
+                raise
     tell(done, stopped)
     if stopped:
         raise click.exceptions.Exit(1)
@@ -146,43 +158,3 @@ def progress(label: str, length: int, as_json: bool = False) -> Iterator[Callabl
     finally:
         if bar.pos:
             bar.render_finish()
-
-
-@contextmanager
-def stopping_in_order() -> Iterator[None]:
-    """Take SIGTERM, and the end of the terminal, as Ctrl-C, so that what was begun is undone or told, and nothing stays
-    behind. None waits for the statement that is at work.
-    """
-
-    def stop(_: int, frame: FrameType | None) -> None:
-        _told_to_stop.set()
-        if _stops_by_itself.is_set():
-            return
-        # In here the driver reads how a statement was cancelled; what is raised in here it prints and forgets.
-        if frame is None or frame.f_globals.get("__name__") != "encodings.utf_8":
-            raise KeyboardInterrupt
-
-    # Who starts a command with nohup wants it to go on.
-    _told_to_stop.clear()
-    taken = [each for each in STOPPING_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {each: signal.signal(each, stop) for each in taken}
-    hearing, telling = os.pipe()
-    os.set_blocking(telling, False)
-    heard_before = signal.set_wakeup_fd(telling)
-    listener = Thread(target=_cancel_at_each_signal, args=(hearing,), daemon=True)
-    listener.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(heard_before)
-        os.close(telling)
-        listener.join()
-        os.close(hearing)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def _cancel_at_each_signal(hearing: int) -> None:
-    """While the driver waits for the database, Python handles no signal; so the database is asked to give up."""
-    while os.read(hearing, 1):
-        database.cancel()

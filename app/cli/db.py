@@ -1,8 +1,8 @@
 """`flask db`: the schema's migrations, and backups of the whole database."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -11,8 +11,10 @@ from flask.cli import AppGroup
 
 from app.cli.common import answer, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
+from app.cli.stopping import stopping_by_itself, told_to_stop
 from app.database import backups, migrations
 from app.database.pooling import leave_pooler
+from app.errors import ServiceError
 
 PURPOSE = "Migrate the database's schema; back the database up and restore it."
 
@@ -77,8 +79,9 @@ def backup(file: Path, as_json: bool) -> None:
     with whole_file(file) as output, _table_by_table("Backing up", backups.table_sizes(), as_json) as advance:
         backups.back_up(Path(output.name), advance)
     size, seconds = file.stat().st_size, round(monotonic() - started, 1)
-    document = {"file": str(file), "bytes": size, "seconds": seconds}
-    answer(document, as_json, f"Wrote {size:,} bytes to {file} in {seconds} s.")
+    name = click.format_filename(file)
+    document = {"file": name, "bytes": size, "seconds": seconds}
+    answer(document, as_json, f"Wrote {size:,} bytes to {name} in {seconds} s.")
 
 
 @db.command()
@@ -91,18 +94,49 @@ def restore(file: Path, dry_run: bool, as_json: bool) -> None:
     tables = backups.tables_in(file)
     leave_pooler()
     backups.refuse_if_not_empty()
+    after = Aftermath(pending=[])
     if not dry_run:
         with _table_by_table("Restoring", dict.fromkeys(tables, 1), as_json) as advance:
             backups.restore(file, advance)
-    _tell_restored(file, tables, dry_run, as_json)
+        after = _look_after()
+    _tell_restored(file, tables, after, dry_run, as_json)
 
 
-def _tell_restored(file: Path, tables: list[str], dry_run: bool, as_json: bool) -> None:
-    pending = [] if dry_run else migrations.pending()
-    document = {"file": str(file), "tables": tables, "dry_run": dry_run, "pending_migrations": pending}
-    done = "Would restore" if dry_run else "Restored"
-    hint = f" Run flask db upgrade: {', '.join(pending)} is pending." if pending else ""
-    answer(document, as_json, f"{done} {len(tables)} tables from {file}.{hint}")
+@dataclass
+class Aftermath:
+    """What became of a database whose rows are restored: `pending` are migrations, or None when nobody could ask."""
+
+    analyzed: bool = False
+    pending: list[str] | None = None
+
+
+def _look_after() -> Aftermath:
+    """Do what comes after a restore, which stays whole when this is stopped, or the database is lost meanwhile."""
+    after = Aftermath()
+    with stopping_by_itself(), suppress(ServiceError):
+        after.pending = migrations.pending()
+        if not told_to_stop():
+            backups.analyze()
+            after.analyzed = True
+    return after
+
+
+def _tell_restored(file: Path, tables: list[str], after: Aftermath, dry_run: bool, as_json: bool) -> None:
+    name = click.format_filename(file)
+    counted = {"tables": tables, "dry_run": dry_run, "pending_migrations": after.pending, "analyzed": after.analyzed}
+    sentences = [f"{'Would restore' if dry_run else 'Restored'} {len(tables)} tables from {name}."]
+    if not dry_run:
+        sentences += _hints(after)
+    answer({"file": name, **counted}, as_json, " ".join(sentences))
+
+
+def _hints(after: Aftermath) -> Iterator[str]:
+    if not after.analyzed:
+        yield "The statistics are missing, without which statements are slow: run ANALYZE in the database."
+    if after.pending is None:
+        yield "Run flask db status, which tells whether a migration is pending."
+    elif after.pending:
+        yield f"Run flask db upgrade: {', '.join(after.pending)} is pending."
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`flask doctor`: whether the service and its database are in order, and what to do where they are not."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from time import sleep, time
@@ -10,19 +11,22 @@ from flask.cli import with_appcontext
 from peewee import Model
 
 from app import models
-from app.cli.common import answer, end_if_stopped, json_option, stopping_in_order
+from app.cli.common import answer, in_sentences, json_option
+from app.cli.stopping import end_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database, pooling
-from app.database.failures import driver_error
+from app.database.failures import first_line
 from app.database.replica import replica
 from app.database.statements import compiled
 from app.errors import Busy, ServiceError, TimedOut
+from app.setting_values import MASK
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 OLDEST_VERSION = 14
 SECONDS_APART = 2.0
 LAG_ATTEMPTS = 5
 LAG_PAUSE_SECONDS = 0.2
+BEFORE_AN_AT = r'(?<=")[^"]+(?=@)'
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,13 @@ Check = Callable[[Settings], Iterator[Finding]]
 @click.command()
 @json_option
 @with_appcontext
+@in_sentences
 def doctor(as_json: bool) -> None:
     """Check the settings, the database and the replica, and say what to do where something is wrong.
 
     Changes nothing. Exits with 1 when something is wrong: it fails already, or is a warning of what will.
     """
-    with stopping_in_order():
-        findings = list(_findings(current_app.config["SETTINGS"]))
+    findings = list(_findings(current_app.config["SETTINGS"]))
     healthy = all(finding.level == OK for finding in findings)
     lines = [f"{finding.level:8} {finding.check:15} {finding.detail}" for finding in findings]
     answer({"healthy": healthy, "findings": [asdict(finding) for finding in findings]}, as_json, "\n".join(lines))
@@ -65,9 +69,17 @@ def _findings(settings: Settings) -> Iterator[Finding]:
                 yield from _looked_at(name, check, settings)
     except ServiceError as error:
         end_if_stopped(error)
-        yield Finding(
-            "connection", FAILURE, f"{error.detail} Check that it runs, and DATABASE_URL with flask settings."
-        )
+        detail = f"{error.detail}{_reason(error)} Check that it runs, and DATABASE_URL with flask settings."
+        yield Finding("connection", FAILURE, detail)
+
+
+def _reason(error: ServiceError) -> str:
+    """What the driver says, as a sentence; nothing when it says nothing.
+
+    Without what stands before an @ in a name: a password's own @ must be written as %40, or its rest is of the host.
+    """
+    said = first_line(error)
+    return f" PostgreSQL says: {re.sub(BEFORE_AN_AT, MASK, said)}." if said else ""
 
 
 def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
@@ -79,10 +91,9 @@ def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]
         detail = "The database did not tell in time: something is locked, by a migration for one. Look again later."
         yield Finding(name, WARNING, detail)
     except Exception as error:
-        cause = driver_error(error)
-        if isinstance(error, ServiceError) or cause is None:
+        said = first_line(error)
+        if isinstance(error, ServiceError) or said is None:
             raise
-        said = str(cause).splitlines()[0]
         yield Finding(name, FAILURE, f"The database refused to tell: {said}. See docs/database-role.md.")
 
 

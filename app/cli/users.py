@@ -33,8 +33,9 @@ def export_user(id: UUID, output: Path | None, as_json: bool) -> None:
     with _target(output) as target, progress("Exporting", sum(counts.values()), as_json) as advance:
         lines = _write(people.export_person(id), target, advance)
     if output:
-        document = {"id": id, "file": str(output), "lines": lines, "bytes": output.stat().st_size}
-        answer(document, as_json, f"Wrote {lines:,} lines to {output}.")
+        name = click.format_filename(output)
+        document = {"id": id, "file": name, "lines": lines, "bytes": output.stat().st_size}
+        answer(document, as_json, f"Wrote {lines:,} lines to {name}.")
 
 
 @users.command("import")
@@ -68,6 +69,9 @@ def erase_user(id: UUID, dry_run: bool, as_json: bool) -> None:
 def _target(output: Path | None) -> AbstractContextManager[IO[bytes]]:
     if output:
         return whole_file(output)
+    # Python has none when the shell has closed it.
+    if sys.stdout is None:
+        raise click.ClickException("The standard output is closed. Open it, or name a file with --output.")
     return nullcontext(sys.stdout.buffer)
 
 
@@ -78,6 +82,7 @@ def _write(pieces: Iterator[bytes], target: IO[bytes], advance: Callable[[int], 
         target.write(piece)
         lines += piece.count(b"\n")
         advance(piece.count(b"\n"))
+    target.flush()
     return lines
 
 

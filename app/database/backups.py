@@ -17,7 +17,7 @@ from app.database import migrations
 from app.database.connection import database
 from app.database.embedded import EmbeddedError, programs
 from app.database.failures import failing_in_our_words
-from app.errors import Conflict, Invalid, ServiceError
+from app.errors import Conflict, Invalid, ServiceError, Unavailable
 
 # What pg_dump and pg_restore say with --verbose, in English, when they come to the rows of a table.
 TABLE_BEGINS = re.compile(r'(?:dumping contents of|processing data for) table "[^"]*?\.?([^".]+)"')
@@ -49,7 +49,7 @@ def back_up(file: Path, advance: Callable[[str], None]) -> None:
 
 def tables_in(file: Path) -> list[str]:
     """The tables whose rows a backup holds; raises Invalid when the file is none."""
-    return re.findall(r"^\d+;.* TABLE DATA \S+ (\S+) ", _read([_program("pg_restore"), "--list", str(file)]), re.M)
+    return re.findall(r"^\d+;.* TABLE DATA \S+ (\S+) ", _read([_program("pg_restore"), "--list", _name(file)]), re.M)
 
 
 def refuse_if_not_empty() -> None:
@@ -75,9 +75,13 @@ def restore(file: Path, advance: Callable[[str], None]) -> None:
         with failing_in_our_words:
             database.execute_sql(f"DROP TABLE IF EXISTS {migrations.TABLE}")
         arguments = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-        _run([program, *arguments, "--verbose", "--no-password", *_target(), str(file)], advance)
-        with failing_in_our_words:
-            database.execute_sql("ANALYZE")
+        _run([program, *arguments, "--verbose", "--no-password", *_target(), _name(file)], advance)
+
+
+def analyze() -> None:
+    """Make the statistics that a backup does not hold, while nobody migrates; without them statements are slow."""
+    with _no_migration(), failing_in_our_words:
+        database.execute_sql("ANALYZE")
 
 
 @contextmanager
@@ -85,9 +89,11 @@ def _no_migration() -> Iterator[None]:
     """A block in which no process migrates, and whose own statements are transactions by themselves."""
     with failing_in_our_words:
         database.execute_sql("SELECT pg_advisory_lock(%s)", (migrations.LOCK,))
-        try:
-            yield
-        finally:
+    try:
+        yield
+    finally:
+        # A session that was lost meanwhile has taken the lock along.
+        with suppress(Unavailable), failing_in_our_words:
             database.execute_sql("SELECT pg_advisory_unlock(%s)", (migrations.LOCK,))
 
 
@@ -121,6 +127,11 @@ def _major_version(program: str) -> int | None:
     return int(told[1]) if told else None
 
 
+def _name(file: Path) -> str:
+    """The file's name as one of the programs takes it: none that begins with a dash and would be an option."""
+    return str(file.absolute())
+
+
 def _target() -> list[str]:
     """The arguments that name the database. Every process can read them, so what is secret must not be there."""
     parts = parse_dsn(database.database)
@@ -142,7 +153,9 @@ def _run(command: Sequence[str], advance: Callable[[str], None]) -> None:
     """Run one of the programs to its end, giving each table's name to `advance`; raises Invalid with what it said."""
     last = ""
     null, pipe = subprocess.DEVNULL, subprocess.PIPE
-    with subprocess.Popen(command, stdin=null, stdout=null, stderr=pipe, text=True, env=_environment()) as process:
+    with subprocess.Popen(
+        command, stdin=null, stdout=null, stderr=pipe, text=True, errors="replace", env=_environment()
+    ) as process:
         try:
             for line in process.stderr or ():
                 begins = TABLE_BEGINS.search(line)
@@ -157,7 +170,9 @@ def _run(command: Sequence[str], advance: Callable[[str], None]) -> None:
 
 def _read(command: Sequence[str]) -> str:
     """What one of the programs prints; raises Invalid with what it said when it fails."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
     _refuse_failure(done.returncode, done.stderr)
     return done.stdout
 

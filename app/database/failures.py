@@ -31,6 +31,8 @@ IDLE_IN_TRANSACTION = "25P03"
 # 25006: the server only reads, as a standby does.
 CANNOT_SERVE = ("08", "53", "57P", "25006")
 DATA_EXCEPTION = "22"
+# An undefined table, column or function.
+NOT_IN_THE_SCHEMA = ("42P01", "42703", "42883")
 # Raised by functions of our own, in migrations/0003_writes.py.
 NOT_A_NUMBER = "FX001"
 KEY_IN_USE = "FX002"
@@ -73,6 +75,18 @@ def driver_error(error: BaseException | None) -> psycopg2.Error | None:
     while error is not None and not isinstance(error, psycopg2.Error):
         error = getattr(error, "orig", None) or error.__cause__
     return error
+
+
+def first_line(error: BaseException) -> str | None:
+    """The first line of what the driver says of an error, or None when it is none of the driver's."""
+    cause = driver_error(error)
+    return str(cause).strip().partition("\n")[0] if cause else None
+
+
+def schema_differs(error: BaseException) -> bool:
+    """Whether the error says that a table, a column or a function of this code is not in the database."""
+    cause = driver_error(error)
+    return cause is not None and cause.pgcode in NOT_IN_THE_SCHEMA
 
 
 def connection_is_lost(error: BaseException) -> bool:

@@ -85,13 +85,14 @@ def _refuse_rows_of_others() -> None:
         if part.parent in (part.model, models.User):
             continue
         [parent] = (each for each in PARTS if each.model is part.parent)
-        strangers = database.read(
-            f"SELECT line ->> 'id' FROM flux_import AS i WHERE type = '{part.name}' AND NOT EXISTS (SELECT "
+        # For a first row alone, by LIMIT 1, PostgreSQL would compare each row with each: the table has no statistics.
+        [(stranger,)] = database.read(
+            f"SELECT min(line ->> 'id') FROM flux_import AS i WHERE type = '{part.name}' AND NOT EXISTS (SELECT "
             f"FROM flux_import AS o WHERE o.type = '{parent.name}' "
-            f"AND o.line ->> 'id' = i.line ->> '{part.owner.column_name}') LIMIT 1"
+            f"AND o.line ->> 'id' = i.line ->> '{part.owner.column_name}')"
         )
-        if strangers:
-            raise Invalid(f"The {part.name} {strangers[0][0]} is of a {parent.name} that is not in the file.")
+        if stranger:
+            raise Invalid(f"The {part.name} {stranger} is of a {parent.name} that is not in the file.")
 
 
 def _said(error: Exception) -> str:

@@ -55,14 +55,16 @@ def contents(url: str) -> dict[str, list[str]]:
     }
 
 
-def started(*arguments: str, stdin: IO[str] | int | None = None, **settings: str) -> subprocess.Popen:
+def started(
+    *arguments: str, stdin: IO[str] | int | None = None, stdout: IO[str] | int = subprocess.PIPE, **settings: str
+) -> subprocess.Popen:
     """The flask command, running."""
     return subprocess.Popen(
         [sys.executable, "-m", "flask", *arguments],
         cwd=PROJECT,
         env=command_environment(**settings),
         stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,14 +16,18 @@ from neighbours import running_pgbouncer
 from operators import ADA, BOB, contents, make_person, started
 from psycopg2.extensions import parse_dsn
 from test_migrations import schema
-from waiting import wait_until
+from waiting import wait_until, waiting_for_locks
 
+from app.config import PROJECT
 from app.database import migrations
 from app.database.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 
+APP = str(PROJECT / "wsgi.py")
 ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"
+END_WHAT_WAITS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 @pytest.fixture
@@ -154,6 +158,45 @@ def test_an_interrupted_restore_can_be_repeated(url: str, empty: str, tmp_path: 
     assert contents(empty) == contents(url)
 
 
+@contextmanager
+def keeping_statistics_from(url: str) -> Iterator[None]:
+    """A block in which ANALYZE waits for a temporary table of another session, which no restore meets."""
+    with psycopg2.connect(url) as other, other.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE locked ()")
+        other.commit()
+        cursor.execute("LOCK TABLE locked")
+        yield
+    other.close()
+
+
+@pytest.mark.parametrize("by", ["a signal", "the loss of its session"])
+def test_a_restore_that_ends_while_it_makes_the_statistics_is_done(url: str, empty: str, tmp_path: Path, by: str):
+    file = backup_of(url, tmp_path)
+    with keeping_statistics_from(empty):
+        process = started("db", "restore", file, "--json", DATABASE_URL=empty)
+        wait_until(lambda: waiting_for_locks(empty) == 1)
+        if by == "a signal":
+            process.terminate()
+        else:
+            run_alone(empty, END_WHAT_WAITS)
+        output, wrong = process.communicate(timeout=30)
+    assert (process.returncode, wrong) == (0, "")
+    told = json.loads(output)
+    assert (len(told["tables"]), told["pending_migrations"], told["analyzed"]) == (11, [], False)
+    assert contents(empty) == contents(url)
+
+
+def test_a_restore_that_made_no_statistics_says_what_to_run(url: str, empty: str, tmp_path: Path):
+    file = backup_of(url, tmp_path)
+    with keeping_statistics_from(empty):
+        process = started("db", "restore", file, DATABASE_URL=empty)
+        wait_until(lambda: waiting_for_locks(empty) == 1)
+        process.terminate()
+        output, _ = process.communicate(timeout=30)
+    assert output.startswith(f"Restored 11 tables from {file}. The statistics are missing, ")
+    assert output.endswith(": run ANALYZE in the database.\n")
+
+
 @pytest.mark.direct("The pooler's URL is another, without the password.")
 def test_a_password_is_in_no_process_list(url: str, tmp_path: Path):
     with psycopg2.connect(url) as other, other.cursor() as cursor:
@@ -279,6 +322,22 @@ def test_through_a_pooler_in_session_mode_all_is_as_usual(url: str, empty: str, 
         db(pooled, "restore", file)
         assert db(pooled, "upgrade") == "Nothing to do.\n"
     assert contents(empty) == contents(url)
+
+
+def test_a_name_that_begins_with_a_dash_is_a_name(url: str, empty: str, tmp_path: Path):
+    backup = flask("db", "backup", "--", "-x.dump", folder=tmp_path, DATABASE_URL=url, FLASK_APP=APP)
+    assert (backup.returncode, backup.stderr) == (0, "")
+    restore = flask("db", "restore", "--", "-x.dump", folder=tmp_path, DATABASE_URL=empty, FLASK_APP=APP)
+    assert (restore.stdout, restore.stderr) == ("Restored 11 tables from -x.dump.\n", "")
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(url: str, empty: str, tmp_path: Path, as_json: list[str]):
+    odd, shown = str(tmp_path / os.fsdecode(b"\xff.dump")), str(tmp_path / "\ufffd.dump")
+    for told in (db(url, "backup", odd, *as_json), db(empty, "restore", odd, *as_json)):
+        assert shown in told
+    Path(odd).write_text("Dear Ada,")
+    assert "does not appear to be a valid archive" in refused(empty, "restore", odd)
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(url: str, tmp_path: Path):

@@ -90,11 +90,24 @@ def test_a_database_that_is_not_there_is_one_sentence(command: tuple[str, ...]):
     assert done.stderr == "Error: The database cannot be reached at the moment. Try again in a few seconds.\n"
 
 
-def test_a_database_without_a_schema_is_one_sentence(postgres: EmbeddedServer):
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [(["demo", "load"], "users"), (["keys", "list"], "api_keys"), (["users", "erase", ADA], "users")],
+)
+def test_a_database_without_a_schema_is_one_sentence(postgres: EmbeddedServer, command: list[str], missing: str):
     with temporary_database(postgres, "bare") as url:
-        done = flask("demo", "load", DATABASE_URL=url)
+        done = flask(*command, DATABASE_URL=url)
     assert done.returncode == 1
-    assert done.stderr == 'Error: The database refused: relation "users" does not exist\n'
+    said = f'The database\'s schema is not that of this version: relation "{missing}" does not exist.'
+    assert done.stderr == f"Error: {said} Run flask db upgrade.\n"
+
+
+@pytest.mark.parametrize("command", [["db", "status"], ["doctor"], ["doctor", "--json"], ["settings"]])
+def test_an_output_that_takes_nothing_is_one_sentence(migrated: str, command: list[str]):
+    with open("/dev/full", "w") as full:
+        process = started(*command, stdout=full, DATABASE_URL=migrated)
+        _, wrong = process.communicate(timeout=60)
+    assert (process.returncode, wrong) == (1, "Error: A file cannot be used: No space left on device.\n")
 
 
 @pytest.mark.parametrize("setting", [{"PORT": "x"}, {"DATABASE_URL": "nonsense"}, {"SERVICE_API_KEYS": "nonsense"}])

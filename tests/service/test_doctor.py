@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import flask, major_version, run_alone, temporary_database
+from conftest import flask, major_version, run_alone, temporary_database, url_with
 from neighbours import running_pgbouncer
 from operators import started
 from waiting import wait_until, waiting_for_locks
@@ -78,6 +78,17 @@ def test_a_database_that_does_not_answer_is_a_failure():
     code, found = doctor("postgresql://127.0.0.1:1/x")
     assert (code, found["connection"][0]) == (1, "failure")
     assert "DATABASE_URL" in found["connection"][1]
+
+
+@pytest.mark.direct("A pooler has its own words for it.")
+def test_why_a_database_does_not_answer_is_told_without_a_password(url: str):
+    refused = doctor(url_with(url, dbname="nowhere", password="geheim"))[1]["connection"][1]
+    assert "at the moment. Try again in a few seconds. PostgreSQL says: connection to server " in refused
+    assert 'FATAL:  database "nowhere" does not exist. Check that it runs, and DATABASE_URL ' in refused
+    # A password with an @ that is not written as %40 goes on in the host.
+    unknown = doctor("postgresql://u:ge@heim@nowhere.invalid/x")[1]["connection"][1]
+    assert 'could not translate host name "********@nowhere.invalid" to address' in unknown
+    assert "heim" not in refused + unknown
 
 
 def test_a_database_without_a_schema_is_a_failure(postgres: EmbeddedServer):

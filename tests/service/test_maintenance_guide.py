@@ -18,6 +18,7 @@ from app.repositories.purging import PURGEABLE
 
 GUIDE = (PROJECT / "docs" / "maintenance.md").read_text()
 COMMANDS = "\n".join(re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL))
+INDEXES = r"All \d+ are there and valid\."
 
 
 def test_the_guides_commands_run_in_their_order(postgres: EmbeddedServer, tmp_path: Path):
@@ -33,6 +34,7 @@ def test_the_guides_commands_run_in_their_order(postgres: EmbeddedServer, tmp_pa
         assert done.returncode == 0, done.stdout + done.stderr
         assert run_alone(new, "SELECT id::text FROM users") == run_alone(url, "SELECT id::text FROM users") == [(ADA,)]
     assert f"\n{OK}       settings " in f"\n{done.stdout}"
+    assert re.search(INDEXES, done.stdout)[0] == re.search(INDEXES, GUIDE)[0], "the guide's doctor is of this version"
 
 
 def test_the_guide_names_every_table_that_can_be_purged_and_every_type_of_an_export():

@@ -209,6 +209,13 @@ def test_the_proxy_of_compose_lets_pass_what_the_service_takes() -> None:
     assert "client_max_body_size 0;" in proxy
 
 
+def test_the_proxy_of_compose_keeps_no_body_which_the_service_would_refuse() -> None:
+    proxy = compose()["configs"]["proxy"]["content"]
+    assert "proxy_request_buffering off;" in proxy
+    # Without it nginx keeps a body in chunks to its end all the same.
+    assert "proxy_http_version 1.1;" in proxy
+
+
 def test_compose_serves_through_a_pooler_in_transaction_mode_and_migrates_without_it() -> None:
     services = compose()["services"]
     pooler = services["pgbouncer"]["environment"]

@@ -1,6 +1,9 @@
 """`flask users`: a person is exported, comes back as they were, and can be erased with everything that is theirs."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE
@@ -8,8 +11,10 @@ from subprocess import PIPE
 import pytest
 from conftest import flask, run_alone, temporary_database
 from operators import ADA, BOB, contents, make_person, of, started
+from servers import command_environment
 
 from app import models
+from app.config import PROJECT
 from app.database.embedded import EmbeddedServer
 from app.repositories.people import PARTS
 
@@ -197,6 +202,40 @@ def test_the_output_is_the_export_so_json_needs_a_file(url: str, tmp_path: Path)
     assert file.stat().st_mode & 0o077 == 0, "it is for its owner alone"
 
 
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(url: str, tmp_path: Path, as_json: list[str]):
+    odd, shown = tmp_path / os.fsdecode(b"\xff.ndjson"), tmp_path / "\ufffd.ndjson"
+    assert str(shown) in users(url, "export", ADA, "--output", str(odd), *as_json)
+
+
+def test_an_export_that_its_output_does_not_take_is_one_sentence(url: str):
+    with open("/dev/full", "w") as full:
+        process = started("users", "export", ADA, stdout=full, DATABASE_URL=url)
+        _, wrong = process.communicate(timeout=60)
+    assert (process.returncode, wrong) == (1, "Error: A file cannot be used: No space left on device.\n")
+
+
+def test_an_export_without_an_output_is_one_sentence(url: str):
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "flask", "users", "export", ADA]
+    done = subprocess.run(
+        closed, cwd=PROJECT, env=command_environment(DATABASE_URL=url), capture_output=True, text=True
+    )
+    sentence = "Error: The standard output is closed. Open it, or name a file with --output.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+
+
 def test_a_person_with_many_rows_is_exported_whole(url: str):
     run_alone(url, MANY_TASKS.format(2_500))
     assert users(url, "export", ADA).count("\n") == 2_509
+
+
+def test_a_person_with_very_many_rows_is_imported_without_comparing_each_with_each(url: str, tmp_path: Path):
+    run_alone(
+        url,
+        f"INSERT INTO tasks (id, user_id, title) SELECT gen_random_uuid(), '{ADA}', 'x' FROM generate_series(1, 12000)",
+        "INSERT INTO notification_log (id, task_id, channel) SELECT gen_random_uuid(), id, 'push' FROM tasks "
+        f"WHERE user_id = '{ADA}'",
+    )
+    file = exported(url, tmp_path)
+    users(url, "erase", ADA)
+    assert "  together             24,010\n" in users(url, "import", str(file))

@@ -3,11 +3,13 @@
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg2
 import pytest
 from conftest import flask, run_alone, temporary_database
 from operators import ADA, make_person, of, on_a_terminal, started
+from psycopg2.extensions import parse_dsn
 from waiting import wait_until
 
 from app.database.embedded import EmbeddedServer
@@ -92,6 +94,29 @@ def test_stopped_in_the_middle_it_goes_on_when_repeated(url: str, by: signal.Sig
         assert told.startswith(f"Stopped. Deleted {100_001 - left:,} of 100,000 rows of messages ")
     assert purge(url, "messages", "--older-than", "180d").startswith(f"Deleted {left - 1:,} rows")
     assert messages(url) == 1
+
+
+def test_a_database_that_is_lost_in_the_middle_leaves_a_count_of_what_was_done(url: str, postgres: EmbeddedServer):
+    run_alone(url, OLD_MESSAGES.format(100_000))
+    process = started("purge", "messages", "--older-than", "180d", "--json", DATABASE_URL=url)
+    wait_until(lambda: messages(url) < 100_001)
+    with taken_away(postgres, url):
+        output, wrong = process.communicate(timeout=60)
+    told, gone = json.loads(output), 100_001 - messages(url)
+    assert (process.returncode, told["found"], told["stopped"]) == (1, 100_000, True)
+    # The last portion may have been deleted without its answer.
+    assert gone - 1_000 <= told["deleted"] <= gone
+    assert wrong.startswith("Error: The database cannot be reached at the moment.")
+
+
+@contextmanager
+def taken_away(server: EmbeddedServer, url: str) -> Iterator[None]:
+    """A block in which nobody is connected to the database."""
+    name = parse_dsn(url)["dbname"]
+    ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    run_alone(server.url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", ended)
+    yield
+    run_alone(server.url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 def test_a_person_sees_a_bar_and_a_program_none(url: str):
