@@ -11,7 +11,6 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.http import errors, message, wsgi
-from gunicorn.workers import base
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import refusals
@@ -70,6 +69,7 @@ class Worker(ThreadWorker):
         self.handed_over: deque[tuple[Connection, Future[Any]]] = deque()
         self.next_look = 0.0
         self.told_to_stop: float | None = None
+        self.told_to_quit = False
         self.probe_threads = ThreadPoolExecutor(THREADS_FOR_PROBES, thread_name_prefix="probe")
 
     def enqueue_req(self, conn: Connection) -> None:
@@ -87,10 +87,11 @@ class Worker(ThreadWorker):
             self.method_queue.defer(lambda: None)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """Stop at once. ThreadWorker would shut its thread pool down in here, and wait for ever for the pool's lock
-        when the signal came in the moment in which the main thread held it.
+        """Stop at once, from the main loop. Here the main thread may be in the middle of starting a thread, or hold the
+        pool's lock, and then the interpreter would wait for ever at its end.
         """
-        base.Worker.handle_quit(self, sig, frame)
+        self.told_to_quit = True
+        self.method_queue.defer(lambda: None)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """As gthread's. After a TERM it goes on for DRAIN_SECONDS, in which /ready sends balancers away."""
@@ -102,6 +103,8 @@ class Worker(ThreadWorker):
             self.wsgi.config[operations.STOPPING] = True
             if time.monotonic() >= self.told_to_stop + self.wsgi.config["SETTINGS"].drain_seconds:
                 self.alive = False
+        if self.told_to_quit:
+            raise SystemExit
 
     def accept(self, listener: socket.socket) -> bool:
         """Take a new connection, and wait for its first request; False when there is none."""

@@ -27,7 +27,7 @@ from app.database.embedded import EmbeddedServer
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
-FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c deadlock_timeout=50ms"
+FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300"
 
 
 class GivenServer:
@@ -183,7 +183,7 @@ def committing_client(app: Flask) -> Iterator[FlaskClient]:
     yield app.test_client()
     # A test may have ended their sessions.
     database.close_idle()
-    database.execute_sql("DELETE FROM users")
+    database.execute_sql("DELETE FROM users; DELETE FROM idempotency_keys")
     database.release()
 
 

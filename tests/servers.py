@@ -50,10 +50,16 @@ class RunningServer:
         return self.process.wait(timeout=40)
 
 
+_kept: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody else is given: it stays bound, which keeps out who asks for any, not who listens at it."""
+    probe = socket.socket()
+    probe.bind(("127.0.0.1", 0))
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _kept.append(probe)
+    return probe.getsockname()[1]
 
 
 def command_environment(**settings: str) -> dict[str, str]:

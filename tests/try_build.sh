@@ -78,7 +78,7 @@ chmod 755 "$base/usr/local/bin/pip"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$base/etc/passwd"
 echo 'root:x:0:' >"$base/etc/group"
 # The build finds its wheels in a folder: it has no network, and needs none of this machine's settings for pip.
-"$PYTHON" -m pip download --quiet --disable-pip-version-check --only-binary :all: \
+"$PYTHON" -m pip download --retries 10 --quiet --disable-pip-version-check --only-binary :all: \
     --dest "$work/wheels" --requirement requirements.txt >"$log" 2>&1
 printf '[global]\nno-index = true\nfind-links = /wheels\n' >"$base/etc/pip.conf"
 
@@ -99,7 +99,7 @@ inside flask settings >>"$log"
 inside gunicorn wsgi:app >>"$log" 2>&1 &
 service=$!
 ask="import urllib.request as u; print(u.urlopen('http://127.0.0.1:$PORT/health', timeout=2).read().decode())"
-for _ in $(seq 50); do
+for _ in $(seq 300); do
     healthy="$("$PYTHON" -c "$ask" 2>/dev/null)" && break
     sleep 0.2
 done

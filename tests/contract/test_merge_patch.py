@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.database import database
 
+WITH_FIXTURES = [HealthCheck.function_scoped_fixture]
 MERGE = {"Content-Type": "application/merge-patch+json"}
 OBJECTS = [
     (USERS, "profile"),
@@ -46,7 +47,7 @@ def merged_by_database(target: Any, patch: Any) -> Any:
     return json.loads(found)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=WITH_FIXTURES)
 @given(target=objects | st.none(), patch=objects)
 @example(target={"a": {"b": "c"}}, patch={"a": {"b": "d", "c": None}})
 @example(target={"a": [{"b": "c"}]}, patch={"a": [1, None, {"x": None}]})
@@ -57,7 +58,7 @@ def test_the_database_merges_as_the_standard_says(client: FlaskClient, target: A
     assert merged_by_database(target, patch) == merged(target, patch)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=WITH_FIXTURES)
 @given(target=objects, patch=objects)
 def test_a_merge_over_http_is_the_same(client: FlaskClient, target: Any, patch: Any):
     place = f"/api/v1/users/{user(client, profile=target)['id']}"

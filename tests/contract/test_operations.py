@@ -34,21 +34,24 @@ def test_not_ready_while_migrations_are_pending(app: Flask, settings: Settings, 
 
 
 def test_not_ready_within_two_seconds_when_nobody_answers(app: Flask, settings: Settings):
-    started = monotonic()
     # 192.0.2.1 is an address for documentation (RFC 5737): nothing is ever there.
     for url in ("postgresql://127.0.0.1:1/x", "postgresql://192.0.2.1/x"):
         answer = ready_at(settings, url)
         assert (answer.status_code, answer.json["status"]) == (503, "not_ready")
         assert "Retry-After" in answer.headers
-    assert monotonic() - started < 2 * 2
+        assert answer.seconds < 3
 
 
 def ready_at(settings: Settings, url: str):
-    """What /ready says of another database."""
+    """What /ready says of another database, and in how many seconds."""
     other = replace(settings, database_url=url)
     database.close_idle()
+    client = create_app(other).test_client()
+    started = monotonic()
     try:
-        return create_app(other).test_client().get("/ready")
+        answer = client.get("/ready")
+        answer.seconds = monotonic() - started
+        return answer
     finally:
         database.close_idle()
         configure(settings)

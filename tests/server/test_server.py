@@ -123,7 +123,7 @@ def test_killing_any_part_loses_nothing_and_the_next_start_just_works(data: Path
             os.killpg(server.process.pid, signal.SIGKILL)
             server.process.wait()
         elif victim == "database":
-            assert httpx.get(f"{server.url}{USERS}").status_code == 503
+            wait_until(lambda: httpx.get(f"{server.url}{USERS}").status_code == 503)
     with running_server(tmp_path, EMBEDDED_DATA_DIR=str(data)) as server:
         assert httpx.get(f"{server.url}{place}").status_code == 200
         postgres = postgres_pid(data)

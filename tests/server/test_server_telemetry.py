@@ -146,9 +146,8 @@ def test_who_waits_for_a_connection_in_vain_is_counted(tmp_path: Path, server_da
             wait_until(lambda: scrape(metrics)["db_client_connection_used"] == 1)
             assert get_users(server) == 503
         waiting.join()
-        text = httpx.get(metrics).text
-    assert "db_client_connection_timeouts_total 1.0" in text
-    assert 'flux_requests_rejected_total{reason="busy"} 1.0' in text
+        wait_until(lambda: 'flux_requests_rejected_total{reason="busy"} 1.0' in httpx.get(metrics, timeout=20).text)
+        assert scrape(metrics)["db_client_connection_timeouts_total"] == 1
 
 
 @pytest.mark.direct("PgBouncer itself replaces the connections that end while nobody uses them.")
@@ -219,11 +218,11 @@ def visited(tmp_path_factory: pytest.TempPathFactory, server_database: str) -> I
         get_users(server)
         httpx.get(f"{server.url}{USERS}")
         httpx.request("BREW", f"{server.url}/nowhere")
+        wait_until(lambda: scrape(metrics).get(COUNT, 0) >= 3)
         yield server, metrics
 
 
 def test_every_metric_that_the_dashboard_asks_for_exists(visited: tuple[RunningServer, str]):
-    wait_until(lambda: scrape(visited[1]).get(COUNT, 0) >= 3)
     exposed = scrape(visited[1])
     asked = {name for panel in DASHBOARD["panels"] for target in panel["targets"] for name in names(target["expr"])}
     assert len(asked) >= 10
@@ -251,9 +250,7 @@ def test_every_line_of_the_log_is_json_and_tells_who_called(visited: tuple[Runni
         return [line for line in request_lines(visited[0]) if line["route"] == USERS]
 
     wait_until(lambda: len(lines_of_users()) >= 2)
-    # Each worker writes its own.
-    lines = sorted(lines_of_users(), key=lambda line: line["time"])
-    assert [(line["caller"], line["status"]) for line in lines[:2]] == [("planner", 200), (None, 401)]
+    assert {(line["caller"], line["status"]) for line in lines_of_users()} >= {("planner", 200), (None, 401)}
     assert KEY not in visited[0].log
 
 
@@ -277,7 +274,8 @@ def test_the_lines_of_the_last_requests_are_written_before_the_end(tmp_path: Pat
             httpx.get(f"{server.url}/health", headers={"X-Request-Id": f"request-{number}"})
         server.stop(signal.SIGTERM)
     told = [line["request_id"] for line in request_lines(server) if line["route"] == "/health"]
-    assert told == [f"request-{number}" for number in range(50)]
+    # Two threads answer the probes, and tell of them in whatever order.
+    assert sorted(told) == sorted(f"request-{number}" for number in range(50))
 
 
 def test_a_request_that_breaks_http_is_a_line_without_what_was_sent(visited: tuple[RunningServer, str]):

@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,9 +61,10 @@ def refuses(server: RunningServer) -> bool:
 
 
 def test_ready_says_first_that_it_stops_while_requests_are_still_served(server_database: str, tmp_path: Path):
-    with serving(tmp_path, server_database, DRAIN_SECONDS="3") as server, httpx.Client(base_url=server.url) as client:
+    settings = {"WEB_CONCURRENCY": "1", "DRAIN_SECONDS": "10"}
+    with serving(tmp_path, server_database, **settings) as server, httpx.Client(base_url=server.url) as client:
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        wait_until(lambda: client.get("/ready").status_code == 503)
         for _ in range(6):
             ready = client.get("/ready")
             assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
@@ -72,7 +72,7 @@ def test_ready_says_first_that_it_stops_while_requests_are_still_served(server_d
             served = client.get(USERS)
             assert (served.status_code, served.headers["Connection"]) == (200, "close")
         assert client.get("/health").status_code == 200
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=40) == 0
 
 
 def test_without_a_time_to_drain_it_stops_at_once(server_database: str, tmp_path: Path):
@@ -103,6 +103,7 @@ begin = post_fork
 
 def post_fork(arbiter, worker):
     begin(arbiter, worker)
+    print("begun", flush=True)
     time.sleep(3)
 """
 
@@ -114,10 +115,10 @@ def test_a_worker_that_is_only_beginning_is_not_waited_for(server_database: str,
         tmp_path / "log",
         DATABASE_URL=server_database,
         AUTH_DISABLED="true",
+        WEB_CONCURRENCY="2",
         GUNICORN_CMD_ARGS=f"--config {tmp_path / 'slow.conf.py'}",
     )
-    wait_until(lambda: "Booting worker" in server.log)
-    time.sleep(0.5)
+    wait_until(lambda: server.log.count("begun") == 2)
     server.process.send_signal(by)
     assert server.process.wait(timeout=15) == 0
 
@@ -125,12 +126,13 @@ def test_a_worker_that_is_only_beginning_is_not_waited_for(server_database: str,
 def test_when_all_threads_wait_for_the_database_the_worker_still_tells_that_it_lives(
     server_database: str, tmp_path: Path
 ):
-    with serving(tmp_path, server_database) as server, users_locked(server_database) as let_go:
+    patient = {"DATABASE_POOL_WAIT": "30", "DATABASE_LOCK_TIMEOUT": "60"}
+    with serving(tmp_path, server_database, **patient) as server, users_locked(server_database) as let_go:
         threads, statuses = ask_in_the_background(server, times=12)
         wait_until(lambda: waiting_for_locks(server_database) >= 2)
         for _ in range(4):
-            assert httpx.get(f"{server.url}/health", timeout=2).status_code == 200
-            assert httpx.get(f"{server.url}/ready", timeout=2).status_code == 200
+            assert httpx.get(f"{server.url}/health", timeout=20).status_code == 200
+            assert httpx.get(f"{server.url}/ready", timeout=20).status_code == 200
         let_go()
         for thread in threads:
             thread.join()

@@ -148,7 +148,7 @@ def test_an_interrupted_backup_leaves_the_last_one_and_no_half_file(url: str, tm
 
 
 def test_an_interrupted_restore_can_be_repeated(url: str, empty: str, tmp_path: Path):
-    flask("demo", "load", "--users", "300", DATABASE_URL=url)
+    flask("demo", "load", "--users", "1000", DATABASE_URL=url)
     file = backup_of(url, tmp_path)
     process = started("db", "restore", file, DATABASE_URL=empty)
     wait_until(lambda: run_alone(empty, ACTIVE.format("pg_restore")) == [(1,)])

@@ -65,7 +65,7 @@ def test_when_all_connections_stay_in_use_the_wait_is_bounded(settings: Settings
     waited = threading.Event()
     thread = threading.Thread(target=read)
     thread.start()
-    assert waited.wait(5)
+    assert waited.wait(30)
     thread.join()
     database.close()
     assert users.count() == 0, "the slot is free again"

@@ -153,7 +153,7 @@ def test_it_can_be_stopped_while_it_waits(url: str):
         process = started("doctor", DATABASE_URL=url, AUTH_DISABLED="true")
         wait_until(lambda: waiting_for_locks(url) == 1)
         process.terminate()
-        process.communicate(timeout=5)
+        process.communicate(timeout=30)
         assert process.returncode == 1
         wait_until(lambda: waiting_for_locks(url) == 0)
     other.close()

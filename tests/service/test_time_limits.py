@@ -60,7 +60,7 @@ def held(url: str, statement: str) -> Iterator[psycopg2.extensions.cursor]:
 def test_a_statement_that_takes_too_long_is_answered_and_its_connection_goes_on(
     configured, settings: Settings, method: str, limit: str, status: int, kind: str
 ):
-    client = configured(**{limit: 1})
+    client = configured(**{limit: 2})
     body = {"email": "ada@example.com"} if method == "POST" else None
     with held(settings.database_url, "LOCK TABLE users"):
         answer = client.open(USERS, method=method, json=body)

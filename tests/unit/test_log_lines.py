@@ -24,7 +24,7 @@ for number in range(8_000):
 before = 8_001
 while waiting() < before:
     before = waiting()
-    time.sleep(0.5)
+    time.sleep(2)
 for number in range(8_000, 30_000):
     lines.write({"number": number})
 print("written", file=sys.stderr, flush=True)
