@@ -22,8 +22,6 @@ from app.config import PROJECT
 from app.database import migrations
 from app.database.embedded import EmbeddedServer
 
-pytestmark = pytest.mark.commands
-
 APP = str(PROJECT / "wsgi.py")
 ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"
 END_WHAT_WAITS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -73,6 +71,7 @@ def stopped(process: subprocess.Popen) -> list[psutil.Process]:
     return psutil.wait_procs(programs, timeout=10)[1]
 
 
+@pytest.mark.commands
 def test_what_is_restored_is_what_was_backed_up(url: str, empty: str, tmp_path: Path):
     file = backup_of(url, tmp_path)
     assert db(empty, "restore", file) == f"Restored 11 tables from {file}.\n"
@@ -107,6 +106,7 @@ def test_a_database_whose_migrations_were_reverted_can_be_restored(url: str, tmp
     assert contents(url) == before
 
 
+@pytest.mark.commands
 def test_a_dry_run_names_the_tables_and_restores_none(url: str, empty: str, tmp_path: Path):
     told = json.loads(db(empty, "restore", backup_of(url, tmp_path), "--dry-run", "--json"))
     assert (told["dry_run"], "messages" in told["tables"], len(told["tables"])) == (True, True, 11)
@@ -147,8 +147,9 @@ def test_an_interrupted_backup_leaves_the_last_one_and_no_half_file(url: str, tm
     assert file.read_bytes() == last
 
 
+@pytest.mark.commands
 def test_an_interrupted_restore_can_be_repeated(url: str, empty: str, tmp_path: Path):
-    flask("demo", "load", "--users", "1000", DATABASE_URL=url)
+    flask("demo", "load", "--users", "500", DATABASE_URL=url)
     file = backup_of(url, tmp_path)
     process = started("db", "restore", file, DATABASE_URL=empty)
     wait_until(lambda: run_alone(empty, ACTIVE.format("pg_restore")) == [(1,)])
@@ -197,7 +198,6 @@ def test_a_restore_that_made_no_statistics_says_what_to_run(url: str, empty: str
     assert output.endswith(": run ANALYZE in the database.\n")
 
 
-@pytest.mark.direct("The pooler's URL is another, without the password.")
 def test_a_password_is_in_no_process_list(url: str, tmp_path: Path):
     with psycopg2.connect(url) as other, other.cursor() as cursor:
         cursor.execute("LOCK TABLE users")
@@ -272,7 +272,6 @@ def test_a_pooler_that_takes_its_sessions_in_turn_is_noticed(url: str, tmp_path:
         assert {run_alone(pooled, "SHOW search_path")[0][0] for _ in range(4)} == {'"$user", public'}
 
 
-@pytest.mark.direct("It brings a PgBouncer of its own, whose single session another one would use.")
 def test_a_pooler_of_whole_sessions_with_none_to_spare_is_one_sentence(url: str, tmp_path: Path):
     with running_pgbouncer(tmp_path, url, "pool_mode = session") as pooled:
         told = refused(pooled, "backup", str(tmp_path / "flux.dump"))
