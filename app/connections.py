@@ -32,6 +32,9 @@ class PatientSocket(socket.socket):
     def setblocking(self, flag: bool) -> None:
         """Stay as it is; gthread would have it block during each request."""
 
+    def settimeout(self, value: float | None) -> None:
+        """Stay as it is; behind an answer that broke off, gunicorn would have a thread wait for the client to go."""
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send the data, or keep them. Raises TimeoutError when too much is kept for longer than `seconds`."""
         sent = 0 if self.unsent else self._send(data)

@@ -77,8 +77,13 @@ def asked_for_stream(server: RunningServer) -> socket.socket:
     """A connection on which a stream was asked for, and on which little is received at a time."""
     connection = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    request = f"GET /api/v1/tasks?user_id={OWNER} HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n"
-    connection.sendall(request.encode())
+    head = [
+        f"GET /api/v1/tasks?user_id={OWNER} HTTP/1.1",
+        "Host: x",
+        "Connection: close",
+        f"Accept: {NDJSON['Accept']}",
+    ]
+    connection.sendall("\r\n".join([*head, "", ""]).encode())
     return connection
 
 
@@ -108,7 +113,7 @@ def read_slowly(server: RunningServer, until: float) -> None:
 
 
 def test_an_answer_that_breaks_off_disturbs_no_other_request(filled: RunningServer, server_database: str):
-    worker, until = worker_of(filled).pid, time.monotonic() + 4
+    worker, until = worker_of(filled).pid, time.monotonic() + 3
     with ThreadPoolExecutor(4) as readers:
         reading = [readers.submit(read_slowly, filled, until) for _ in range(4)]
         while time.monotonic() < until:
