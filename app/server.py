@@ -16,6 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from app import refusals
 from app.api import headers, operations
 from app.api.answers import JSON
+from app.config import Settings
 from app.connections import Connection
 from app.incoming import MOST_BYTES_OF_A_HEAD
 from app.telemetry.log import JsonLines
@@ -72,6 +73,11 @@ class Worker(ThreadWorker):
         self.told_to_quit = False
         self.probe_threads = ThreadPoolExecutor(THREADS_FOR_PROBES, thread_name_prefix="probe")
 
+    @property
+    def settings(self) -> Settings:
+        """The service's."""
+        return self.wsgi.config["SETTINGS"]
+
     def enqueue_req(self, conn: Connection) -> None:
         """Give a request that is whole to a thread."""
         conn.arrived = time.perf_counter()
@@ -101,7 +107,7 @@ class Worker(ThreadWorker):
             super().wait_for_and_dispatch_events(min(timeout, LOOKS_EVERY_SECONDS))
         if self.told_to_stop is not None:
             self.wsgi.config[operations.STOPPING] = True
-            if time.monotonic() >= self.told_to_stop + self.wsgi.config["SETTINGS"].drain_seconds:
+            if time.monotonic() >= self.told_to_stop + self.settings.drain_seconds:
                 self.alive = False
         if self.told_to_quit:
             raise SystemExit
@@ -113,7 +119,7 @@ class Worker(ThreadWorker):
         except (BlockingIOError, ConnectionAbortedError):
             return False
         self.nr_conns += 1
-        conn = Connection(self.cfg, client_socket, client, listener.getsockname(), self.wsgi.config["SETTINGS"])
+        conn = Connection(self.cfg, client_socket, client, listener.getsockname(), self.settings)
         self._wait(conn, self.pending_conns)
         return True
 
@@ -140,7 +146,7 @@ class Worker(ThreadWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that breaks the rules of HTTP, or whose answer could not be made, with a problem."""
-        answer = refusals.refusal(exc, client.head, self.wsgi.config["SETTINGS"].cors_origins)
+        answer = refusals.refusal(exc, client.head, self.settings.cors_origins)
         try:
             client.sendall(answer)
         except OSError:
@@ -187,7 +193,7 @@ class Worker(ThreadWorker):
 
     def _find_threads_for_the_overdue(self) -> None:
         """Let the threads for probes answer what waited too long for one of the others; see api/overload.py."""
-        longest_ago = time.perf_counter() - self.wsgi.config["SETTINGS"].database_pool_wait
+        longest_ago = time.perf_counter() - self.settings.database_pool_wait
         while self.handed_over:
             conn, work = self.handed_over[0]
             if not work.running() and not work.done():

@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, parse_dsn
 
 from app.database.connection import database
-from app.database.failures import driver_error, failing_in_our_words
+from app.database.failures import failing_in_our_words, first_line
 from app.errors import Busy, ServiceError
 
 LOOKS = 3
@@ -41,7 +41,7 @@ def leave_pooler() -> None:
     try:
         arrived = database.read(ANSWERED_BY) == answered_by and not sessions_are_lent()
     except ServiceError as error:
-        reason = str(driver_error(error) or error).splitlines()[0]
+        reason = first_line(error) or error.detail
         raise _no_way(f"Where the pooler reaches the database, it does not serve this command: {reason}.") from error
     if not arrived:
         raise _no_way("From here its address leads to another one, or to the same with another role.")

@@ -324,13 +324,23 @@ class Amounts(Object):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         checked = super()._deserialize(value, attr, data, **kwargs)
-        level = [checked]
-        while level:
-            values = [each for document in level for each in document.values()]
-            level = [each for each in values if isinstance(each, dict)]
-            if not all(isinstance(each, dict) or _is_amount(each) for each in values):
-                raise ValidationError("may hold only numbers, and objects of numbers.")
+        faults = _faults_of_amounts(checked)
+        if faults:
+            raise ValidationError(faults)
         return checked
+
+
+def _faults_of_amounts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What is neither a number nor an object of numbers, by the names that lead to it."""
+    faults: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            inner = _faults_of_amounts(value)
+            if inner:
+                faults[name] = inner
+        elif not _is_amount(value):
+            faults[name] = ["must be a number to add, or an object of such numbers."]
+    return faults
 
 
 def _is_amount(value: Any) -> bool:

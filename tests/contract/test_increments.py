@@ -94,6 +94,15 @@ def test_what_is_no_amount_is_422_and_nothing_changes(client: FlaskClient, path,
     assert client.get(f"/api/v1/{path}/{row['id']}").json == row
 
 
+def test_each_amount_that_is_none_is_pointed_to(client: FlaskClient):
+    amounts = {"monthly_token_usage": {"total": "5", "openai": 1, "by": {"day": {"1": None}}}}
+    problem = increment(client, "users", user(client), amounts).json
+    assert {each["pointer"] for each in problem["errors"]} == {
+        "#/monthly_token_usage/total", "#/monthly_token_usage/by/day/1",
+    }  # fmt: skip
+    assert "monthly_token_usage.total must be a number to add, or an object of such numbers." in problem["detail"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "amounts"),
     [
