@@ -7,8 +7,9 @@ import signal
 import socket
 import sys
 
+from app import upgrades
 from app.config import SettingError, load_settings
-from app.database import EmbeddedError, configure, embedded_server, migrations, open_database
+from app.database import EmbeddedError, configure, embedded_server, open_database
 from app.errors import ServiceError
 from app.server import LONGEST_REQUEST_LINE
 from app.telemetry import lines, make_spans
@@ -75,7 +76,7 @@ def on_starting(arbiter):
         if server:
             server.start()
             with open_database(settings.for_maintenance):
-                migrations.upgrade()
+                upgrades.upgrade()
             # The workers inherit the pool as it is configured here, and requests have limits.
             configure(settings)
     except (SettingError, EmbeddedError, ServiceError) as error:

@@ -65,7 +65,7 @@ def index(table: str, name: str, columns: str, *, unique: bool = False, where: s
 class Row(Model):
     """What every table has. The database sets all of it but `id`, at the INSERT and in a trigger at each UPDATE."""
 
-    id = UUIDField(primary_key=True)
+    id = UUIDField(primary_key=True, constraints=[default("gen_random_uuid()")])
     created_at = DateTimeTZField(constraints=[default("now()")])
     updated_at = DateTimeTZField(constraints=[default("now()")])
     version = IntegerField(constraints=[default("1")])
@@ -136,7 +136,10 @@ class Conversation(Row):
     user = ForeignKeyField(User, on_delete="CASCADE", index=False)
     langgraph_thread_id = TextField(constraints=[length("langgraph_thread_id", 1)])
     context_type = TextField(
-        constraints=[one_of("context_type", "onboarding", "goal", "task", "reschedule", "voice", "general")]
+        constraints=[
+            default("'general'"),
+            one_of("context_type", "onboarding", "goal", "task", "reschedule", "voice", "general"),
+        ]
     )
     title = TextField(null=True)
     last_message_at = DateTimeTZField(null=True)
@@ -336,3 +339,23 @@ class ApiKey(Model):
             index("api_keys", "digest_key", "digest", unique=True),
             index("api_keys", "name_key", "name", unique=True, where="replaced_at IS NULL AND revoked_at IS NULL"),
         )
+
+
+class MendedRow(Model):
+    """A row of an older program's database as it was before `flask db upgrade --mend` changed it."""
+
+    table = TextField()
+    id = UUIDField()
+    row = JSONField()
+    rule = TextField()
+    at = DateTimeTZField(constraints=[default("now()")])
+
+    class Meta:
+        database = database
+        table_name = "mended_rows"
+        primary_key = CompositeKey("table", "id", "rule", "at")
+
+
+ENTITIES: list[type[Row]] = Row.__subclasses__()
+# What the service keeps for itself.
+INTERNAL: list[type[Model]] = [IdempotencyKey, ApiKey, MendedRow]

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import existing
 import psycopg2
 import pytest
 from flask import Flask
@@ -20,9 +21,9 @@ from neighbours import Poolers
 from psycopg2.extensions import parse_dsn
 from servers import RunningServer, command_environment, running_server, surroundings
 
-from app import create_app
+from app import create_app, upgrades
 from app.config import PROJECT, Settings
-from app.database import database, migrations, open_database
+from app.database import database, open_database
 from app.database.embedded import EmbeddedServer
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
@@ -110,6 +111,7 @@ def url_with(url: str, **parameters: str) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--limited-role", action="store_true", help="use the database in the role of database-role.md")
+    parser.addoption("--taken-over", choices=existing.GENERATIONS, help="use a database of this generation, taken over")
     parser.addoption("--isolation", help="run transactions at this level, as DATABASE_ISOLATION says")
     parser.addoption(
         "--through-pgbouncer",
@@ -154,8 +156,11 @@ def as_the_options_say(pytestconfig: pytest.Config, tmp_path_factory: pytest.Tem
 def settings(postgres: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[Settings]:
     """The settings of the app under test: a database that is current and empty, no keys."""
     with temporary_database(postgres, "suite") as url, ExitStack() as stack:
+        generation = pytestconfig.getoption("taken_over")
+        if generation:
+            existing.make_project(url, generation)
         with open_database(Settings(database_url=url)):
-            migrations.upgrade()
+            upgrades.take_over_from(print) if generation else upgrades.upgrade()
         if pytestconfig.getoption("limited_role"):
             url = stack.enter_context(limited_role(postgres, url))
         isolation = pytestconfig.getoption("isolation") or Settings.database_isolation

@@ -14,8 +14,8 @@ from flask import current_app
 
 from app.cli.stopping import end_if_stopped, stopping_by_itself, stopping_in_order, told_to_stop
 from app.database import atomic, open_database
-from app.database.failures import first_line, schema_differs
-from app.errors import ServiceError
+from app.database.failures import connection_is_lost, explanation, first_line, schema_differs
+from app.errors import ServiceError, Unavailable
 
 BAR_AFTER_SECONDS = 1.0
 
@@ -70,6 +70,8 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
 
 def _sentence(error: Exception) -> str | None:
     """What went wrong, for people; None where it is no error, told already, or one that nobody foresaw."""
+    if isinstance(error, Unavailable) and connection_is_lost(error):
+        return f"The database cannot be reached. {explanation(error)} Check DATABASE_URL with flask settings."
     if isinstance(error, ServiceError):
         return error.detail
     if isinstance(error, click.ClickException | BrokenPipeError):

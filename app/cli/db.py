@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 import click
 from flask.cli import AppGroup
 
+from app.cli import upgrades
 from app.cli.common import answer, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
 from app.cli.stopping import stopping_by_itself, told_to_stop
@@ -21,40 +22,8 @@ PURPOSE = "Migrate the database's schema; back the database up and restore it."
 db = AppGroup("db", help=PURPOSE, short_help=PURPOSE)
 
 
-@db.command()
-@click.argument("target", required=False)
-@dry_run_option
-@json_option
-@with_database
-def upgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
-    """Apply what is pending, up to TARGET if given: all of it or nothing. Safe when several start at once."""
-    names = migrations.to_apply(target) if dry_run else migrations.upgrade(target)
-    _tell_migrated("apply", "applied", names, dry_run, as_json)
-
-
-@db.command()
-@click.argument("target", required=False)
-@dry_run_option
-@json_option
-@with_database
-def downgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
-    """Revert the newest migration, or all back to TARGET: all of it or nothing. What the tables held is gone."""
-    names = migrations.to_revert(target) if dry_run else migrations.downgrade(target)
-    _tell_migrated("revert", "reverted", names, dry_run, as_json)
-
-
-@db.command()
-@json_option
-@with_database
-def status(as_json: bool) -> None:
-    """List the migrations; exits with 1 when one is pending."""
-    steps = migrations.status()
-    lines = [
-        f"{step.name}  {f'applied {step.applied:%Y-%m-%d %H:%M:%S}' if step.applied else 'pending'}" for step in steps
-    ]
-    answer({"migrations": [asdict(step) for step in steps]}, as_json, "\n".join(lines))
-    if any(step.applied is None for step in steps):
-        raise click.exceptions.Exit(1)
+for command in (upgrades.upgrade, upgrades.downgrade, upgrades.status, upgrades.mended):
+    db.add_command(command)
 
 
 @db.command()
@@ -151,8 +120,3 @@ def _table_by_table(label: str, sizes: dict[str, int], as_json: bool) -> Iterato
             before.append(table)
 
         yield begin
-
-
-def _tell_migrated(do: str, done: str, names: list[str], dry_run: bool, as_json: bool) -> None:
-    lines = [f"Would {do} {name}." if dry_run else f"{done.capitalize()} {name}." for name in names]
-    answer({done: names, "dry_run": dry_run}, as_json, "\n".join(lines or ["Nothing to do."]))

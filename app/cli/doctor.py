@@ -1,6 +1,5 @@
 """`flask doctor`: whether the service and its database are in order, and what to do where they are not."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from time import sleep, time
@@ -15,18 +14,16 @@ from app.cli.common import answer, in_sentences, json_option
 from app.cli.stopping import end_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database, pooling
-from app.database.failures import first_line
+from app.database.failures import explanation, first_line
 from app.database.replica import replica
 from app.database.statements import compiled
 from app.errors import Busy, ServiceError, TimedOut
-from app.setting_values import MASK
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 OLDEST_VERSION = 14
 SECONDS_APART = 2.0
 LAG_ATTEMPTS = 5
 LAG_PAUSE_SECONDS = 0.2
-BEFORE_AN_AT = r'(?<=")[^"]+(?=@)'
 
 
 @dataclass(frozen=True)
@@ -69,17 +66,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
                 yield from _looked_at(name, check, settings)
     except ServiceError as error:
         end_if_stopped(error)
-        detail = f"{error.detail}{_reason(error)} Check that it runs, and DATABASE_URL with flask settings."
+        detail = f"{error.detail} {explanation(error)} Check that it runs, and DATABASE_URL with flask settings."
         yield Finding("connection", FAILURE, detail)
-
-
-def _reason(error: ServiceError) -> str:
-    """What the driver says, as a sentence; nothing when it says nothing.
-
-    Without what stands before an @ in a name: a password's own @ must be written as %40, or its rest is of the host.
-    """
-    said = first_line(error)
-    return f" PostgreSQL says: {re.sub(BEFORE_AN_AT, MASK, said)}." if said else ""
 
 
 def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
@@ -164,7 +152,7 @@ def _indexes(_: Settings) -> Iterator[Finding]:
 def _wanted_indexes() -> dict[str, str]:
     """The models' indexes by name, and how each is made."""
     wanted = {}
-    tables: list[type[Model]] = [*models.Row.__subclasses__(), models.IdempotencyKey, models.ApiKey]
+    tables: list[type[Model]] = [*models.ENTITIES, *models.INTERNAL]
     for model in tables:
         table = model._meta.table_name
         key = ", ".join(field.column_name for field in model._meta.get_primary_keys())

@@ -1,5 +1,6 @@
 """What PostgreSQL's errors mean: SQLSTATE to the service's own errors, here and nowhere else."""
 
+import re
 from typing import Any
 
 import peewee
@@ -18,6 +19,9 @@ from app.errors import (
     TimedOut,
     Unavailable,
 )
+from app.setting_values import MASK
+
+BEFORE_AN_AT = re.compile(r'(?<=")[^"]+(?=@)')
 
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
@@ -81,6 +85,15 @@ def first_line(error: BaseException) -> str | None:
     """The first line of what the driver says of an error, or None when it is none of the driver's."""
     cause = driver_error(error)
     return str(cause).strip().partition("\n")[0] if cause else None
+
+
+def explanation(error: BaseException) -> str:
+    """What the driver says of an error, as a sentence; nothing when it says nothing.
+
+    Without what stands before an @ in a name: a password's own @ must be written as %40, or its rest is of the host.
+    """
+    said = first_line(error)
+    return f"PostgreSQL says: {BEFORE_AN_AT.sub(MASK, said)}." if said else ""
 
 
 def schema_differs(error: BaseException) -> bool:

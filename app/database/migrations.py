@@ -30,28 +30,16 @@ class Step:
     applied: datetime | None
 
 
-def upgrade(target: str | None = None) -> list[str]:
-    """Apply what is pending, up to and including `target`, all or nothing; the names that were applied."""
-    with alone() as runner:
-        return runner.up(_known(target))
-
-
-def downgrade(target: str | None = None) -> list[str]:
-    """Revert the newest migration, or all from it back to and including `target`, all or nothing; the names."""
-    with alone() as runner:
-        return runner.down(target) if to_revert(target) else []
-
-
 def to_apply(target: str | None = None) -> list[str]:
     """What `upgrade` would apply. One statement."""
-    last = _known(target)
+    last = known(target)
     return [name for name in pending() if last is None or name <= last]
 
 
 def to_revert(target: str | None = None) -> list[str]:
     """What `downgrade` would revert. One statement; raises ServiceError when it could not."""
     seen = sorted(applied(), reverse=True)
-    if _known(target) not in (None, *seen):
+    if known(target) not in (None, *seen):
         raise NotFound(f"{target} is not applied, so there is nothing to revert. flask db status lists what is.")
     steps = seen[: seen.index(target) + 1 if target else 1]
     if strange := set(steps) - set(names()):
@@ -95,6 +83,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("[0-9]*.py")))
 
 
+def build(schema: str) -> None:
+    """Make all that the migrations make, their history included, in a new schema. Needs a transaction around it."""
+    database.execute_sql(f"CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}")
+    Runner(database, str(FOLDER), TABLE, schema).up()
+
+
 @contextmanager
 def alone() -> Iterator[Runner]:
     """The runner in one transaction, while no other process migrates: Peewee's takes no lock of its own.
@@ -112,7 +106,8 @@ def _runner() -> Runner:
     return Runner(database, str(FOLDER), TABLE)
 
 
-def _known(target: str | None) -> str | None:
+def known(target: str | None) -> str | None:
+    """The target itself; raises NotFound when this code brings no such migration."""
     if target is not None and target not in names():
         raise NotFound(f"There is no migration {target}. There are: {', '.join(names())}.")
     return target

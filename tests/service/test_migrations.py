@@ -17,8 +17,8 @@ from app.database.session import configure
 
 pytestmark = pytest.mark.commands
 
-ENTITIES = models.Row.__subclasses__()
-MODELS = [*ENTITIES, models.IdempotencyKey, models.ApiKey]
+ENTITIES = models.ENTITIES
+MODELS = [*ENTITIES, *models.INTERNAL]
 
 # Columns, constraints and indexes, each as PostgreSQL itself writes them.
 SCHEMA = """
@@ -99,11 +99,11 @@ def test_through_a_pooler_that_lends_its_sessions_all_is_as_usual(empty: str, tm
 
 
 def test_an_upgrade_that_fails_leaves_nothing(empty: str):
-    run_alone(empty, "CREATE TABLE idempotency_keys ()")
+    run_alone(empty, "CREATE SEQUENCE tasks_newest")
     done = flask("db", "upgrade", DATABASE_URL=empty)
     assert done.returncode == 1
-    assert 'relation "idempotency_keys" already exists' in done.stderr
-    assert run_alone(empty, "SELECT relname FROM pg_stat_user_tables") == [("idempotency_keys",)]
+    assert 'relation "tasks_newest" already exists' in done.stderr
+    assert run_alone(empty, "SELECT relname FROM pg_stat_user_tables") == []
 
 
 def test_status_lists_every_migration_and_exits_with_1_while_one_is_pending(empty: str):

@@ -1,0 +1,135 @@
+"""`flask db upgrade`, `downgrade`, `status` and `mended`: the schema's way forward and back, and where it stands."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from app import upgrades
+from app.cli.common import answer, dry_run_option, json_option, with_database
+from app.database import migrations
+from app.errors import Invalid
+from app.repositories import mended_rows
+from app.upgrades.rules import Broken
+
+
+@click.command()
+@click.argument("target", required=False)
+@click.option("--mend", is_flag=True, help="Change rows that break a rule, keeping each as it was in mended_rows.")
+@dry_run_option
+@json_option
+@with_database
+def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> None:
+    """Apply what is pending, up to TARGET if given: all of it or nothing. Safe when several start at once.
+
+    The database of an older Flux program is taken over in place: nothing in it is lost, and that program goes on
+    working. Rows that break a rule stop this before anything is changed, unless --mend is given.
+    """
+    found = upgrades.recognize()
+    if found.kind != "existing":
+        names = _pending(found, target) if dry_run else upgrades.upgrade(target)
+        _tell_names("apply", "applied", names, dry_run, as_json)
+        return
+    if target:
+        raise Invalid("An older program's database is taken over whole. Leave out the name of a migration.")
+    click.echo(f"Found: {found.sentence.partition('.')[0]}.", err=True)
+    plan = upgrades.plan() if dry_run else _taken_over(mend, as_json)
+    sentences = [*plan.lines(), *_table_of_broken(plan.broken)] if dry_run else []
+    done = "Would take over" if dry_run else "Took over"
+    sentences.append(f"{done} the database of generation {plan.generation}, {len(plan.tables)} tables.")
+    answer(_document(plan, dry_run), as_json, "\n".join(sentences))
+
+
+@click.command()
+@click.argument("target", required=False)
+@dry_run_option
+@json_option
+@with_database
+def downgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
+    """Revert the newest migration, or all back to TARGET: all of it or nothing. What the tables held is gone.
+
+    Where an older program's database was taken over, that is reverted as a whole, and its rows stay.
+    """
+    if dry_run:
+        _tell_names("revert", "reverted", migrations.to_revert(target), dry_run, as_json)
+        return
+    done = upgrades.downgrade(target)
+    lines = [f"Reverted {name}." for name in done.migrations]
+    if done.taking_over:
+        lines.append("Gave the database back to the older program: what taking it over changed is undone.")
+    lines += [f"Left as it is, since rows made since are in the way: {left}." for left in done.left]
+    answer(
+        {"reverted": done.migrations, "gave_back": done.taking_over, "left": done.left, "dry_run": False},
+        as_json,
+        "\n".join(lines or ["Nothing to do."]),
+    )
+
+
+@click.command()
+@json_option
+@with_database
+def status(as_json: bool) -> None:
+    """Say which database this is and list the migrations; exits with 1 when one is pending."""
+    found = upgrades.recognize()
+    steps = migrations.status() if found.kind in ("empty", "ours") else []
+    lines = [
+        f"{step.name}  {f'applied {step.applied:%Y-%m-%d %H:%M:%S}' if step.applied else 'pending'}" for step in steps
+    ]
+    document = {"database": asdict(found), "migrations": [asdict(step) for step in steps]}
+    answer(document, as_json, "\n".join([found.sentence, *lines]))
+    if not steps or any(step.applied is None for step in steps):
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@json_option
+@with_database
+def mended(as_json: bool) -> None:
+    """List the rows that flask db upgrade --mend changed, as they were, with the rule that each broke."""
+    rows = mended_rows.list_all()
+    lines = [f"{row['at']}  {row['table']}  {row['id']}  {row['rule']}  {row['row']}" for row in rows]
+    answer({"mended": rows}, as_json, "\n".join(lines or ["None."]))
+
+
+def _pending(found: upgrades.Found, target: str | None) -> list[str]:
+    if found.kind == "foreign":
+        raise Invalid(found.sentence)
+    return migrations.to_apply(target)
+
+
+def _taken_over(mend: bool, as_json: bool) -> upgrades.Plan:
+    try:
+        return upgrades.take_over_from(lambda line: click.echo(line, err=True), mend)
+    except upgrades.BrokenRows as error:
+        answer({"broken": _broken(error.broken)}, as_json, "\n".join(_table_of_broken(error.broken)))
+        raise click.ClickException(str(error)) from None
+
+
+def _tell_names(do: str, done: str, names: list[str], dry_run: bool, as_json: bool) -> None:
+    lines = [f"Would {do} {name}." if dry_run else f"{done.capitalize()} {name}." for name in names]
+    answer({done: names, "dry_run": dry_run}, as_json, "\n".join(lines or ["Nothing to do."]))
+
+
+def _document(plan: upgrades.Plan, dry_run: bool) -> dict[str, Any]:
+    return {
+        "generation": plan.generation,
+        "tables": plan.tables,
+        "changes": list(plan.lines()),
+        "broken": _broken(plan.broken),
+        "dry_run": dry_run,
+    }
+
+
+def _broken(broken: list[Broken]) -> list[dict[str, Any]]:
+    return [
+        {"table": each.rule.table, "rule": each.rule.name, "rows": each.rows, "ids": each.ids, "mend": each.rule.told}
+        for each in broken
+    ]
+
+
+def _table_of_broken(broken: list[Broken]) -> Iterator[str]:
+    for each in broken:
+        yield f"{each.rule.table}  {each.rule.name}"
+        yield f"    {each.rows:,} rows, such as {', '.join(each.ids)}"
+        yield f"    --mend {each.rule.told}"

@@ -1,0 +1,91 @@
+"""What `flask db upgrade` and `downgrade` do: recognize the database, migrate it or take it over, and close it."""
+
+from dataclasses import dataclass, field
+
+from app.database import atomic, migrations
+from app.errors import Conflict
+from app.upgrades import access, log, take_over
+from app.upgrades.recognition import Found, recognize, tables_of
+from app.upgrades.take_over import BrokenRows, Plan, Tell
+
+__all__ = ["BrokenRows", "Found", "Plan", "Reverted", "downgrade", "plan", "recognize", "take_over_from", "upgrade"]
+
+
+@dataclass(frozen=True)
+class Reverted:
+    """What a downgrade undid: migrations, and perhaps a taking over; `left` is what had to stay as it is."""
+
+    migrations: list[str]
+    taking_over: bool = False
+    left: list[str] = field(default_factory=list)
+
+
+class _Undone(Exception):
+    """The end of a transaction that only looked."""
+
+
+def upgrade(target: str | None = None) -> list[str]:
+    """Apply what is pending, up to `target`, and close the database to others, all or nothing; the names applied.
+
+    Raises Conflict when the database is neither empty nor one of ours.
+    """
+    with migrations.alone() as runner:
+        found = recognize()
+        if found.kind not in ("empty", "ours"):
+            raise Conflict(found.sentence)
+        applied = runner.up(migrations.known(target))
+        access.close()
+        return applied
+
+
+def plan() -> Plan:
+    """What `take_over_from` would do to this existing database. Changes nothing."""
+    try:
+        with atomic():
+            planned = take_over.plan(_generation())
+            raise _Undone
+    except _Undone:
+        return planned
+
+
+def take_over_from(tell: Tell, mend: bool = False) -> Plan:
+    """Make the database of an older Flux program ours, all or nothing; what was done. `tell` gets a line for each step.
+
+    Raises BrokenRows, Busy, and Conflict when something of our names is in the way.
+    """
+    with migrations.alone():
+        generation = _generation()
+        take_over.lock(tables_of(generation), tell)
+        planned = take_over.plan(generation)
+        take_over.refuse_broken(planned.broken, mend)
+        take_over.execute(planned, tell)
+        access.close()
+        return planned
+
+
+def downgrade(target: str | None = None) -> Reverted:
+    """Revert the newest migration, or all from it back to `target`, all or nothing.
+
+    What a taking over brought is reverted together, and leaves the older programs' database with the rows made since.
+    """
+    if not migrations.to_revert(target):
+        return Reverted([])
+    with migrations.alone() as runner:
+        # Once more, now that nobody else migrates.
+        steps = migrations.to_revert(target)
+        taken_over = log.taken_over()
+        if not taken_over:
+            return Reverted(runner.down(target) if steps else [])
+        later = [name for name in steps if name > taken_over[1]]
+        if later:
+            runner.down(later[-1])
+        if later == steps:
+            return Reverted(later)
+        return Reverted(later, taking_over=True, left=log.undo_all())
+
+
+def _generation() -> str:
+    found = recognize()
+    if found.kind != "existing" or not found.generation:
+        raise Conflict(found.sentence)
+    return found.generation
