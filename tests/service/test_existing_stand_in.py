@@ -5,11 +5,13 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 from conftest import run_alone, temporary_database
-from existing import GENERATIONS, MATERIALIZED_VIEWS, TABLES, Generation, make_project, run_as, sign_up, snapshot
+from existing import GENERATIONS, MATERIALIZED_VIEWS, TABLES, Generation, lost, make_project, run_as, sign_up, snapshot
+from existing.old_programs import OLD_INSERTS, OLD_INSERTS_OF_NULLS, OLD_UPDATES
 
 from app.database.embedded import EmbeddedServer
 
 ADA = "10000000-0000-4000-8000-000000000001"
+NO_PROFILE = "10000000-0000-4000-8000-000000000008"
 CONVERSATION = "40000000-0000-4000-8000-000000000001"
 
 
@@ -120,3 +122,41 @@ def test_a_streak_counts_days_in_a_row(project: tuple[Generation, str]):
     run_alone(url, f"INSERT INTO tasks (user_id, title, status, completed_at) VALUES {days}")
     assert run_as(url, "service_role", f"SELECT calculate_streak('{ADA}')") == [(3,)]
     run_alone(url, "DELETE FROM tasks WHERE title = 'x' AND completed_at > '2031-01-01'")
+
+
+def test_the_old_programs_write(project: tuple[Generation, str]):
+    generation, url = project
+    inserted = [OLD_INSERTS[generation], OLD_INSERTS_OF_NULLS[generation]]
+    for tables in inserted:
+        assert set(tables) <= set(TABLES[generation])
+        run_alone(url, *(statement for statements in tables.values() for statement in statements))
+    for table, row_id, statement in OLD_UPDATES[generation]:
+        assert run_alone(url, f"{statement} RETURNING id::text") == [(row_id,)], table
+
+
+def test_rows_that_break_rules_come_beside_the_clean_ones(postgres: EmbeddedServer):
+    for generation in GENERATIONS:
+        with (
+            temporary_database(postgres, "existing_clean") as clean,
+            temporary_database(postgres, "existing_broken") as url,
+        ):
+            make_project(clean, generation, "clean")
+            make_project(url, generation, "broken")
+            sound, all_rows = snapshot(clean), snapshot(url)
+            assert lost(sound, all_rows) == []
+            assert all(len(all_rows[table]) > len(sound[table]) for table in TABLES[generation])
+
+
+def test_a_value_that_is_lost_is_told(postgres: EmbeddedServer):
+    with temporary_database(postgres, "existing_lost") as url:
+        make_project(url, "b", "clean")
+        before = snapshot(url)
+        row = "60000000-0000-4000-8000-000000000001"
+        run_alone(
+            url,
+            f"UPDATE users SET profile = 'null' WHERE id = '{NO_PROFILE}'",
+            f"DELETE FROM patterns WHERE id = '{row}'",
+        )
+        told = lost(before, snapshot(url))
+        assert f"users {NO_PROFILE} profile: None is 'null'" in told
+        assert f"patterns {row} id: '{row}' is 'not there'" in told
