@@ -13,6 +13,8 @@ Rows = Literal["none", "clean", "broken"]
 Snapshot = dict[str, dict[str, dict[str, str | None]]]
 
 GENERATIONS: tuple[Generation, ...] = ("a", "b")
+# What `postgres` is in a project: it is no superuser, and not held by row level security.
+OWNER = "project_owner"
 FOLDER = Path(__file__).parent
 TABLES: dict[Generation, tuple[str, ...]] = {
     "a": ("users", "goals", "tasks", "conversations", "messages", "patterns", "notification_log"),
@@ -24,9 +26,12 @@ MATERIALIZED_VIEWS: dict[Generation, tuple[str, ...]] = {
 }
 
 
-def make_project(url: str, generation: Generation, rows: Rows = "none") -> None:
-    """Make an empty database a Supabase project with this generation's tables; `broken` rows come beside clean ones."""
-    scripts = ["supabase", f"generation_{generation}"]
+def make_project(url: str, generation: Generation, rows: Rows = "none", owner: str | None = None) -> None:
+    """Make an empty database a Supabase project with this generation's tables; `broken` rows come beside clean ones.
+
+    The tables are the caller's, who is a superuser, or the OWNER's, who is none and may log in.
+    """
+    scripts = [f"generation_{generation}"]
     if rows != "none":
         scripts.append(f"rows_{generation}")
     if rows == "broken":
@@ -34,6 +39,10 @@ def make_project(url: str, generation: Generation, rows: Rows = "none") -> None:
     connection = psycopg2.connect(url)
     try:
         with connection, connection.cursor() as cursor:
+            cursor.execute((FOLDER / "supabase.sql").read_text())
+            if owner:
+                database, role = sql.Identifier(connection.info.dbname), sql.Identifier(owner)
+                cursor.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}; SET LOCAL ROLE {}").format(database, role, role))
             for script in scripts:
                 cursor.execute((FOLDER / f"{script}.sql").read_text())
             if rows != "none":
@@ -43,7 +52,7 @@ def make_project(url: str, generation: Generation, rows: Rows = "none") -> None:
         connection.close()
 
 
-def snapshot(url: str, schema: str = "public") -> Snapshot:
+def snapshot(url: str) -> Snapshot:
     """Every value of the old tables: table, id, column, and PostgreSQL's text of the value, None for null.
 
     The text tells apart what JSON does not: null from jsonb's null, and the digits of 1.10.
@@ -54,10 +63,10 @@ def snapshot(url: str, schema: str = "public") -> Snapshot:
             cursor.execute("SET LOCAL timezone TO 'UTC'")
             cursor.execute(
                 "SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)"
-                " FROM information_schema.columns WHERE table_schema = %s AND table_name = ANY(%s) GROUP BY 1",
-                (schema, list(TABLES["b"])),
+                " FROM information_schema.columns WHERE table_schema = 'public' AND table_name = ANY(%s) GROUP BY 1",
+                (list(TABLES["b"]),),
             )
-            return {table: _rows(cursor, schema, table, columns) for table, columns in cursor.fetchall()}
+            return {table: _rows(cursor, table, columns) for table, columns in cursor.fetchall()}
     finally:
         connection.close()
 
@@ -73,11 +82,9 @@ def lost(before: Snapshot, after: Snapshot) -> list[str]:
     ]
 
 
-def _rows(
-    cursor: psycopg2.extensions.cursor, schema: str, table: str, columns: list[str]
-) -> dict[str, dict[str, str | None]]:
+def _rows(cursor: psycopg2.extensions.cursor, table: str, columns: list[str]) -> dict[str, dict[str, str | None]]:
     texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
-    cursor.execute(sql.SQL("SELECT id::text, {} FROM {}").format(texts, sql.Identifier(schema, table)))
+    cursor.execute(sql.SQL("SELECT id::text, {} FROM {}").format(texts, sql.Identifier("public", table)))
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in cursor.fetchall()}
 
 

@@ -25,8 +25,8 @@ _OF_BOTH = {
         f"INSERT INTO goals (id, user_id, title, status) VALUES ('{GOAL}', '{PERSON}', 'Run 10 km', 'active')",
         "INSERT INTO goals (user_id, title, description, class_tags, status, parent_goal_id, pipeline_order,"
         " created_at, activated_at, completed_at, target_weeks, plan_json)"
-        f" VALUES ('{PERSON}', '100 % of \"it\" 🎯', NULL, ARRAY['Health', 'a,b'], 'pipeline', '{GOAL}', 3, now(), now(),"
-        """ NULL, 8, '{"weeks": [{"n": 1, "km": 1.10}]}')""",
+        f" VALUES ('{PERSON}', '100 % of \"it\" 🎯', NULL, ARRAY['Health', 'a,b'], 'pipeline', '{GOAL}', 3, now(),"
+        """ now(), NULL, 8, '{"weeks": [{"n": 1, "km": 1.10}]}')""",
         "INSERT INTO goals (user_id, title, status, class_tags)"
         f" SELECT id, 'For everybody', 'completed', '{{}}' FROM users WHERE id = '{PERSON}'",
     ],

@@ -9,7 +9,9 @@ BEGIN
         'CREATE ROLE anon NOLOGIN',
         'CREATE ROLE authenticated NOLOGIN',
         'CREATE ROLE service_role NOLOGIN BYPASSRLS',
-        'CREATE ROLE supabase_auth_admin NOLOGIN'
+        'CREATE ROLE supabase_auth_admin NOLOGIN',
+        -- What `postgres` is in a project: the tables' owner, no superuser.
+        'CREATE ROLE project_owner LOGIN CREATEROLE BYPASSRLS'
     ] LOOP
         BEGIN
             EXECUTE made;
@@ -21,9 +23,12 @@ END
 $$;
 
 GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER, project_owner IN SCHEMA public
+    GRANT ALL ON TABLES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER, project_owner IN SCHEMA public
+    GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER, project_owner IN SCHEMA public
+    GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
 
 CREATE SCHEMA extensions;
 GRANT USAGE ON SCHEMA extensions TO anon, authenticated, service_role;
@@ -40,7 +45,7 @@ END
 $$;
 
 CREATE SCHEMA auth;
-GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, supabase_auth_admin;
+GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, supabase_auth_admin, project_owner;
 
 CREATE TABLE auth.users (
     id uuid PRIMARY KEY,
@@ -56,7 +61,7 @@ CREATE TABLE auth.users (
 );
 ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "The sign-up service writes accounts" ON auth.users TO supabase_auth_admin USING (true);
-GRANT ALL ON auth.users TO supabase_auth_admin;
+GRANT ALL ON auth.users TO supabase_auth_admin, project_owner;
 
 CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
     SELECT coalesce(
@@ -64,4 +69,4 @@ CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
         nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
     )::uuid
 $$;
-GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role;
+GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role, project_owner;

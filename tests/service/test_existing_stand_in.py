@@ -5,7 +5,18 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 from conftest import run_alone, temporary_database
-from existing import GENERATIONS, MATERIALIZED_VIEWS, TABLES, Generation, lost, make_project, run_as, sign_up, snapshot
+from existing import (
+    GENERATIONS,
+    MATERIALIZED_VIEWS,
+    OWNER,
+    TABLES,
+    Generation,
+    lost,
+    make_project,
+    run_as,
+    sign_up,
+    snapshot,
+)
 from existing.old_programs import OLD_INSERTS, OLD_INSERTS_OF_NULLS, OLD_UPDATES
 
 from app.database.embedded import EmbeddedServer
@@ -15,12 +26,17 @@ NO_PROFILE = "10000000-0000-4000-8000-000000000008"
 CONVERSATION = "40000000-0000-4000-8000-000000000001"
 
 
-@pytest.fixture(scope="module", params=GENERATIONS)
+@pytest.fixture(
+    scope="module",
+    params=[(generation, owner) for generation in GENERATIONS for owner in (None, OWNER)],
+    ids=lambda param: "-".join(map(str, param)),
+)
 def project(request: pytest.FixtureRequest, postgres: EmbeddedServer) -> Iterator[tuple[Generation, str]]:
-    """A generation, and the URL of a project of it with clean rows."""
-    with temporary_database(postgres, f"existing_{request.param}") as url:
-        make_project(url, request.param, "clean")
-        yield request.param, url
+    """A generation, and the URL of a project of it with clean rows, whose tables are the superuser's or the owner's."""
+    generation, owner = request.param
+    with temporary_database(postgres, f"existing_{generation}") as url:
+        make_project(url, generation, "clean", owner)
+        yield generation, url
 
 
 def test_every_table_has_a_dozen_rows_of_random_ids(project: tuple[Generation, str]):
@@ -49,7 +65,7 @@ def test_the_browser_without_an_account_reads_and_writes_the_messages_of_a(proje
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             run_as(url, "anon", A_MESSAGE)
         return
-    assert len(run_as(url, "anon", "SELECT * FROM messages")) == 12
+    assert run_as(url, "anon", "SELECT count(*) FROM messages") == run_alone(url, "SELECT count(*) FROM messages")
     run_as(url, "anon", A_MESSAGE)
     assert run_alone(url, "DELETE FROM messages WHERE content = 'from nobody' RETURNING role") == [("user",)]
 
@@ -160,3 +176,13 @@ def test_a_value_that_is_lost_is_told(postgres: EmbeddedServer):
         told = lost(before, snapshot(url))
         assert f"users {NO_PROFILE} profile: None is 'null'" in told
         assert f"patterns {row} id: '{row}' is 'not there'" in told
+
+
+def test_the_owner_of_a_project_is_no_superuser_and_owns_all_of_it(postgres: EmbeddedServer):
+    with temporary_database(postgres, "existing_owned") as url:
+        make_project(url, "b", "broken", OWNER)
+        others = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relowner <> %s::regrole"
+        assert run_alone(url, others.replace("%s", f"'{OWNER}'")) == []
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            run_as(url, OWNER, "ALTER TABLE tasks DISABLE TRIGGER ALL")
+        assert len(run_as(url, OWNER, "SELECT * FROM messages")) == len(snapshot(url)["messages"])
