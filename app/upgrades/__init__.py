@@ -48,14 +48,17 @@ def plan() -> Plan:
         return planned
 
 
-def take_over_from(tell: Tell, mend: bool = False) -> Plan:
+def take_over_from(tell: Tell, mend: bool = False, lock_timeout: int = 10) -> Plan | None:
     """Make the database of an older Flux program ours, all or nothing; what was done. `tell` gets a line for each step.
 
-    Raises BrokenRows, Busy, and Conflict when something of our names is in the way.
+    None when another process has done so in the meantime. Raises BrokenRows; Busy when others use the tables for longer
+    than `lock_timeout` seconds; and Conflict when something of our names is in the way.
     """
     with migrations.alone():
+        if recognize().kind == "ours":
+            return None
         generation = _generation()
-        take_over.lock(tables_of(generation), tell)
+        take_over.lock(tables_of(generation), tell, lock_timeout)
         planned = take_over.plan(generation)
         take_over.refuse_broken(planned.broken, mend)
         take_over.execute(planned, tell)
