@@ -13,9 +13,10 @@ from app.cli import upgrades
 from app.cli.common import answer, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
 from app.cli.stopping import stopping_by_itself, told_to_stop
-from app.database import backups, migrations
+from app.database import atomic, backups, migrations
 from app.database.pooling import leave_pooler
 from app.errors import ServiceError
+from app.upgrades import access
 
 PURPOSE = "Migrate the database's schema; back the database up and restore it."
 
@@ -67,6 +68,9 @@ def restore(file: Path, dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         with _table_by_table("Restoring", dict.fromkeys(tables, 1), as_json) as advance:
             backups.restore(file, advance)
+        # A restore grants nothing of what was granted, but what a new function gives to everybody.
+        with atomic():
+            access.close()
         after = _look_after()
     _tell_restored(file, tables, after, dry_run, as_json)
 

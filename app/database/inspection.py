@@ -1,6 +1,7 @@
 """What PostgreSQL tells of itself: its version, its clock, its indexes, dead rows, slow statements. Cheap to ask."""
 
 from dataclasses import dataclass
+from time import monotonic
 
 from psycopg2 import errors
 
@@ -51,6 +52,26 @@ WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AN
     AND query ~* '^\\s*(select|insert|update|delete|merge|with|declare)\\M'
 ORDER BY total_exec_time DESC LIMIT %s
 """
+
+
+# Triggers whose function says REFRESH, with the materialized views whose names it holds.
+REFRESHING = """
+SELECT t.tgname::text, t.tgrelid::regclass::text,
+    ARRAY(SELECT v.oid::regclass::text FROM pg_class v
+          WHERE v.relkind = 'm' AND p.prosrc ~ ('\\m' || v.relname || '\\M') ORDER BY 1)
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND p.prosrc ~* 'refresh\\s+materialized\\s+view'
+"""
+
+
+@dataclass(frozen=True)
+class RefreshingTrigger:
+    """A trigger on a table that refreshes views, which take so many seconds to compute."""
+
+    name: str
+    table: str
+    views: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,22 @@ def connections_allowed() -> int:
 def indexes() -> dict[str, bool]:
     """Every index of the service's schema, and whether it is valid: one that broke off while it was made is not."""
     return dict(database.read(INDEXES))
+
+
+def refreshing_triggers() -> list[RefreshingTrigger]:
+    """Triggers that refresh materialized views with every change of a table, and how long the views take to compute."""
+    return [
+        RefreshingTrigger(name, table, tuple(views), _seconds_to_compute(views))
+        for name, table, views in database.read(REFRESHING)
+    ]
+
+
+def _seconds_to_compute(views: list[str]) -> float:
+    started = monotonic()
+    for view in views:
+        [(definition,)] = database.read("SELECT pg_get_viewdef(%s::regclass)", (view,))
+        database.read(f"SELECT count(*) FROM ({definition.rstrip().rstrip(';')}) AS computed")
+    return monotonic() - started
 
 
 def dead_rows() -> list[DeadRows]:

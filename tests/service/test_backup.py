@@ -74,7 +74,7 @@ def stopped(process: subprocess.Popen) -> list[psutil.Process]:
 @pytest.mark.commands
 def test_what_is_restored_is_what_was_backed_up(url: str, empty: str, tmp_path: Path):
     file = backup_of(url, tmp_path)
-    assert db(empty, "restore", file) == f"Restored 11 tables from {file}.\n"
+    assert db(empty, "restore", file) == f"Restored 12 tables from {file}.\n"
     assert contents(empty) == contents(url)
     assert schema(empty) == schema(url)
     assert db(empty, "status") == db(url, "status")
@@ -109,7 +109,7 @@ def test_a_database_whose_migrations_were_reverted_can_be_restored(url: str, tmp
 @pytest.mark.commands
 def test_a_dry_run_names_the_tables_and_restores_none(url: str, empty: str, tmp_path: Path):
     told = json.loads(db(empty, "restore", backup_of(url, tmp_path), "--dry-run", "--json"))
-    assert (told["dry_run"], "messages" in told["tables"], len(told["tables"])) == (True, True, 11)
+    assert (told["dry_run"], "messages" in told["tables"], len(told["tables"])) == (True, True, 12)
     assert schema(empty) == []
 
 
@@ -183,7 +183,7 @@ def test_a_restore_that_ends_while_it_makes_the_statistics_is_done(url: str, emp
         output, wrong = process.communicate(timeout=30)
     assert (process.returncode, wrong) == (0, "")
     told = json.loads(output)
-    assert (len(told["tables"]), told["pending_migrations"], told["analyzed"]) == (11, [], False)
+    assert (len(told["tables"]), told["pending_migrations"], told["analyzed"]) == (12, [], False)
     assert contents(empty) == contents(url)
 
 
@@ -194,7 +194,7 @@ def test_a_restore_that_made_no_statistics_says_what_to_run(url: str, empty: str
         wait_until(lambda: waiting_for_locks(empty) == 1)
         process.terminate()
         output, _ = process.communicate(timeout=30)
-    assert output.startswith(f"Restored 11 tables from {file}. The statistics are missing, ")
+    assert output.startswith(f"Restored 12 tables from {file}. The statistics are missing, ")
     assert output.endswith(": run ANALYZE in the database.\n")
 
 
@@ -252,7 +252,7 @@ def test_past_a_pooler_that_lends_its_sessions_they_go_to_the_database_itself(ur
     with running_pgbouncer(tmp_path, url, "default_pool_size = 1") as pooled:
         db(pooled, "backup", file)
         new = pooled.replace(parse_dsn(url)["dbname"], parse_dsn(empty)["dbname"])
-        assert db(new, "restore", file, "--dry-run").startswith("Would restore 11 tables")
+        assert db(new, "restore", file, "--dry-run").startswith("Would restore 12 tables")
         db(new, "restore", file)
         # What the programs set for their sessions has reached none of the pooler's.
         assert run_alone(pooled, "SELECT count(*) FROM users") == [(2,)]
@@ -327,7 +327,7 @@ def test_a_name_that_begins_with_a_dash_is_a_name(url: str, empty: str, tmp_path
     backup = flask("db", "backup", "--", "-x.dump", folder=tmp_path, DATABASE_URL=url, FLASK_APP=APP)
     assert (backup.returncode, backup.stderr) == (0, "")
     restore = flask("db", "restore", "--", "-x.dump", folder=tmp_path, DATABASE_URL=empty, FLASK_APP=APP)
-    assert (restore.stdout, restore.stderr) == ("Restored 11 tables from -x.dump.\n", "")
+    assert (restore.stdout, restore.stderr) == ("Restored 12 tables from -x.dump.\n", "")
 
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])

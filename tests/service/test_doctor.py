@@ -17,8 +17,8 @@ from app.database.embedded import EmbeddedServer
 pytestmark = pytest.mark.commands
 
 CHECKS = [
-    "settings", "connection", "version", "migrations", "clock", "indexes", "dead rows", "bloat", "slow statements",
-    "pool", "replica",
+    "settings", "connection", "version", "database", "migrations", "access", "views", "clock", "indexes", "dead rows",
+    "bloat", "slow statements", "pool", "replica",
 ]  # fmt: skip
 SLOW_FOUND = (
     "warning",
