@@ -69,7 +69,8 @@ WITH ours AS (
     WHERE has_function_privilege(s.oid, f.name, 'EXECUTE')
 )
 SELECT string_agg(rolname, ', ' ORDER BY rolname), what,
-    CASE WHEN cure LIKE 'REVOKE%%' THEN cure || string_agg(', ' || quote_ident(rolname), '' ORDER BY rolname) ELSE cure END
+    CASE WHEN cure LIKE 'REVOKE%%' THEN cure || string_agg(', ' || quote_ident(rolname), '' ORDER BY rolname)
+         ELSE cure END
 FROM openings GROUP BY what, cure ORDER BY what
 """
 
