@@ -14,13 +14,10 @@ from psycopg2 import extensions
 
 from app.config import Settings
 from app.database.failures import connection_is_lost, failing_in_our_words
-from app.database.literals import register
 from app.database.pool import Pool, PoolSettings
 from app.errors import Unavailable
 from app.telemetry.meters import meter
 from app.telemetry.usage import usage
-
-register()
 
 # Values in the order of the statement's %s, or by the names in its %(name)s.
 Parameters = tuple[Any, ...] | dict[str, Any]
