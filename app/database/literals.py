@@ -17,6 +17,9 @@ def array_literal(values: Sequence[Any]) -> str:
     """The text of an array. Read by a cast it serves every type, where the driver's own is of texts."""
     if not values:
         return "{}"
-    texts = [str(value).translate(IN_AN_ELEMENT) for value in values]
+    texts = [str(value) for value in values]
+    together = "".join(texts)
+    if '"' in together or "\\" in together:
+        texts = [text.translate(IN_AN_ELEMENT) for text in texts]
     joined = '","'.join(texts)
     return f'{{"{joined}"}}'
