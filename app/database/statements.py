@@ -29,7 +29,7 @@ class Statement:
     sql: str
     takes: tuple[Any, ...]
 
-    def bind(self, values: Mapping[str, Any]) -> Bound:
+    def bind(self, values: Mapping[str, Any] = {}) -> Bound:
         """The text, and of these values those that it takes."""
         return self.sql, tuple([values[each.name] if type(each) is Parameter else each for each in self.takes])
 

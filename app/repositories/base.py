@@ -13,6 +13,7 @@ from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffecte
 from app.query.terms import WHOLE_ROW, Condition, Filter, Place, Query, Shape
 from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
+from app.repositories.natural_keys import ID
 from app.repositories.rows import EMPTY, LongRows, Row, Rows, page
 from app.repositories.writes import Only
 
@@ -65,8 +66,8 @@ class Repository:
     def create(self, values: Mapping[str, Any], shape: Shape = WHOLE_ROW) -> Row:
         """A new row of these values and the columns' defaults; raises Conflict, MissingReference."""
         row = {"id": new_id(), **values}
-        [(json, version)] = database.write(*writes.insert(self.model, row, shape))
-        return Row(json, version, str(row["id"]))
+        [(json, version, new)] = database.write(*writes.insert(self.model, [row], ID, shape))
+        return Row(json, version, new)
 
     def create_many(self, rows: Sequence[Mapping[str, Any]], shape: Shape = WHOLE_ROW) -> list[Row]:
         """New rows in the order given, by one statement; a fault in one has its index in the pointer."""

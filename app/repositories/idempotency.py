@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from functools import cache
 from hashlib import sha256
 from time import sleep
 from typing import Any, NamedTuple
@@ -17,8 +16,31 @@ from app.repositories.columns import bound
 
 ANSWERS_AT_ONCE = 1000
 PAUSE_SECONDS = 0.05
-COLUMNS = ("request", "status", "headers", "body")
+
+KEY = IdempotencyKey.caller, IdempotencyKey.key
+ANSWER = IdempotencyKey.request, IdempotencyKey.status, IdempotencyKey.headers, IdempotencyKey.body
 EXPIRED = IdempotencyKey.expires_at <= fn.now()
+IS_NAMED = (IdempotencyKey.caller == parameter("caller")) & (IdempotencyKey.key == parameter("key"))
+
+CLAIM = compiled(Select(columns=[fn.claim_idempotency_key(parameter("number"))]))
+STORE = compiled(
+    IdempotencyKey.insert(
+        {field: parameter(field.name) for field in (*KEY, *ANSWER)}
+        | {IdempotencyKey.expires_at: fn.now() + parameter("lifetime")}
+    ).on_conflict(conflict_target=KEY, preserve=(*ANSWER, IdempotencyKey.expires_at), where=EXPIRED)
+)
+FIND = compiled(IdempotencyKey.select(*ANSWER).where(IS_NAMED & (IdempotencyKey.expires_at > fn.now())))
+COUNT_EXPIRED = compiled(IdempotencyKey.select(fn.count(SQL("*"))).where(EXPIRED))
+
+
+def _purge() -> Statement:
+    some = IdempotencyKey.select(*KEY).where(EXPIRED).limit(ANSWERS_AT_ONCE).for_update(skip_locked=True)
+    expired = some.cte("expired", materialized=True)
+    gone = Select([expired], [expired.c.caller, expired.c.key])
+    return compiled(IdempotencyKey.delete().where(Tuple(*KEY).in_(gone)).with_cte(expired))
+
+
+PURGE = _purge()
 
 
 class StoredAnswer(NamedTuple):
@@ -36,19 +58,19 @@ def claim(caller: str, key: str) -> None:
     """
     digest = sha256(f"{caller}\0{key}".encode(errors="replace")).digest()
     # A number needs no quoting, and what travels with BEGIN takes no values of its own.
-    database.send_along(_claim().sql % int.from_bytes(digest[:8], signed=True))
+    database.send_along(CLAIM.sql % int.from_bytes(digest[:8], signed=True))
 
 
 def store(caller: str, key: str, answer: StoredAnswer, hours: int) -> None:
     """Keep the answer for so many hours. Raises InProgress when the key has one already: then nothing may be done."""
     values = {name: bound(value) for name, value in answer._asdict().items()}
-    if not database.change(*_store().bind(_named(caller, key) | values | {"lifetime": timedelta(hours=hours)})):
+    if not database.change(*STORE.bind(_named(caller, key) | values | {"lifetime": timedelta(hours=hours)})):
         raise InProgress("A request with this Idempotency-Key was answered in this moment. Repeat yours.")
 
 
 def find(caller: str, key: str) -> StoredAnswer | None:
     """The answer that is kept for this key, unless it has expired."""
-    found = database.read(*_find().bind(_named(caller, key)))
+    found = database.read(*FIND.bind(_named(caller, key)))
     if not found:
         return None
     [(request, status, headers, body)] = found
@@ -61,7 +83,7 @@ def purge() -> Iterator[int]:
     Those that another transaction has locked are passed over.
     """
     while True:
-        count = database.change(*_purge().bind({}))
+        count = database.change(*PURGE.bind())
         yield count
         if count < ANSWERS_AT_ONCE:
             return
@@ -70,50 +92,8 @@ def purge() -> Iterator[int]:
 
 def count_expired() -> int:
     """How many answers have expired."""
-    return int(database.read(*_count_expired().bind({}))[0][0])
+    return int(database.read(*COUNT_EXPIRED.bind())[0][0])
 
 
 def _named(caller: str, key: str) -> dict[str, Any]:
     return {"caller": caller, "key": key}
-
-
-def _is_named() -> Any:
-    return (IdempotencyKey.caller == parameter("caller")) & (IdempotencyKey.key == parameter("key"))
-
-
-@cache
-def _claim() -> Statement:
-    return compiled(Select(columns=[fn.claim_idempotency_key(parameter("number"))]))
-
-
-@cache
-def _store() -> Statement:
-    values = {name: parameter(name) for name in ("caller", "key", *COLUMNS)}
-    insertion = IdempotencyKey.insert(values | {"expires_at": fn.now() + parameter("lifetime")})
-    return compiled(
-        insertion.on_conflict(
-            conflict_target=[IdempotencyKey.caller, IdempotencyKey.key],
-            preserve=[IdempotencyKey._meta.fields[name] for name in (*COLUMNS, "expires_at")],
-            where=EXPIRED,
-        )
-    )
-
-
-@cache
-def _find() -> Statement:
-    columns = [IdempotencyKey._meta.fields[name] for name in COLUMNS]
-    return compiled(IdempotencyKey.select(*columns).where(_is_named() & (IdempotencyKey.expires_at > fn.now())))
-
-
-@cache
-def _purge() -> Statement:
-    key = IdempotencyKey.caller, IdempotencyKey.key
-    expired = IdempotencyKey.select(*key).where(EXPIRED).limit(ANSWERS_AT_ONCE)
-    locked = expired.for_update(skip_locked=True).cte("expired", materialized=True)
-    gone = Select([locked], [locked.c.caller, locked.c.key])
-    return compiled(IdempotencyKey.delete().where(Tuple(*key).in_(gone)).with_cte(locked))
-
-
-@cache
-def _count_expired() -> Statement:
-    return compiled(IdempotencyKey.select(fn.count(SQL("*"))).where(EXPIRED))

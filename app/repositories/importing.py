@@ -1,7 +1,6 @@
 """A person's export, taken back into a database: all of it or nothing, and each row as it was."""
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any
 
 import orjson
@@ -23,6 +22,20 @@ LOADED: Any = Table("flux_import", ("type", "line"))
 CREATE_LOADED = "CREATE TEMPORARY TABLE flux_import (type text NOT NULL, line json NOT NULL) ON COMMIT DROP"
 
 
+def _insertion(part: Part) -> Any:
+    """The INSERT of the rows of one type, each line read as a row of its table."""
+    loaded = LOADED.alias("loaded")
+    row = fn.json_populate_record(SQL("NULL").cast(part.table), loaded.line).alias("row")
+    rows = Select([loaded.join(row, JOIN.CROSS)], [Entity("row", name) for name in part.columns])
+    columns = [column(part.model, name) for name in part.columns]
+    return part.model.insert_from(rows.where(loaded.type == part.name), columns)
+
+
+FIND_PERSON = compiled(models.User.select(SQL("1")).where(models.User.id.cast("text") == parameter("id")))
+# All insertions in one statement, at whose end the references are checked, so that rows may refer in circles.
+IMPORT = counted([_insertion(part) for part in PARTS])
+
+
 def import_person(lines: Iterable[bytes]) -> dict[str, int]:
     """Take an export back, all of it or nothing; how many rows that were, by table.
 
@@ -36,7 +49,7 @@ def import_person(lines: Iterable[bytes]) -> dict[str, int]:
             pass
         _refuse_rows_of_others()
         try:
-            return dict(zip((part.table for part in PARTS), database.write(*_import().bind({}))[0], strict=True))
+            return dict(zip((part.table for part in PARTS), database.write(*IMPORT.bind())[0], strict=True))
         except (Conflict, MissingReference, Invalid) as error:
             raise type(error)(f"Nothing was imported. {error.detail} PostgreSQL says: {_said(error)}") from error
 
@@ -76,7 +89,7 @@ def _read(number: int, line: bytes) -> tuple[Part, dict[str, Any]]:
 
 
 def _refuse_if_there(person: str) -> None:
-    if database.read(*_find_person().bind({"id": person})):
+    if database.read(*FIND_PERSON.bind({"id": person})):
         raise Conflict(
             f"There is a user with the id {person} already. An import never changes rows; "
             f"to go back to what the file holds, erase the user first: flask users erase {person}"
@@ -89,7 +102,7 @@ def _refuse_rows_of_others() -> None:
         if part.parent in (part.model, models.User):
             continue
         [parent] = (each for each in PARTS if each.model is part.parent)
-        [(stranger,)] = database.read(*_stranger(part, parent).bind({}))
+        [(stranger,)] = database.read(*_stranger(part, parent).bind())
         if stranger:
             raise Invalid(f"The {part.name} {stranger} is of a {parent.name} that is not in the file.")
 
@@ -103,37 +116,14 @@ def _said(error: Exception) -> str:
     return f"{cause.diag.table_name}: {cause.diag.message_detail}"
 
 
-@cache
-def _find_person() -> Statement:
-    person: Any = models.User
-    return compiled(person.select(SQL("1")).where(person.id.cast("text") == parameter("id")))
-
-
-@cache
 def _stranger(part: Part, parent: Part) -> Statement:
     """The SELECT of the id of a row whose owner is not in the file."""
     row, owner = LOADED.alias("row"), LOADED.alias("owner")
-    owners = owner.select(SQL("1")).where(
-        (owner.type == parent.name) & (_text(owner, "id") == _text(row, part.owner.column_name))
-    )
+    is_owner = (owner.type == parent.name) & (_text(owner, "id") == _text(row, part.owner.column_name))
+    strangers = (row.type == part.name) & ~fn.EXISTS(owner.select(SQL("1")).where(is_owner))
     # For a first row alone, by LIMIT 1, PostgreSQL would compare each row with each: the table has no statistics.
-    return compiled(row.select(fn.min(_text(row, "id"))).where((row.type == part.name) & ~fn.EXISTS(owners)))
+    return compiled(row.select(fn.min(_text(row, "id"))).where(strangers))
 
 
 def _text(row: Any, key: str) -> Expression:
     return Expression(row.line, "->>", key)
-
-
-@cache
-def _import() -> Statement:
-    """All insertions in one statement, at whose end the references are checked, so that rows may refer in circles."""
-    return counted([_insertion(part) for part in PARTS])
-
-
-def _insertion(part: Part) -> Any:
-    loaded = LOADED.alias("loaded")
-    populated = fn.json_populate_record(SQL("NULL").cast(part.table), loaded.line).alias("row")
-    rows = Select([loaded.join(populated, JOIN.CROSS)], [Entity("row", name) for name in part.columns])
-    return part.model.insert_from(
-        rows.where(loaded.type == part.name), [column(part.model, name) for name in part.columns]
-    )

@@ -29,7 +29,7 @@ def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
     _refuse_twins(rows, ID, range(len(rows)))
     try:
         with atomic():
-            written = _by_key(database.write(*writes.insert_many(model, rows, ID, shape)))
+            written = _by_key(database.write(*writes.insert(model, rows, ID, shape)))
     except (Conflict, MissingReference) as error:
         _locate(model, rows, error, range(len(rows)))
     return [written[ID.values(row)] for row in rows]
@@ -86,7 +86,7 @@ def _upsert_group(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with atomic():
-                written |= _by_key(database.write(*writes.upsert_many(model, made, key, merge, naming, shape)))
+                written |= _by_key(database.write(*writes.upsert(model, made, key, shape, merge, naming)))
                 for row in made:
                     if _is_new(written.get(key.values(row))):
                         written[key.values(row)].id = row["id"]

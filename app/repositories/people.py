@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
 from peewee import SQL, Field, ForeignKeyField, Select, Value, fn
@@ -59,13 +58,32 @@ PARTS = (
 )
 
 
+def _rows_with_type(part: Part) -> Select:
+    columns = [column(part.model, name) for name in part.columns]
+    type_ = Value(part.name).cast("text").alias("type")
+    return json_of(part.model.select(type_, *columns).where(part.is_of_person()))
+
+
+def counted(writes: Sequence[Any]) -> Statement:
+    """The writes as one statement, whose row is how many rows each wrote."""
+    done = [write.returning(SQL("1")).cte(f"w{number}", columns=["one"]) for number, write in enumerate(writes)]
+    counts = [Select([each], [fn.count(SQL("*"))]) for each in done]
+    return compiled(Select(columns=counts).with_cte(*done))
+
+
+EXPORT = compiled(union_all([_rows_with_type(part) for part in PARTS]))
+COUNT = compiled(Select(columns=[part.model.select(fn.count(SQL("*"))).where(part.is_of_person()) for part in PARTS]))
+# All deletions in one statement: none of them has to find out what the others delete, or to set it null first.
+ERASE = counted([part.model.delete().where(part.is_of_person()) for part in PARTS])
+
+
 def export_person(id: Id) -> Iterator[bytes]:
     """Everything of a person as JSON lines, in pieces of whole lines; raises NotFound before the first.
 
     Each line is a row as the API shows it, after a `type`; the first is the person's own. All are of one moment, and
     only some are in memory at a time.
     """
-    statement, ids = _export().bind({"id": str(id)})
+    statement, ids = EXPORT.bind({"id": str(id)})
     nothing = True
     for rows in database.stream(statement, ids, ROWS_AT_ONCE):
         nothing = False
@@ -76,13 +94,13 @@ def export_person(id: Id) -> Iterator[bytes]:
 
 def count_person(id: Id) -> dict[str, int]:
     """How many rows are a person's, by table; raises NotFound."""
-    return _counts(id, database.read(*_count().bind({"id": str(id)}))[0])
+    return _counts(id, database.read(*COUNT.bind({"id": str(id)}))[0])
 
 
 @atomic()
 def erase_person(id: Id) -> dict[str, int]:
     """Delete a person and everything that is theirs; how many rows that were, by table. Raises NotFound."""
-    return _counts(id, database.write(*_erase().bind({"id": str(id)}))[0])
+    return _counts(id, database.write(*ERASE.bind({"id": str(id)}))[0])
 
 
 def _unknown(id: Id) -> NotFound:
@@ -94,33 +112,3 @@ def _counts(id: Id, counts: Sequence[int]) -> dict[str, int]:
     if not by_table[models.User._meta.table_name]:
         raise _unknown(id)
     return by_table
-
-
-@cache
-def _export() -> Statement:
-    return compiled(union_all([_rows_with_type(part) for part in PARTS]))
-
-
-def _rows_with_type(part: Part) -> Select:
-    columns = [column(part.model, name) for name in part.columns]
-    type_ = Value(part.name).cast("text").alias("type")
-    return json_of(part.model.select(type_, *columns).where(part.is_of_person()))
-
-
-@cache
-def _count() -> Statement:
-    counts = [part.model.select(fn.count(SQL("*"))).where(part.is_of_person()) for part in PARTS]
-    return compiled(Select(columns=counts))
-
-
-@cache
-def _erase() -> Statement:
-    """All deletions in one statement: none of them has to find out what the others delete, or to set it null first."""
-    return counted([part.model.delete().where(part.is_of_person()) for part in PARTS])
-
-
-def counted(writes: Sequence[Any]) -> Statement:
-    """The writes as one statement, whose row is how many rows each wrote."""
-    done = [write.returning(SQL("1")).cte(f"w{number}", columns=["one"]) for number, write in enumerate(writes)]
-    counts = [Select([each], [fn.count(SQL("*"))]) for each in done]
-    return compiled(Select(columns=counts).with_cte(*done))

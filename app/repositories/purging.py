@@ -18,13 +18,14 @@ PURGEABLE: dict[str, type[models.Row]] = {
     "notification-log": models.NotificationLogEntry,
     "dispatch-log": models.DispatchLogEntry,
 }
+BEFORE_NOW = compiled(Select(columns=[fn.now() - parameter("age")]))
 ROWS_AT_ONCE = 1000
 PAUSE_SECONDS = 0.05
 
 
 def moment_before_now(age: timedelta) -> datetime:
     """The moment that lies so far back, by the database's clock."""
-    return database.read(*_before_now().bind({"age": age}))[0][0]
+    return database.read(*BEFORE_NOW.bind({"age": age}))[0][0]
 
 
 def count_older(what: str, moment: datetime) -> int:
@@ -47,11 +48,6 @@ def delete_older(what: str, moment: datetime) -> Iterator[int]:
             return
         since = max(time for (time,) in times)
         sleep(PAUSE_SECONDS)
-
-
-@lru_cache
-def _before_now() -> Statement:
-    return compiled(Select(columns=[fn.now() - parameter("age")]))
 
 
 @lru_cache

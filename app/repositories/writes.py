@@ -37,41 +37,43 @@ class Only(NamedTuple):
 
 
 class Merge(NamedTuple):
-    """What an upsert does with a row that is there: these columns are merged, if it matches the filter; none: nothing.
+    """What an INSERT does about rows that are there: it merges these columns if they match the filter; none: nothing.
 
-    Those that only some of the new rows name are `partly` merged: where the new row's id is among `ids_naming` it.
+    Those that only some of the new rows name are `partly` merged: `naming` has the ids of the rows that name a column.
     """
 
     columns: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()
     filter: Filter = ()
 
+    def shape(self) -> "Merge":
+        """What of it a statement depends on."""
+        return self._replace(filter=filters.shape_of(self.filter))
 
-def insert(model: Model, row: Values, shape: Shape) -> Bound:
-    """The INSERT of one row, which gives its JSON and its version."""
-    return _insert(model, tuple(row), shape).bind(_named(model, row))
+    def values(self, naming: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Its values, by the names of their parameters."""
+        named = {f"n_{name}": bound(list(ids)) for name, ids in naming.items()}
+        any_named = {each for ids in naming.values() for each in ids}
+        return filters.values(self.filter) | named | {"n_any": bound(list(any_named))}
 
 
-def insert_many(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
-    """The INSERT of many rows, which gives for each the JSON, the version, and the columns of the key as text."""
+def insert(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
+    """The INSERT of rows, which gives for each the JSON, the version, and the columns of the key as text."""
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
-    return _insert_many(model, columns, key, shape).bind({"rows": _row_values(model, columns, rows)})
+    return _insert(model, columns, key, shape, None).bind({"rows": _row_values(model, columns, rows)})
 
 
-def upsert_many(
-    model: Model, rows: Sequence[Values], key: Key, merge: Merge, ids_naming: Mapping[str, Sequence[str]], shape: Shape
+def upsert(
+    model: Model, rows: Sequence[Values], key: Key, shape: Shape, merge: Merge, naming: Mapping[str, Sequence[str]]
 ) -> Bound:
-    """The INSERT of rows of which some may be there; it gives those that it wrote, as `insert_many` does."""
+    """The INSERT of rows of which some may be there; it gives those that it wrote, as `insert` does."""
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
-    statement = _upsert_many(model, columns, key, merge._replace(filter=filters.shape_of(merge.filter)), shape)
-    named = {f"n_{name}": bound(list(ids)) for name, ids in ids_naming.items()}
-    any_named = bound(list({each for ids in ids_naming.values() for each in ids}))
-    values = filters.values(merge.filter) | named | {"n_any": any_named, "rows": _row_values(model, columns, rows)}
-    return statement.bind(values)
+    values = {"rows": _row_values(model, columns, rows)} | merge.values(naming)
+    return _insert(model, columns, key, shape, merge.shape()).bind(values)
 
 
 def select_by_keys(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
-    """The SELECT of the rows that are there with the keys of these, as `insert_many` gives them."""
+    """The SELECT of the rows that are there with the keys of these, as `insert` gives them."""
     arrays = {f"k_{name}": bound([row[name] for row in rows]) for name in key.columns}
     return _select_by_keys(model, key, shape).bind(arrays)
 
@@ -124,34 +126,27 @@ def _written_value(model: Model, name: str, value: Any) -> Any:
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)
-def _insert(model: Model, columns: tuple[str, ...], shape: Shape) -> Statement:
-    row = {column(model, name): parameter(f"v_{name}") for name in columns}
-    return compiled(model.insert(row).returning(row_as_json(model, shape), model.version))
+def _insert(model: Model, columns: tuple[str, ...], key: Key, shape: Shape, merge: Merge | None) -> Statement:
+    # All values are bound as one, so that any number of rows has one text.
+    rows = SQL("VALUES %s", [Parameter("rows")])
+    insertion = model.insert_from(rows, [column(model, name) for name in columns])
+    if merge:
+        insertion = insertion.on_conflict(**_on_conflict(model, key, merge))
+    return compiled(insertion.returning(*_written(model, key, shape)))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def _insert_many(model: Model, columns: tuple[str, ...], key: Key, shape: Shape) -> Statement:
-    return compiled(_insertion(model, columns).returning(*_written(model, key, shape)))
-
-
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def _upsert_many(model: Model, columns: tuple[str, ...], key: Key, merge: Merge, shape: Shape) -> Statement:
+def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
     target = {
         "conflict_target": [column(model, name) for name in key.columns],
         "conflict_where": key.where(model) if key.where else None,
     }
-    insertion = _insertion(model, columns)
-    if merge.columns:
-        changes = {column(model, name): _merged_if_named(model, name, name in merge.partly) for name in merge.columns}
-        conditions = filters.where_alone(model, merge.filter)
-        if len(merge.partly) == len(merge.columns):
-            conditions.append(_is_among("n_any"))
-        insertion = insertion.on_conflict(
-            **target, update=changes, where=reduce(and_, conditions) if conditions else None
-        )
-    else:
-        insertion = insertion.on_conflict("ignore", **target)
-    return compiled(insertion.returning(*_written(model, key, shape)))
+    if not merge.columns:
+        return {"action": "ignore", **target}
+    changes = {column(model, name): _merged_if_named(model, name, name in merge.partly) for name in merge.columns}
+    conditions = filters.where_alone(model, merge.filter)
+    if len(merge.partly) == len(merge.columns):
+        conditions.append(_is_among("n_any"))
+    return {"update": changes, "where": reduce(and_, conditions) if conditions else None, **target}
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)
@@ -230,11 +225,6 @@ def _chosen_values(query: Query) -> dict[str, Any]:
     """The values of a write by filter. Without a limit it looks at one row more than it may change."""
     most = query.writing.most
     return filters.values(query.where) | {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
-
-
-def _insertion(model: Model, columns: Sequence[str]) -> Any:
-    """The INSERT of rows whose values are bound as `rows`, so that any number of them has one text."""
-    return model.insert_from(SQL("VALUES %s", [Parameter("rows")]), [column(model, name) for name in columns])
 
 
 def _written(model: Model, key: Key, shape: Shape) -> list[Any]:

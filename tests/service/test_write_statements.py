@@ -177,6 +177,6 @@ def test_a_write_finds_its_rows_by_an_index(filled: FlaskClient, method: str, pa
 def test_a_stored_answer_is_found_and_kept_by_its_key(filled: FlaskClient):
     named = {"caller": "", "key": "77"}
     values = named | {"request": b"", "status": 201, "headers": "{}", "body": b"", "lifetime": timedelta(hours=1)}
-    for statement in (idempotency._find().bind(named), idempotency._store().bind(values)):
+    for statement in (idempotency.FIND.bind(named), idempotency.STORE.bind(values)):
         assert "idempotency_keys_pkey" in plan(*statement)
     assert "idempotency_keys_by_expiry" in plan("SELECT FROM idempotency_keys WHERE expires_at <= now()")
