@@ -1,6 +1,6 @@
 """The tables, side by side: columns, keys, indexes and checks. The migrations make them; a test holds both equal."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 from peewee import (
@@ -100,14 +100,14 @@ class User(Row):
 class Goal(Row):
     """What a person wants to reach; one of a pipeline when it has an order."""
 
-    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    user = ForeignKeyField(User, backref="goals", on_delete="CASCADE", index=False)
     title = TextField(constraints=[length("title", 1, 500)])
     description = TextField(null=True)
     class_tags = ArrayField(TextField, null=True, index=False)
     status = TextField(
         constraints=[default("'active'"), one_of("status", "active", "completed", "abandoned", "pipeline")]
     )
-    parent_goal = ForeignKeyField("self", null=True, on_delete="SET NULL", index=False)
+    parent_goal = ForeignKeyField("self", backref="children", null=True, on_delete="SET NULL", index=False)
     pipeline_order = IntegerField(null=True)
     activated_at = DateTimeTZField(null=True)
     completed_at = DateTimeTZField(null=True)
@@ -133,7 +133,7 @@ class Goal(Row):
 class Conversation(Row):
     """A chat or a voice session with a person."""
 
-    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    user = ForeignKeyField(User, backref="conversations", on_delete="CASCADE", index=False)
     langgraph_thread_id = TextField(constraints=[length("langgraph_thread_id", 1)])
     context_type = TextField(
         constraints=[
@@ -146,12 +146,13 @@ class Conversation(Row):
     voice_session_id = TextField(null=True)
     extracted_intent = TextField(null=True)
     intent_payload = object_column("intent_payload", null=True)
-    linked_goal = ForeignKeyField(Goal, null=True, on_delete="SET NULL", index=False)
+    linked_goal = ForeignKeyField(Goal, backref="conversations", null=True, on_delete="SET NULL", index=False)
     linked_task = DeferredForeignKey(
         "Task",
         null=True,
         on_delete="SET NULL",
         index=False,
+        backref="conversations",
         object_id_name="linked_task_id",
         constraint_name="conversations_linked_task_id_fkey",
     )
@@ -173,9 +174,9 @@ class Conversation(Row):
 class Task(Row):
     """Something a person is to do, and when."""
 
-    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
-    goal = ForeignKeyField(Goal, null=True, on_delete="SET NULL", index=False)
-    conversation = ForeignKeyField(Conversation, null=True, on_delete="SET NULL", index=False)
+    user = ForeignKeyField(User, backref="tasks", on_delete="CASCADE", index=False)
+    goal = ForeignKeyField(Goal, backref="tasks", null=True, on_delete="SET NULL", index=False)
+    conversation = ForeignKeyField(Conversation, backref="tasks", null=True, on_delete="SET NULL", index=False)
     title = TextField(constraints=[length("title", 1, 500)])
     description = TextField(null=True)
     status = TextField(
@@ -213,7 +214,7 @@ class Task(Row):
 class Message(Row):
     """One turn of a conversation."""
 
-    conversation = ForeignKeyField(Conversation, on_delete="CASCADE", index=False)
+    conversation = ForeignKeyField(Conversation, backref="messages", on_delete="CASCADE", index=False)
     role = TextField(constraints=[one_of("role", "user", "assistant", "system", "function", "summary")])
     content = TextField(constraints=[length("content", 1)])
     input_modality = TextField(constraints=[default("'text'"), one_of("input_modality", "voice", "text")])
@@ -233,7 +234,7 @@ class Message(Row):
 class Pattern(Row):
     """A habit that the Observer has seen in what a person does."""
 
-    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    user = ForeignKeyField(User, backref="patterns", on_delete="CASCADE", index=False)
     pattern_type = TextField(null=True)
     pattern_key = TextField(null=True)
     description = TextField(null=True)
@@ -266,7 +267,7 @@ class Pattern(Row):
 class NotificationLogEntry(Row):
     """One notification that went out for a task, and what came back."""
 
-    task = ForeignKeyField(Task, on_delete="CASCADE", index=False)
+    task = ForeignKeyField(Task, backref="notification_log", on_delete="CASCADE", index=False)
     channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call")])
     external_id = TextField(null=True)
     sent_at = DateTimeTZField(null=True)
@@ -286,7 +287,7 @@ class NotificationLogEntry(Row):
 class DispatchLogEntry(Row):
     """One attempt to reach a person about a task: recorded before it is made, and again when it is over."""
 
-    task = ForeignKeyField(Task, on_delete="CASCADE", index=False)
+    task = ForeignKeyField(Task, backref="dispatch_log", on_delete="CASCADE", index=False)
     channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call", "auto_miss")])
     status = TextField(constraints=[default("'pending'"), one_of("status", "pending", "dispatched", "failed")])
     dispatched_at = DateTimeTZField(null=True)
@@ -356,6 +357,27 @@ class MendedRow(Model):
         primary_key = CompositeKey("table", "id", "rule", "at")
 
 
-ENTITIES: list[type[Row]] = Row.__subclasses__()
 # What the service keeps for itself.
 INTERNAL: list[type[Model]] = [IdempotencyKey, ApiKey, MendedRow]
+
+
+class Reverse(NamedTuple):
+    """What points to a row: rows of `table` by their `column`."""
+
+    table: str
+    column: str
+
+
+# The entities by their tables, and how they refer to each other: the reference `goal` is the column `goal_id`.
+ENTITIES: dict[str, type[Row]] = {model._meta.table_name: model for model in Row.__subclasses__()}
+REFERENCES: dict[str, dict[str, str]] = {
+    table: {field.name: other._meta.table_name for field, other in model._meta.refs.items()}
+    for table, model in ENTITIES.items()
+}
+REVERSE: dict[str, dict[str, Reverse]] = {
+    table: {
+        field.backref: Reverse(other._meta.table_name, field.column_name)
+        for field, other in model._meta.backrefs.items()
+    }
+    for table, model in ENTITIES.items()
+}

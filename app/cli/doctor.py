@@ -183,7 +183,7 @@ def _indexes(_: Settings) -> Iterator[Finding]:
 def _wanted_indexes() -> dict[str, str]:
     """The models' indexes by name, and how each is made."""
     wanted = {}
-    tables: list[type[Model]] = [*models.ENTITIES, *models.INTERNAL]
+    tables: list[type[Model]] = [*models.ENTITIES.values(), *models.INTERNAL]
     for model in tables:
         table = model._meta.table_name
         key = ", ".join(field.column_name for field in model._meta.get_primary_keys())

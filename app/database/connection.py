@@ -1,6 +1,5 @@
 """The database as the rest of the service uses it: reads, writes and streams, each thread on its own connection."""
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -13,101 +12,122 @@ import psycopg2
 from psycopg2 import extensions
 
 from app.config import Settings
-from app.database.failures import connection_is_lost, failing_in_our_words
-from app.database.literals import register
-from app.database.pool import Pool, PoolSettings
+from app.database.connecting import Connector, SessionSettings
+from app.database.failures import READ_ONLY, connection_is_lost, failing_in_our_words
+from app.database.pool import Pool
 from app.errors import Unavailable
 from app.telemetry.meters import meter
 from app.telemetry.usage import usage
-
-register()
 
 # Values in the order of the statement's %s, or by the names in its %(name)s.
 Parameters = tuple[Any, ...] | dict[str, Any]
 
 
-class Waiting(threading.local):
-    """The BEGIN and SAVEPOINTs of this thread's blocks that no statement has taken along yet."""
-
-    def __init__(self) -> None:
-        self.controls: list[str] = []
-
-
-class Elsewhere(Protocol):
+class Reader(Protocol):
     """Whoever answers reads in the database's place: the replica, see replica.py."""
 
     def read(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]] | None:
         """The rows; None when the database itself has to be asked."""
 
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
-        """The same as Database.stream."""
+        """As Database.stream."""
 
 
-class Reading(threading.local):
-    """Who answers this thread's reads when it is not the database itself."""
+class OfThread(threading.local):
+    """What a thread has of the database: a connection, the BEGIN and SAVEPOINTs that no statement has taken along yet,
+    and who answers its reads when it is not the database itself.
+    """
 
-    elsewhere: Elsewhere | None = None
+    connection: extensions.connection | None = None
+    reader: Reader | None = None
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
 
 
 class Database(peewee.PostgresqlDatabase):
-    """PostgreSQL behind a pool. A thread takes a connection with its first statement and gives it back with `close`."""
+    """PostgreSQL behind a pool, for Peewee: of its own, Peewee keeps the stack of transactions and what compiles SQL.
 
-    # Peewee's own: this thread's connection, and the blocks that are open on it.
-    _state: Any
+    A thread takes a connection with its first statement and gives it back with `release`.
+    """
 
     def __init__(self) -> None:
+        self._of_thread = OfThread()
         super().__init__(None)
-        # Peewee holds this lock while it connects, so that one slow connect would stop every thread;
-        # what it guards is per thread already.
-        self._lock = contextlib.nullcontext()
-        self._waiting = Waiting()
-        self._reading = Reading()
-        self.begin_statement = "BEGIN"
-        # Whether a transaction may fail because others wrote what it read or wants to write.
-        self.strict = False
         self._configuration: tuple[Any, ...] = ()
-        self._pool = Pool(PoolSettings.of(Settings(), url=""))
+        self._use(SessionSettings.of(Settings(), ""), 1, 0, Settings.database_isolation)
 
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
-        self._use(PoolSettings.of(settings, url), settings.database_isolation)
+        size, wait = settings.database_pool_size, settings.database_pool_wait
+        self._use(SessionSettings.of(settings, url), size, wait, settings.database_isolation)
 
     def move(self, url: str) -> None:
         """Use the database at `url`, otherwise as configured."""
-        pool, isolation = self._configuration
-        self._use(replace(pool, url=url), isolation)
+        session, *others = self._configuration
+        self._use(replace(session, url=url), *others)
 
-    def _use(self, pool: PoolSettings, isolation: str) -> None:
-        if (pool, isolation) == self._configuration:
+    def _use(self, session: SessionSettings, size: int, wait: int, isolation: str) -> None:
+        if (session, size, wait, isolation) == self._configuration:
             return
-        self.release()
-        self.close_idle()
-        self._pool = Pool(pool)
-        self.begin_statement = _begin_statement(isolation)
-        self.strict = self.begin_statement != "BEGIN"
-        self._configuration = (pool, isolation)
-        self.init(pool.url)
+        if self._configuration:
+            self.release()
+            self.close_idle()
+        self._configuration = (session, size, wait, isolation)
+        self._connector = Connector(session)
+        self._pool = Pool(self._connector, size, wait)
+        # Whether a transaction may fail because others wrote what it read or wants to write.
+        self.strict = isolation != "read committed"
+        # The default says nothing, so that it costs nothing and a role or server may have a default of its own.
+        self.begin_statement = f"BEGIN ISOLATION LEVEL {isolation.upper()}" if self.strict else "BEGIN"
+        self.init(session.url)
 
     def connection(self) -> extensions.connection:
         """This thread's connection, which it takes from the pool if it has none."""
-        state = self._state
-        if state.conn is None:
-            # The first of all tells Peewee the server's version.
-            if self.server_version is None:
-                self.connect()
-            else:
-                # Peewee's own way also makes the lists of open blocks anew, which are empty between two of them.
-                state.conn, state.closed = self._connect(), False
-        return state.conn
+        mine = self._of_thread
+        if mine.connection is None:
+            mine.connection = self._pool.take()
+        return mine.connection
+
+    def is_closed(self) -> bool:
+        """Whether this thread has no connection."""
+        return self._of_thread.connection is None
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Take a connection now; whether there was none yet."""
+        was_closed = self.is_closed()
+        self.connection()
+        return was_closed
+
+    def close(self) -> bool:
+        """Give this thread's connection back; whether it had one."""
+        connection = self._of_thread.connection
+        if connection is None:
+            return False
+        self._of_thread.connection = None
+        self._of_thread.waiting.clear()
+        self._pool.give_back(connection)
+        return True
+
+    def release(self) -> None:
+        """Give this thread's connection back, unless a transaction is open that began outside the request."""
+        if not self.in_transaction():
+            self.close()
+
+    def abandon(self) -> None:
+        """Close this thread's connection, and with it what its transaction did."""
+        self.connection().close()
+        self.close()
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
-        if self._reading.elsewhere is not None and not self.in_transaction():
-            rows = self._reading.elsewhere.read(sql, parameters)
+        reader = self._of_thread.reader
+        if reader is not None and not self.in_transaction():
+            rows = reader.read(sql, parameters)
             if rows is not None:
                 return rows
         with failing_in_our_words:
-            return self._send(sql, parameters, repeatable=True).fetchall()
+            return self._send(sql, parameters, repeatable=not self.in_transaction()).fetchall()
 
     def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives."""
@@ -121,33 +141,85 @@ class Database(peewee.PostgresqlDatabase):
 
     def cursor(self, named_cursor: str | None = None) -> extensions.cursor:
         """A cursor of the driver's, for COPY for one; a BEGIN or SAVEPOINT that waits for a statement is sent first."""
-        if self._waiting.controls:
-            self._send(self._waiting.controls.pop())
-        return super().cursor(named_cursor)
+        if self._of_thread.waiting:
+            self._send(self._of_thread.waiting.pop())
+        return self.connection().cursor()
 
     def execute_sql(self, sql: str, params: Any = None) -> extensions.cursor:
         """Peewee's own way to send a statement, with the driver's errors as they are."""
         return self._send(sql, params)
 
+    def begin(self, isolation_level: str | None = None) -> None:
+        """BEGIN, as told or as the settings isolate; on a connection that turns out to be dead, on a new one."""
+        self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
+
     def send_with_next(self, control: str) -> None:
         """Send this BEGIN or SAVEPOINT in one message with the next statement, which saves it a round trip."""
         self.connection()
-        self._waiting.controls.append(control)
+        self._of_thread.waiting.append(control)
 
     def send_along(self, sql: str) -> None:
         """Send this in the same message as the BEGIN that waits; what it gives is not read, but it may fail."""
-        self._waiting.controls[-1] += f";{sql}"
+        self._of_thread.waiting[-1] += f";{sql}"
 
     def take_back(self) -> bool:
         """Forget the last control that waits; False when none does, because a statement took it along."""
-        if not self._waiting.controls:
-            return False
-        self._waiting.controls.pop()
-        return True
+        waiting = self._of_thread.waiting
+        return bool(waiting and waiting.pop())
 
-    def read_elsewhere(self, elsewhere: Elsewhere | None) -> Elsewhere | None:
+    def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
+        """The cursor of a statement that the database has answered, sent behind the controls that wait for it.
+
+        It is sent once more, on a new connection, when this one turns out to be dead and nothing can have been done:
+        it is `repeatable`, or was to begin a transaction, which nobody then can have committed.
+        """
+        waiting = self._of_thread.waiting
+        repeatable = waiting[0].startswith("BEGIN") if waiting else repeatable
+        message, count = ";".join([*waiting, sql]), 1 + len(waiting)
+        try:
+            cursor = self._execute(message, parameters, count)
+        except psycopg2.Error as error:
+            waiting.clear()
+            self._give_up_session(error)
+            if not repeatable or not connection_is_lost(error):
+                raise
+            meter.now.retried("connection")
+            self.close()
+            cursor = self._execute(message, parameters, count)
+        waiting.clear()
+        return cursor
+
+    def _execute(self, message: str, parameters: Any, count: int) -> extensions.cursor:
+        """The cursor of a message of `count` statements, once the database has answered it."""
+        connection = self.connection()
+        if self._connector.set_local:
+            message = self._with_local_settings(message, connection)
+        cursor = connection.cursor()
+        began = time.perf_counter()
+        try:
+            cursor.execute(message, parameters or None)
+        finally:
+            usage.sent(message, count, began)
+        return cursor
+
+    def _with_local_settings(self, message: str, connection: extensions.connection) -> str:
+        """The message with the settings for a pooler, where it begins a transaction or stands outside of one."""
+        if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
+            return message
+        if message.startswith("BEGIN"):
+            begin, _, rest = message.partition(";")
+            return f"{begin};{self._connector.set_local}{rest}".rstrip(";")
+        return f"{self._connector.set_local}{message}"
+
+    def _give_up_session(self, error: psycopg2.Error) -> None:
+        """Close what leads to a server that has gone, or that is a standby now and takes no writes any more."""
+        if error.pgcode == READ_ONLY or connection_is_lost(error):
+            self.connection().close()
+            self.close_idle()
+
+    def read_by(self, reader: Reader | None) -> Reader | None:
         """Let this thread's reads outside transactions be answered there; who answered them before."""
-        before, self._reading.elsewhere = self._reading.elsewhere, elsewhere
+        before, self._of_thread.reader = self._of_thread.reader, reader
         return before
 
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
@@ -155,10 +227,9 @@ class Database(peewee.PostgresqlDatabase):
         return self.streamed(sql, parameters, rows_at_once)()
 
     def streamed(self, sql: str, parameters: Parameters, rows_at_once: int) -> Callable[[], Iterator[list[Any]]]:
-        """The same for later, and to be read more than once; who answers is settled now."""
-        elsewhere = None if self.in_transaction() else self._reading.elsewhere
-        source = elsewhere.stream if elsewhere else self.stream_itself
-        return partial(source, sql, parameters, rows_at_once)
+        """A stream for later, and to be read more than once; who answers is settled now."""
+        reader = None if self.in_transaction() else self._of_thread.reader
+        return partial(reader.stream if reader else self.stream_itself, sql, parameters, rows_at_once)
 
     def stream_itself(self, sql: str, parameters: Parameters, rows_at_once: int) -> Generator[list[Any], None, None]:
         """The stream of this database, whoever else answers reads.
@@ -185,68 +256,6 @@ class Database(peewee.PostgresqlDatabase):
         finally:
             self.release()
 
-    def begin(self, isolation_level: str | None = None) -> None:
-        """BEGIN, as told or as the settings isolate; on a connection that turns out to be dead, on a new one."""
-        self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
-
-    def abandon(self) -> None:
-        """Close this thread's connection, and with it what its transaction did."""
-        connection = self._state.conn
-        self._waiting.controls.clear()
-        self._state.reset()
-        if connection is not None:
-            self._pool.abandon(connection)
-
-    def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
-        """Run a statement behind the controls that wait for it.
-
-        It is repeated once on a new connection when this one turns out to be dead and nothing can have been done: it
-        only reads outside a transaction, or was to begin one, which nobody then can have committed.
-        """
-        connection = self._state.conn or self.connection()
-        controls = self._waiting.controls
-        if controls:
-            repeatable = controls[0].startswith("BEGIN")
-            sql = f"{';'.join(controls)};{sql}"
-        elif repeatable:
-            repeatable = not self._state.transactions
-        count = 1 + len(controls)
-        if self._pool.set_limits:
-            sql = self._with_limits(sql, connection)
-        try:
-            cursor = _execute(connection, sql, parameters, count)
-        except psycopg2.Error as error:
-            if not repeatable or not connection_is_lost(error):
-                controls.clear()
-                raise
-            meter.now.retried("connection")
-            cursor = _execute(self._replaced_connection(), sql, parameters, count)
-        controls.clear()
-        return cursor
-
-    def _with_limits(self, sql: str, connection: extensions.connection) -> str:
-        """The statement with the limits for a pooler, where it begins a transaction or stands outside of one."""
-        if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
-            return sql
-        if sql.startswith("BEGIN"):
-            begin, _, rest = sql.partition(";")
-            return f"{begin};{self._pool.set_limits}{rest}".rstrip(";")
-        return f"{self._pool.set_limits}{sql}"
-
-    def _replaced_connection(self) -> extensions.connection:
-        """A new connection in the place of a dead one."""
-        self._state.conn = self._pool.replace(self._state.conn)
-        return self._state.conn
-
-    def release(self) -> None:
-        """Give this thread's connection back, unless a transaction is open that began outside the request."""
-        state = self._state
-        if state.conn is not None and not state.transactions:
-            try:
-                self._close(state.conn)
-            finally:
-                state.conn, state.closed = None, True
-
     def cancel(self) -> None:
         """Break off what the database does for this process, from any thread; who waits for it gets an error."""
         self._pool.cancel()
@@ -254,28 +263,6 @@ class Database(peewee.PostgresqlDatabase):
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
         self._pool.close_idle()
-
-    def _connect(self) -> extensions.connection:
-        return self._pool.take()
-
-    def _close(self, connection: extensions.connection) -> None:
-        self._pool.give_back(connection)
-
-
-def _begin_statement(isolation: str) -> str:
-    # The default says nothing, so that it costs nothing and a role or server may have a default of its own.
-    return "BEGIN" if isolation == "read committed" else f"BEGIN ISOLATION LEVEL {isolation.upper()}"
-
-
-def _execute(connection: extensions.connection, sql: str, parameters: Any, count: int) -> extensions.cursor:
-    """The cursor of a message of `count` statements, once the database has answered it."""
-    cursor = connection.cursor()
-    began = time.perf_counter()
-    try:
-        cursor.execute(sql, parameters or None)
-    finally:
-        usage.sent(sql, count, began)
-    return cursor
 
 
 database = Database()

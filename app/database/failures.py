@@ -31,9 +31,10 @@ CONTENDED = ("40P01", "40001")
 QUERY_CANCELED = "57014"
 LOCK_NOT_AVAILABLE = "55P03"
 IDLE_IN_TRANSACTION = "25P03"
+# The server only reads, as a standby does.
+READ_ONLY = "25006"
 # Class 08: the connection failed. 53: disk, memory or connections ran out. 57P: an operator stopped the server.
-# 25006: the server only reads, as a standby does.
-CANNOT_SERVE = ("08", "53", "57P", "25006")
+CANNOT_SERVE = ("08", "53", "57P", READ_ONLY)
 DATA_EXCEPTION = "22"
 # An undefined table, column or function.
 NOT_IN_THE_SCHEMA = ("42P01", "42703", "42883")

@@ -3,13 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from itertools import islice
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import peewee
 import psycopg2
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from app.config import Settings
 from app.database.connection import Database, Parameters, database
@@ -41,34 +41,35 @@ log = logging.getLogger(__name__)
 class Replica:
     """A standby with a pool of its own, and how far it is behind; a thread measures that while the service runs.
 
-    Its `read` and `stream` are what a Database asks where `eventual_reads` is in force.
+    It is the `Reader` of a Database where `eventual_reads` is in force.
     """
 
     def __init__(self, primary: Database) -> None:
         self._primary = primary
         self._standby = Database()
-        self._most_lag = 0
+        self._max_lag = 0
         self.configured = False
         # By the monotonic clock: even a standby that replays nothing from its last measurement on is near until then.
         self._near_until = 0.0
-        self._told: bool | None = None
+        self._logged: bool | None = None
         self._starting = threading.Lock()
-        self._ended: threading.Event | None = None
+        self._stopped: threading.Event | None = None
 
     def configure(self, settings: Settings) -> None:
-        """Use the standby that the settings name, or none. Opens nothing."""
+        """Use the standby that the settings name, the first that lives of several, or none. Opens nothing."""
         self.close()
         self.configured = bool(settings.database_replica_url)
         if self.configured:
-            self._most_lag = settings.database_replica_lag
-            self._standby.configure(settings, settings.database_replica_url)
+            self._max_lag = settings.database_replica_lag
+            named = parse_dsn(settings.database_replica_url)
+            self._standby.configure(settings, make_dsn(**{"target_session_attrs": "prefer-standby"} | named))
 
     def close(self) -> None:
         """Stop measuring, and close the connections that nobody uses."""
-        if self._ended:
-            self._ended.set()
-            self._ended = None
-        self._near_until, self._told = 0.0, None
+        if self._stopped:
+            self._stopped.set()
+            self._stopped = None
+        self._near_until, self._logged = 0.0, None
         self._standby.close_idle()
 
     def read(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]] | None:
@@ -77,35 +78,27 @@ class Replica:
         if self.is_near():
             try:
                 rows = self._standby.read(sql, parameters)
+            except TimedOut:
+                # The primary would need as long.
+                raise
             except FAILURES as error:
                 self._note(error)
         meter.now.eventual_read("primary" if rows is None else "replica")
         return rows
 
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
-        """The stream as the standby has it; as the primary has it when the standby cannot begin one."""
-        begun = self._begun(sql, parameters, rows_at_once) if self.is_near() else None
-        meter.now.eventual_read("primary" if begun is None else "replica")
-        if begun is None:
-            yield from self._primary.stream_itself(sql, parameters, rows_at_once)
-            return
-        first, others = begun
-        with closing(others):
-            yield from first
-            yield from others
+        """The stream as the standby has it while it is near; raises Unavailable when it goes away meanwhile."""
+        is_near = self.is_near()
+        meter.now.eventual_read("replica" if is_near else "primary")
+        try:
+            yield from (self._standby if is_near else self._primary).stream_itself(sql, parameters, rows_at_once)
+        except Unavailable as error:
+            self._note(error)
+            raise
 
     def is_near(self) -> bool:
         """Whether the standby is at most as many seconds behind as the settings allow, as far as anyone knows."""
         return time.monotonic() < self._near_until
-
-    def watch(self) -> None:
-        """Begin to measure, in this process, unless that has begun."""
-        if self._ended:
-            return
-        with self._starting:
-            if self._ended is None:
-                self._ended = threading.Event()
-                threading.Thread(target=self._measure_on, args=(self._ended,), name="replica", daemon=True).start()
 
     def release(self) -> None:
         """Give this thread's connection back."""
@@ -126,60 +119,49 @@ class Replica:
             self._standby.release()
             self._primary.release()
 
-    def _measure_on(self, ended: threading.Event) -> None:
-        while not ended.is_set():
-            self._measure(ended)
-            ended.wait(MEASURED_EVERY_SECONDS)
+    def watch(self) -> None:
+        """Begin to measure, in this process, unless that has begun."""
+        with self._starting:
+            if self._stopped is None:
+                self._stopped = threading.Event()
+                threading.Thread(target=self._measure_on, args=(self._stopped,), name="replica", daemon=True).start()
+
+    def _measure_on(self, stopped: threading.Event) -> None:
+        while not stopped.is_set():
+            self._measure(stopped)
+            stopped.wait(MEASURED_EVERY_SECONDS)
         self._standby.close_idle()
 
-    def _measure(self, ended: threading.Event) -> None:
+    def _measure(self, stopped: threading.Event) -> None:
         began = time.monotonic()
         try:
             lag = self.lag()
             # Only while it is away can another one have taken its place.
             of_the_primary = self.is_near() or self.is_of_the_primary()
         except FAILURES as error:
-            self._tell(False, str(error).strip())
+            self._set_near(0.0, str(error).strip())
             return
-        if ended.is_set():
+        if stopped.is_set():
             return
         if not of_the_primary:
-            self._tell(False, "it has another database than the primary")
+            self._set_near(0.0, "it has another database than the primary")
         elif lag is None:
-            self._near_until = 0.0
-            self._tell(False, "it is no standby, or has replayed nothing yet")
+            self._set_near(0.0, "it is no standby, or has replayed nothing yet")
         else:
-            self._near_until = began + self._most_lag - lag
-            self._tell(self.is_near(), f"it is {lag:.1f} s behind")
-
-    def _begun(
-        self, sql: str, parameters: Parameters, rows_at_once: int
-    ) -> tuple[list[list[Any]], Generator[list[Any], None, None]] | None:
-        """The standby's first portion, if there is one, and the others; None when it cannot begin."""
-        portions = self._standby.stream_itself(sql, parameters, rows_at_once)
-        try:
-            return list(islice(portions, 1)), portions
-        except FAILURES as error:
-            self._note(error)
-            return None
+            self._set_near(began + self._max_lag - lag, f"it is {lag:.1f} s behind")
 
     def _note(self, error: Exception) -> None:
-        """Do not ask a standby that is away again until it can be measured; raise what a second try would repeat."""
-        if isinstance(error, TimedOut):
-            raise error
+        """Ask a standby that is away only when it could be measured again."""
         if isinstance(error, Unavailable) and not isinstance(error, Busy):
-            self._near_until = 0.0
-            self._tell(False, error.detail)
+            self._set_near(0.0, error.detail)
 
-    def _tell(self, near: bool, why: str) -> None:
+    def _set_near(self, until: float, why: str) -> None:
         """Log who answers from now on, when that has changed."""
-        if near == self._told:
-            return
-        self._told = near
-        if near:
-            log.warning("The replica answers reads with consistency=eventual: %s.", why)
-        else:
-            log.warning("The primary answers reads with consistency=eventual, not the replica: %s", why)
+        self._near_until = until
+        near = self.is_near()
+        if near != self._logged:
+            self._logged = near
+            log.warning("The %s answers reads with consistency=eventual: %s", "replica" if near else "primary", why)
 
 
 replica = Replica(database)
@@ -195,9 +177,9 @@ def eventual_reads() -> Iterator[None]:
         yield
         return
     replica.watch()
-    before = database.read_elsewhere(replica)
+    before = database.read_by(replica)
     try:
         yield
     finally:
-        database.read_elsewhere(before)
+        database.read_by(before)
         replica.release()

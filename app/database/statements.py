@@ -1,34 +1,25 @@
-"""SQL that Peewee writes once for each shape; each call then only binds its values."""
+"""SQL that Peewee writes once for each shape of query; each call then only binds its values."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import peewee
-from psycopg2.extensions import AsIs
+from psycopg2.extensions import AsIs, connection
 
 from app.database.connection import database
-from app.database.literals import json_literal
 
 DEFAULT = AsIs("DEFAULT")
 
-
-def as_it_is(value: Any) -> Any:
-    """The value, which psycopg2 knows how to write."""
-    return value
-
-
-def as_json(value: Any) -> Any:
-    """The value as the text of a JSON document; null stays null, and the default the default."""
-    return value if value is None or value is DEFAULT else json_literal(value)
+# A statement's text and its values, as the database's `read`, `write` and `change` take them.
+Bound = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """The place of a value that each execution binds by name, and how that is written."""
+    """The place of a value that each execution binds by name."""
 
     name: str
-    write: Callable[[Any], Any] = as_it_is
 
 
 @dataclass(frozen=True)
@@ -38,11 +29,9 @@ class Statement:
     sql: str
     takes: tuple[Any, ...]
 
-    def bind(self, **values: Any) -> tuple[str, tuple[Any, ...]]:
-        """The text and the values in their order, as the database's `read` and `write` take them."""
-        return self.sql, tuple(
-            each.write(values[each.name]) if isinstance(each, Parameter) else each for each in self.takes
-        )
+    def bind(self, values: Mapping[str, Any] = {}) -> Bound:
+        """The text, and of these values those that it takes."""
+        return self.sql, tuple([values[each.name] if type(each) is Parameter else each for each in self.takes])
 
 
 def parameter(name: str) -> peewee.Value:
@@ -50,13 +39,34 @@ def parameter(name: str) -> peewee.Value:
     return peewee.Value(Parameter(name), converter=False, unpack=False)
 
 
-def column_parameter(column: peewee.Field) -> peewee.Value:
-    """Stands for a value that is to be written to this column, and is bound by its name."""
-    write = as_json if isinstance(column, peewee.JSONField) else as_it_is
-    return peewee.Value(Parameter(column.column_name, write), converter=False, unpack=False)
-
-
-def compiled(query: peewee.Query) -> Statement:
+def compiled(query: peewee.Node) -> Statement:
     """The statement of a Peewee query."""
     sql, takes = database.get_sql_context().sql(query).query()
     return Statement(sql, tuple(takes))
+
+
+def explained(statement: Statement) -> Statement:
+    """The EXPLAIN of a statement, which Peewee does not know."""
+    return Statement(f"EXPLAIN (FORMAT JSON) {statement.sql}", statement.takes)
+
+
+class RowValues:
+    """The text behind VALUES for any number of rows; psycopg2 binds it as one value, by its protocol ISQLQuote."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._rows = list(rows)
+
+    def __conform__(self, protocol: object) -> "RowValues":
+        """This is its own adapter."""
+        return self
+
+    def prepare(self, connection: connection) -> None:
+        """Take note of the connection, by which texts are escaped."""
+        self._connection = connection
+
+    def getquoted(self) -> bytes:
+        """`(…), (…)`, with all values escaped."""
+        row = f"({', '.join(['%s'] * len(self._rows[0]))})"
+        values = [value for row in self._rows for value in row]
+        with self._connection.cursor() as cursor:
+            return bytes(cursor.mogrify(", ".join([row] * len(self._rows)), values))

@@ -1,55 +1,21 @@
-"""How the tables refer to each other, as plain data: what a path, an expansion or an `exists` may name."""
+"""What a path, an expansion or an `exists` may name: how the tables refer to each other, by the models' fields."""
 
-from typing import NamedTuple
-
-
-class Reverse(NamedTuple):
-    """What points here: rows of `table` by their `column`."""
-
-    table: str
-    column: str
-
-
-# The reference `goal` is the column `goal_id`.
-REFERENCES: dict[str, dict[str, str]] = {
-    "users": {},
-    "goals": {"user": "users", "parent_goal": "goals"},
-    "tasks": {"user": "users", "goal": "goals", "conversation": "conversations"},
-    "conversations": {"user": "users", "linked_goal": "goals", "linked_task": "tasks"},
-    "messages": {"conversation": "conversations"},
-    "patterns": {"user": "users"},
-    "notification_log": {"task": "tasks"},
-    "dispatch_log": {"task": "tasks"},
-}
-
-REVERSE: dict[str, dict[str, Reverse]] = {
-    "users": {
-        "goals": Reverse("goals", "user_id"),
-        "tasks": Reverse("tasks", "user_id"),
-        "conversations": Reverse("conversations", "user_id"),
-        "patterns": Reverse("patterns", "user_id"),
-    },
-    "goals": {
-        "tasks": Reverse("tasks", "goal_id"),
-        "children": Reverse("goals", "parent_goal_id"),
-        "conversations": Reverse("conversations", "linked_goal_id"),
-    },
-    "tasks": {
-        "notification_log": Reverse("notification_log", "task_id"),
-        "dispatch_log": Reverse("dispatch_log", "task_id"),
-        "conversations": Reverse("conversations", "linked_task_id"),
-    },
-    "conversations": {"messages": Reverse("messages", "conversation_id"), "tasks": Reverse("tasks", "conversation_id")},
-    "messages": {},
-    "patterns": {},
-    "notification_log": {},
-    "dispatch_log": {},
-}
+from app.models import REFERENCES, REVERSE
 
 # What may be expanded beside references: lists of what points here, one of its rows, or a count.
 LISTS = {"goals": ("children",), "conversations": ("messages",), "tasks": ("notification_log", "dispatch_log")}
 MESSAGES_OF_A_CONVERSATION = ("first_user_message", "last_message")
 TASK_COUNTS = "task_counts"
+
+__all__ = [
+    "LISTS",
+    "MESSAGES_OF_A_CONVERSATION",
+    "REFERENCES",
+    "REVERSE",
+    "TASK_COUNTS",
+    "expansions_of",
+    "table_of_expansion",
+]
 
 
 def table_of_expansion(table: str, name: str) -> str | None:

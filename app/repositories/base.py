@@ -11,10 +11,11 @@ from app import models
 from app.database import database
 from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
 from app.query.terms import WHOLE_ROW, Condition, Filter, Place, Query, Shape
-from app.repositories import conditions, many, reads, writes
-from app.repositories.conditions import shape_of
+from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
+from app.repositories.natural_keys import ID
 from app.repositories.rows import EMPTY, LongRows, Row, Rows, page
+from app.repositories.writes import Only
 
 Id = str | UUID
 ROWS_AT_ONCE = 1000
@@ -37,55 +38,53 @@ class Repository:
 
     def get(self, id: Id, shape: Shape = WHOLE_ROW) -> Row:
         """The row with this id, in this shape; raises NotFound."""
-        return self._one(database.read(reads.one(self.table, shape), {"id": id}), id)
+        return self._one(database.read(*reads.one(self.model, id, shape)), id)
 
     def find(self, query: Query) -> Rows:
         """The rows of one page of a query; `last` of them tells where the next page starts."""
-        select, values = reads.page(self.table, query)
-        [(array, count, *keys)] = database.read(select.sql, values)
+        [(array, count, *keys)] = database.read(*reads.page(self.model, query))
         return page(array, count, query.limit, orjson.loads(keys[0] or EMPTY) if keys else sort_columns(query))
 
     def find_all(self, query: Query) -> Rows:
         """All rows of a query, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
         first = self.find(query._replace(limit=ROWS_AT_ONCE))
-        return LongRows(database.streamed(*reads.every(self.table, query), ROWS_AT_ONCE)) if first.last else first
+        return LongRows(database.streamed(*reads.every(self.model, query), ROWS_AT_ONCE)) if first.last else first
 
     def stream(self, query: Query) -> Iterator[list[bytes]]:
         """The rows of a query as JSON, in portions and from one snapshot."""
-        return database.stream(*reads.every(self.table, query), ROWS_AT_ONCE)
+        return database.stream(*reads.every(self.model, query), ROWS_AT_ONCE)
 
     def count(self, filter: Filter = ()) -> int:
         """How many rows a filter matches; all of them without one."""
-        return database.read(*reads.count(self.table, filter))[0][0]
+        return database.read(*reads.count(self.model, filter))[0][0]
 
     def estimate(self, filter: Filter = ()) -> int:
         """How many rows the planner expects a filter to match."""
-        [(plan,)] = database.read(*reads.estimate(self.table, filter))
+        [(plan,)] = database.read(*reads.estimate(self.model, filter))
         return int(orjson.loads(plan)[0]["Plan"]["Plan Rows"])
 
     def create(self, values: Mapping[str, Any], shape: Shape = WHOLE_ROW) -> Row:
         """A new row of these values and the columns' defaults; raises Conflict, MissingReference."""
         row = {"id": new_id(), **values}
-        sql = writes.insert(self.table, tuple(row), shape)
-        [(json, version)] = database.write(sql, writes.values_of(self.table, row))
-        return Row(json, version, row["id"])
+        [(json, version, new)] = database.write(*writes.insert(self.model, [row], ID, shape))
+        return Row(json, version, new)
 
     def create_many(self, rows: Sequence[Mapping[str, Any]], shape: Shape = WHOLE_ROW) -> list[Row]:
         """New rows in the order given, by one statement; a fault in one has its index in the pointer."""
-        return many.create(self.table, _with_ids(rows), shape)
+        return many.create(self.model, _with_ids(rows), shape)
 
     def upsert(
         self, values: Mapping[str, Any], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
     ) -> tuple[Row, Outcome]:
         """A new row, or the one that has its key: merged with these values if it matches, or left alone."""
-        [(row, outcome)] = many.upsert(self.table, [values], how, filter, shape, new_id, indexed=False)
+        [(row, outcome)] = many.upsert(self.model, [values], how, filter, shape, new_id, indexed=False)
         return row, outcome
 
     def upsert_many(
         self, rows: Sequence[Mapping[str, Any]], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
     ) -> list[tuple[Row, Outcome]]:
         """The same for many rows, in the order given; those that are recognised by one key take one statement."""
-        return many.upsert(self.table, rows, how, filter, shape, new_id)
+        return many.upsert(self.model, rows, how, filter, shape, new_id)
 
     def update(
         self,
@@ -102,13 +101,11 @@ class Repository:
         With `merge` objects are merged (RFC 7396). Raises NotFound; Stale when the row has none of the versions;
         ConditionFailed when it does not match the filter; Conflict, MissingReference.
         """
-        matching, versioned = shape_of(filter), versions is not None
+        only = Only(id, versions, filter)
         if values:
-            sql = writes.update_one(self.table, tuple(values), merge, shape, matching, versioned)
-            found = database.write(sql, self._named(id, filter, versions) | writes.values_of(self.table, values))
+            found = database.write(*writes.update_one(self.model, only, values, merge, shape))
         else:
-            sql = writes.select_one(self.table, shape, matching, versioned)
-            found = database.read(sql, self._named(id, filter, versions))
+            found = database.read(*writes.select_one(self.model, only, shape))
         return Row(*found[0]) if found else self._refuse(id, filter, versions)
 
     def update_many(self, query: Query, values: Mapping[str, Any], *, merge: bool = False) -> tuple[int, bytes]:
@@ -118,8 +115,7 @@ class Repository:
         """
         if not values:
             raise Invalid("The body names nothing to change. Send at least one field.")
-        sql, chosen = writes.update_many(self.table, tuple(values), merge, query)
-        [(matches, changed, *rows)] = database.write(sql, chosen | writes.values_of(self.table, values))
+        [(matches, changed, *rows)] = database.write(*writes.update_many(self.model, query, values, merge))
         self._refuse_too_many(matches, query)
         return changed, (rows[0] or EMPTY) if rows else EMPTY
 
@@ -127,24 +123,18 @@ class Repository:
         """The row after these amounts were added to its numbers; raises NotFound, NotANumber."""
         if not amounts:
             raise Invalid("The body names nothing to add to. Send at least one number.")
-        sql = writes.increment_one(self.table, tuple(amounts), shape)
-        return self._one(database.write(sql, {"id": id} | writes.values_of(self.table, amounts)), id)
+        return self._one(database.write(*writes.increment_one(self.model, id, amounts, shape)), id)
 
     def delete(self, id: Id, *, versions: Sequence[int] | None = None, filter: Filter = ()) -> None:
         """Delete the row, and with it what cannot stand without it; raises NotFound, Stale, ConditionFailed."""
-        sql = writes.delete_one(self.table, shape_of(filter), versions is not None)
-        if not database.change(sql, self._named(id, filter, versions)):
+        if not database.change(*writes.delete_one(self.model, Only(id, versions, filter))):
             self._refuse(id, filter, versions)
 
     def delete_many(self, query: Query) -> int:
         """How many rows a query chose and are gone; raises TooManyAffected, and then none is."""
-        [(matches, gone)] = database.write(*writes.delete_many(self.table, query))
+        [(matches, gone)] = database.write(*writes.delete_many(self.model, query))
         self._refuse_too_many(matches, query)
         return gone
-
-    def _named(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> dict[str, Any]:
-        named = conditions.values(filter) | {"id": id}
-        return named if versions is None else named | {"versions": list(versions)}
 
     def _refuse(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> NoReturn:
         """Say why a write that has a condition left its row alone."""

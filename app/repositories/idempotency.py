@@ -1,30 +1,46 @@
 """Answers that are kept for a while, so that a repeated request gets the same one and does nothing."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from hashlib import sha256
 from time import sleep
 from typing import Any, NamedTuple
 
-from app.database import database
-from app.database.literals import json_literal
-from app.errors import InProgress
+from peewee import SQL, Select, Tuple, fn
 
-STORE = """
-INSERT INTO idempotency_keys AS k (caller, key, request, status, headers, body, expires_at)
-VALUES (%(caller)s, %(key)s, %(request)s, %(status)s, %(headers)s, %(body)s, now() + make_interval(hours => %(hours)s))
-ON CONFLICT (caller, key) DO UPDATE SET request = EXCLUDED.request, status = EXCLUDED.status,
-    headers = EXCLUDED.headers, body = EXCLUDED.body, expires_at = EXCLUDED.expires_at
-WHERE k.expires_at <= now()"""
-FIND = """
-SELECT request, status, headers, body FROM idempotency_keys
-WHERE caller = %(caller)s AND key = %(key)s AND expires_at > now()"""
-PURGE = """
-WITH expired AS MATERIALIZED (
-    SELECT caller, key FROM idempotency_keys WHERE expires_at <= now() LIMIT %(most)s FOR UPDATE SKIP LOCKED
-) DELETE FROM idempotency_keys WHERE (caller, key) IN (SELECT caller, key FROM expired)"""
+from app.database import database
+from app.database.statements import Statement, compiled, parameter
+from app.errors import InProgress
+from app.models import IdempotencyKey
+from app.repositories.columns import bound
+
 ANSWERS_AT_ONCE = 1000
 PAUSE_SECONDS = 0.05
-COUNT_EXPIRED = "SELECT count(*) FROM idempotency_keys WHERE expires_at <= now()"
+
+KEY = IdempotencyKey.caller, IdempotencyKey.key
+ANSWER = IdempotencyKey.request, IdempotencyKey.status, IdempotencyKey.headers, IdempotencyKey.body
+EXPIRED = IdempotencyKey.expires_at <= fn.now()
+IS_NAMED = (IdempotencyKey.caller == parameter("caller")) & (IdempotencyKey.key == parameter("key"))
+
+CLAIM = compiled(Select(columns=[fn.claim_idempotency_key(parameter("number"))]))
+STORE = compiled(
+    IdempotencyKey.insert(
+        {field: parameter(field.name) for field in (*KEY, *ANSWER)}
+        | {IdempotencyKey.expires_at: fn.now() + parameter("lifetime")}
+    ).on_conflict(conflict_target=KEY, preserve=(*ANSWER, IdempotencyKey.expires_at), where=EXPIRED)
+)
+FIND = compiled(IdempotencyKey.select(*ANSWER).where(IS_NAMED & (IdempotencyKey.expires_at > fn.now())))
+COUNT_EXPIRED = compiled(IdempotencyKey.select(fn.count(SQL("*"))).where(EXPIRED))
+
+
+def _purge() -> Statement:
+    some = IdempotencyKey.select(*KEY).where(EXPIRED).limit(ANSWERS_AT_ONCE).for_update(skip_locked=True)
+    expired = some.cte("expired", materialized=True)
+    gone = Select([expired], [expired.c.caller, expired.c.key])
+    return compiled(IdempotencyKey.delete().where(Tuple(*KEY).in_(gone)).with_cte(expired))
+
+
+PURGE = _purge()
 
 
 class StoredAnswer(NamedTuple):
@@ -41,19 +57,20 @@ def claim(caller: str, key: str) -> None:
     is at work. It travels with the transaction's BEGIN, and touches no table.
     """
     digest = sha256(f"{caller}\0{key}".encode(errors="replace")).digest()
-    database.send_along(f"SELECT claim_idempotency_key({int.from_bytes(digest[:8], signed=True)})")
+    # A number needs no quoting, and what travels with BEGIN takes no values of its own.
+    database.send_along(CLAIM.sql % int.from_bytes(digest[:8], signed=True))
 
 
 def store(caller: str, key: str, answer: StoredAnswer, hours: int) -> None:
     """Keep the answer for so many hours. Raises InProgress when the key has one already: then nothing may be done."""
-    values: dict[str, Any] = {**_named(caller, key), **answer._asdict(), "hours": hours}
-    if not database.change(STORE, values | {"headers": json_literal(answer.headers)}):
+    values = {name: bound(value) for name, value in answer._asdict().items()}
+    if not database.change(*STORE.bind(_named(caller, key) | values | {"lifetime": timedelta(hours=hours)})):
         raise InProgress("A request with this Idempotency-Key was answered in this moment. Repeat yours.")
 
 
 def find(caller: str, key: str) -> StoredAnswer | None:
     """The answer that is kept for this key, unless it has expired."""
-    found = database.read(FIND, _named(caller, key))
+    found = database.read(*FIND.bind(_named(caller, key)))
     if not found:
         return None
     [(request, status, headers, body)] = found
@@ -66,7 +83,7 @@ def purge() -> Iterator[int]:
     Those that another transaction has locked are passed over.
     """
     while True:
-        count = database.change(PURGE, {"most": ANSWERS_AT_ONCE})
+        count = database.change(*PURGE.bind())
         yield count
         if count < ANSWERS_AT_ONCE:
             return
@@ -75,7 +92,7 @@ def purge() -> Iterator[int]:
 
 def count_expired() -> int:
     """How many answers have expired."""
-    return int(database.read(COUNT_EXPIRED)[0][0])
+    return int(database.read(*COUNT_EXPIRED.bind())[0][0])
 
 
 def _named(caller: str, key: str) -> dict[str, Any]:

@@ -1,22 +1,39 @@
 """A person's export, taken back into a database: all of it or nothing, and each row as it was."""
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any
 
 import orjson
+from peewee import JOIN, SQL, Entity, Expression, Select, Table, fn
 
 from app import models
 from app.database import atomic, database
 from app.database.copying import copy_rows
 from app.database.failures import driver_error, failing_in_our_words
-from app.database.statements import Statement
+from app.database.statements import Statement, compiled, parameter
 from app.errors import Conflict, Invalid, MissingReference
 from app.repositories.base import ROWS_AT_ONCE
+from app.repositories.columns import column
 from app.repositories.people import PARTS, Part, counted
 
 BY_NAME = {part.name: part for part in PARTS}
-LOADED = "CREATE TEMPORARY TABLE flux_import (type text NOT NULL, line json NOT NULL) ON COMMIT DROP"
+LOADED: Any = Table("flux_import", ("type", "line"))
+# A definition, which Peewee writes for models alone.
+CREATE_LOADED = "CREATE TEMPORARY TABLE flux_import (type text NOT NULL, line json NOT NULL) ON COMMIT DROP"
+
+
+def _insertion(part: Part) -> Any:
+    """The INSERT of the rows of one type, each line read as a row of its table."""
+    loaded = LOADED.alias("loaded")
+    row = fn.json_populate_record(SQL("NULL").cast(part.table), loaded.line).alias("row")
+    rows = Select([loaded.join(row, JOIN.CROSS)], [Entity("row", name) for name in part.columns])
+    columns = [column(part.model, name) for name in part.columns]
+    return part.model.insert_from(rows.where(loaded.type == part.name), columns)
+
+
+FIND_PERSON = compiled(models.User.select(SQL("1")).where(models.User.id.cast("text") == parameter("id")))
+# All insertions in one statement, at whose end the references are checked, so that rows may refer in circles.
+IMPORT = counted([_insertion(part) for part in PARTS])
 
 
 def import_person(lines: Iterable[bytes]) -> dict[str, int]:
@@ -27,12 +44,12 @@ def import_person(lines: Iterable[bytes]) -> dict[str, int]:
     another person's row that is not; Invalid for lines that are no export of this schema.
     """
     with atomic(), failing_in_our_words:
-        database.execute_sql(LOADED)
+        database.execute_sql(CREATE_LOADED)
         for _ in copy_rows(database, "flux_import", ("type", "line"), _checked(lines), ROWS_AT_ONCE):
             pass
         _refuse_rows_of_others()
         try:
-            return dict(zip((part.table for part in PARTS), database.write(_import())[0], strict=True))
+            return dict(zip((part.table for part in PARTS), database.write(*IMPORT.bind())[0], strict=True))
         except (Conflict, MissingReference, Invalid) as error:
             raise type(error)(f"Nothing was imported. {error.detail} PostgreSQL says: {_said(error)}") from error
 
@@ -72,7 +89,7 @@ def _read(number: int, line: bytes) -> tuple[Part, dict[str, Any]]:
 
 
 def _refuse_if_there(person: str) -> None:
-    if database.read("SELECT 1 FROM users WHERE id::text = %s", (person,)):
+    if database.read(*FIND_PERSON.bind({"id": person})):
         raise Conflict(
             f"There is a user with the id {person} already. An import never changes rows; "
             f"to go back to what the file holds, erase the user first: flask users erase {person}"
@@ -85,12 +102,7 @@ def _refuse_rows_of_others() -> None:
         if part.parent in (part.model, models.User):
             continue
         [parent] = (each for each in PARTS if each.model is part.parent)
-        # For a first row alone, by LIMIT 1, PostgreSQL would compare each row with each: the table has no statistics.
-        [(stranger,)] = database.read(
-            f"SELECT min(line ->> 'id') FROM flux_import AS i WHERE type = '{part.name}' AND NOT EXISTS (SELECT "
-            f"FROM flux_import AS o WHERE o.type = '{parent.name}' "
-            f"AND o.line ->> 'id' = i.line ->> '{part.owner.column_name}')"
-        )
+        [(stranger,)] = database.read(*_stranger(part, parent).bind())
         if stranger:
             raise Invalid(f"The {part.name} {stranger} is of a {parent.name} that is not in the file.")
 
@@ -104,16 +116,14 @@ def _said(error: Exception) -> str:
     return f"{cause.diag.table_name}: {cause.diag.message_detail}"
 
 
-@cache
-def _import() -> str:
-    """All insertions in one statement, at whose end the references are checked, so that rows may refer in circles."""
-    return counted([Statement(_insertion(part), ()) for part in PARTS]).sql
+def _stranger(part: Part, parent: Part) -> Statement:
+    """The SELECT of the id of a row whose owner is not in the file."""
+    row, owner = LOADED.alias("row"), LOADED.alias("owner")
+    is_owner = (owner.type == parent.name) & (_text(owner, "id") == _text(row, part.owner.column_name))
+    strangers = (row.type == part.name) & ~fn.EXISTS(owner.select(SQL("1")).where(is_owner))
+    # For a first row alone, by LIMIT 1, PostgreSQL would compare each row with each: the table has no statistics.
+    return compiled(row.select(fn.min(_text(row, "id"))).where(strangers))
 
 
-def _insertion(part: Part) -> str:
-    columns = ", ".join(part.columns)
-    values = ", ".join(f"r.{column}" for column in part.columns)
-    return (
-        f"INSERT INTO {part.table} ({columns}) SELECT {values} FROM flux_import AS i "
-        f"CROSS JOIN json_populate_record(NULL::{part.table}, i.line) AS r WHERE i.type = '{part.name}' RETURNING 1"
-    )
+def _text(row: Any, key: str) -> Expression:
+    return Expression(row.line, "->>", key)

@@ -5,11 +5,10 @@ from enum import Enum
 from typing import Any, NoReturn
 
 from app.database import atomic, database
-from app.database.statements import DEFAULT
 from app.errors import Conflict, Contended, Fault, Invalid, MissingReference
-from app.query.relations import REFERENCES
 from app.query.terms import Filter, Shape
-from app.repositories import conditions, writes
+from app.repositories import writes
+from app.repositories.columns import Model
 from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of
 from app.repositories.rows import Row
 
@@ -25,19 +24,19 @@ class Outcome(Enum):
     LEFT_ALONE = "left alone"
 
 
-def create(table: str, rows: Sequence[Values], shape: Shape) -> list[Row]:
+def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
     """New rows in the order given."""
     _refuse_twins(rows, ID, range(len(rows)))
     try:
         with atomic():
-            written = _insert(table, rows, ID, shape)
+            written = _by_key(database.write(*writes.insert(model, rows, ID, shape)))
     except (Conflict, MissingReference) as error:
-        _locate(table, rows, error, range(len(rows)))
+        _locate(model, rows, error, range(len(rows)))
     return [written[ID.values(row)] for row in rows]
 
 
 def upsert(
-    table: str,
+    model: Model,
     rows: Sequence[Values],
     how: str,
     filter: Filter,
@@ -47,24 +46,24 @@ def upsert(
 ) -> list[tuple[Row, Outcome]]:
     """New rows, or those that have their keys, in the order given; faults tell the row's index if it is `indexed`."""
     found: dict[int, tuple[Row, Outcome]] = {}
-    for key, numbers in _keys(table, rows, indexed).items():
+    for key, numbers in _keys(model, rows, indexed).items():
         group = [rows[number] for number in numbers]
         try:
-            done = _upsert_group(table, key, group, how, filter, shape, new_id)
+            done = _upsert_group(model, key, group, how, filter, shape, new_id)
         except (Conflict, MissingReference) as error:
             if not indexed:
                 raise
-            _locate(table, group, error, numbers)
+            _locate(model, group, error, numbers)
         found |= dict(zip(numbers, done, strict=True))
     return [found[number] for number in range(len(rows))]
 
 
-def _keys(table: str, rows: Sequence[Values], indexed: bool) -> dict[Key, list[int]]:
+def _keys(model: Model, rows: Sequence[Values], indexed: bool) -> dict[Key, list[int]]:
     """The rows by the key that they have, the keys in one order."""
-    keyed: dict[Key, list[int]] = {key: [] for key in keys_of(table)}
+    keyed: dict[Key, list[int]] = {key: [] for key in keys_of(model)}
     for number, row in enumerate(rows):
         try:
-            keyed[key_of(table, row)].append(number)
+            keyed[key_of(model, row)].append(number)
         except Invalid as error:
             faults = [Fault(f"#/{number}", f"Element {number}: {error.detail}")] if indexed else []
             raise Invalid(error.detail, faults=faults) from None
@@ -74,26 +73,25 @@ def _keys(table: str, rows: Sequence[Values], indexed: bool) -> dict[Key, list[i
 
 
 def _upsert_group(
-    table: str, key: Key, rows: Sequence[Values], how: str, filter: Filter, shape: Shape, new_id: Callable[[], str]
+    model: Model, key: Key, rows: Sequence[Values], how: str, filter: Filter, shape: Shape, new_id: Callable[[], str]
 ) -> list[tuple[Row, Outcome]]:
     """The same for rows that all have one key, whatever columns each of them names."""
     # In one order, so that two at once wait for each other and never both.
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
     naming = _naming(made, key) if how == "merge" else {}
-    partly = [name for name, ids in naming.items() if len(ids) < len(made)]
-    conflict = writes.on_conflict(table, key.columns, key.where.format(row=""), list(naming), partly, filter)
-    named = conditions.values(filter) | writes.ids_naming(naming) if naming else {}
+    partly = tuple(name for name, ids in naming.items() if len(ids) < len(made))
+    merge = writes.Merge(tuple(naming), partly, filter) if naming else writes.Merge()
     written: dict[tuple[str, ...], Row] = {}
     there: dict[tuple[str, ...], Row] = {}
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with atomic():
-                written |= _insert(table, made, key, shape, conflict, named)
+                written |= _by_key(database.write(*writes.upsert(model, made, key, shape, merge, naming)))
                 for row in made:
                     if _is_new(written.get(key.values(row))):
                         written[key.values(row)].id = row["id"]
                 made = [row for row in made if key.values(row) not in written]
-                there |= _left_alone(table, key, made, shape)
+                there |= _left_alone(model, key, made, shape)
         except Conflict:
             # Another unique value is taken, perhaps by a row of this same key that came after the key was looked for.
             if attempt == ATTEMPTS:
@@ -129,25 +127,8 @@ def _is_new(row: Row | None) -> bool:
     return row is not None and row.version == 1
 
 
-def _left_alone(table: str, key: Key, rows: Sequence[Values], shape: Shape) -> dict[tuple[str, ...], Row]:
-    if not rows:
-        return {}
-    sql = writes.select_by_keys(table, key.columns, key.where.format(row="t."), shape)
-    arrays = {f"k_{column}": [row[column] for row in rows] for column in key.columns}
-    return _by_key(database.read(sql, arrays))
-
-
-def _insert(
-    table: str, rows: Sequence[Values], key: Key, shape: Shape, conflict: str = "", named: Values | None = None
-) -> dict[tuple[str, ...], Row]:
-    """The rows that one INSERT wrote, by their keys."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    values = dict(named or {})
-    for number, row in enumerate(rows):
-        for name in columns:
-            given = row.get(name, DEFAULT)
-            values[f"v{number}_{name}"] = given if given is DEFAULT else writes.bound(table, name, given)
-    return _by_key(database.write(writes.insert_many(table, columns, len(rows), key.columns, shape, conflict), values))
+def _left_alone(model: Model, key: Key, rows: Sequence[Values], shape: Shape) -> dict[tuple[str, ...], Row]:
+    return _by_key(database.read(*writes.select_by_keys(model, rows, key, shape))) if rows else {}
 
 
 def _by_key(found: Sequence[tuple[Any, ...]]) -> dict[tuple[str, ...], Row]:
@@ -164,11 +145,13 @@ def _refuse_twins(rows: Sequence[Values], key: Key, numbers: Sequence[int]) -> N
             raise Invalid.from_faults([Fault(f"#/{number}/{key.columns[-1]}", sentence)])
 
 
-def _locate(table: str, rows: Sequence[Values], error: Conflict | MissingReference, numbers: Sequence[int]) -> NoReturn:
+def _locate(
+    model: Model, rows: Sequence[Values], error: Conflict | MissingReference, numbers: Sequence[int]
+) -> NoReturn:
     """Raise the error again, with the index of the row that it is about."""
     columns = [fault.pointer.removeprefix("#/") for fault in error.faults]
     find = _position_missing if isinstance(error, MissingReference) else _position_taken
-    position = find(table, rows, columns) if columns else None
+    position = find(model, rows, columns) if columns else None
     if position is None:
         raise error
     number = numbers[position]
@@ -176,20 +159,20 @@ def _locate(table: str, rows: Sequence[Values], error: Conflict | MissingReferen
     raise type(error)(faults[0].detail, faults=faults) from error
 
 
-def _position_missing(table: str, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
+def _position_missing(model: Model, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
     """The position of the first row whose reference leads nowhere, not even to another of the rows."""
     [column] = columns
-    other = REFERENCES[table][column.removesuffix("_id")]
+    other = model._meta.columns[column].rel_model
     there = set(_existing(other, ID, [{"id": row[column]} for row in rows if row.get(column)]))
-    if other == table:
+    if other is model:
         there |= {ID.values(row) for row in rows if "id" in row}
     return next((at for at, row in enumerate(rows) if row.get(column) and (str(row[column]),) not in there), None)
 
 
-def _position_taken(table: str, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
+def _position_taken(model: Model, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
     """The position of the first row whose values another row has, in the table or before it."""
-    key = key_with(table, columns)
-    there = _existing(table, key, [row for row in rows if key.is_of(row)])
+    key = key_with(model, columns)
+    there = _existing(model, key, [row for row in rows if key.is_of(row)])
     seen: set[tuple[str, ...]] = set()
     for at, row in enumerate(rows):
         if not key.is_of(row):
@@ -203,11 +186,10 @@ def _position_taken(table: str, rows: Sequence[Values], columns: Sequence[str]) 
     return None
 
 
-def _existing(table: str, key: Key, rows: Sequence[Values]) -> dict[tuple[str, ...], str]:
+def _existing(model: Model, key: Key, rows: Sequence[Values]) -> dict[tuple[str, ...], str]:
     """The ids of the rows of the table that have the same keys as these."""
-    arrays = {f"k_{column}": [row[column] for row in rows] for column in key.columns}
-    sql = writes.select_by_keys(table, key.columns, key.where.format(row="t."), Shape(("id",)))
-    return {values: row["id"] for values, row in _by_key(database.read(sql, arrays)).items()}
+    found = _by_key(database.read(*writes.select_by_keys(model, rows, key, Shape(("id",)))))
+    return {values: row["id"] for values, row in found.items()}
 
 
 def counted(done: Sequence[tuple[Row, Outcome]]) -> Iterator[tuple[Outcome, int]]:

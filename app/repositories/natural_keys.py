@@ -3,19 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from app import models
 from app.errors import Invalid
+from app.repositories.columns import Model
 
 OPEN = ("pipeline", "active")
 
 
 class Key(NamedTuple):
-    """The columns of a unique index, and the condition of a partial one, in which `{row}` stands before a column.
+    """The columns of a unique index, and of a partial one the condition on a row, a model or an alias of it.
 
     `covers` is that condition for a new row's values; `when` tells it to people.
     """
 
     columns: tuple[str, ...]
-    where: str = ""
+    where: Callable[[Any], Any] | None = None
     covers: Callable[[Mapping[str, Any]], bool] = lambda row: True
     when: str = ""
 
@@ -29,50 +31,50 @@ class Key(NamedTuple):
 
 
 ID = Key(("id",))
-PATTERN = Key(("user_id", "pattern_type", "pattern_key"), "{row}pattern_key IS NOT NULL")
+PATTERN = Key(("user_id", "pattern_type", "pattern_key"), lambda row: row.pattern_key.is_null(False))
 PATTERN_WITHOUT_TYPE = Key(
     ("user_id", "pattern_key"),
-    "{row}pattern_key IS NOT NULL AND {row}pattern_type IS NULL",
+    lambda row: row.pattern_key.is_null(False) & row.pattern_type.is_null(),
     covers=lambda row: row.get("pattern_type") is None,
 )
 PLACE_IN_PIPELINE = Key(
     ("user_id", "pipeline_order"),
-    "{row}status IN ('pipeline', 'active')",
+    lambda row: row.status.in_(OPEN),
     covers=lambda row: row.get("status", "active") in OPEN,
     when=" (of a goal whose status is pipeline or active)",
 )
-NATURAL_KEYS: dict[str, tuple[Key, ...]] = {
-    "users": (Key(("email",)),),
-    "conversations": (Key(("langgraph_thread_id",)),),
-    "goals": (PLACE_IN_PIPELINE,),
-    "patterns": (PATTERN, PATTERN_WITHOUT_TYPE),
-    "notification_log": (Key(("external_id",)),),
+NATURAL_KEYS: dict[Model, tuple[Key, ...]] = {
+    models.User: (Key(("email",)),),
+    models.Conversation: (Key(("langgraph_thread_id",)),),
+    models.Goal: (PLACE_IN_PIPELINE,),
+    models.Pattern: (PATTERN, PATTERN_WITHOUT_TYPE),
+    models.NotificationLogEntry: (Key(("external_id",)),),
 }
 
 
-def key_of(table: str, row: Mapping[str, Any]) -> Key:
+def key_of(model: Model, row: Mapping[str, Any]) -> Key:
     """The key that these values have: the id when they give one, else a natural one. Raises Invalid."""
     if row.get("id") is not None:
         return ID
-    for key in NATURAL_KEYS.get(table, ()):
+    for key in NATURAL_KEYS.get(model, ()):
         if key.is_of(row):
             return key
-    raise Invalid(_missing(table))
+    raise Invalid(_missing(model))
 
 
-def keys_of(table: str) -> tuple[Key, ...]:
+def keys_of(model: Model) -> tuple[Key, ...]:
     """The keys that rows of a table can have, the id first."""
-    return (ID, *NATURAL_KEYS.get(table, ()))
+    return (ID, *NATURAL_KEYS.get(model, ()))
 
 
-def key_with(table: str, columns: Sequence[str]) -> Key:
+def key_with(model: Model, columns: Sequence[str]) -> Key:
     """The key that has these columns, as a violated constraint names them."""
-    known = (key for key in NATURAL_KEYS.get(table, ()) if key.columns == tuple(columns))
+    known = (key for key in NATURAL_KEYS.get(model, ()) if key.columns == tuple(columns))
     return next(known, Key(tuple(columns)))
 
 
-def _missing(table: str) -> str:
-    keys = NATURAL_KEYS.get(table)
+def _missing(model: Model) -> str:
+    keys = NATURAL_KEYS.get(model)
     if not keys:
         return "An upsert needs an id in the body: it is the only key that rows of this kind have."
     return f"An upsert needs a key in the body: {' and '.join(keys[0].columns)}{keys[0].when}, or an id."

@@ -1,65 +1,64 @@
-"""Order and keyset pages as SQL: each page costs what the first one costs, with nulls, ties and mixed directions.
+"""Order and keyset pages: each page costs what the first one costs, with nulls, ties and mixed directions.
 
 The rows behind a cursor are cut into ranges, each of which an index can give in order: one by a comparison of rows,
 `(a, id) > (…)`, and one for the nulls that come after. A range never has a null and another value in one column, so
 that an index serves it forwards and backwards, whatever its own place for nulls is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from app.database.literals import json_literal
+from peewee import ColumnBase, Expression, Ordering, Tuple
+
+from app.database.statements import parameter
 from app.query.terms import SortKey
-from app.repositories.conditions import TABLES, sql_type
+from app.repositories.columns import Model, bound, column, sql_type
+
+Keys = Sequence[SortKey]
 
 
 class Range(NamedTuple):
-    """The condition of one range of the rows, and its order in itself; both empty for all rows."""
+    """The conditions of one range of the rows, none for all of them, and its order in itself."""
 
-    condition: str
-    order: str
-
-
-def first_order(table: str, keys: Sequence[SortKey], row: str = "t") -> str:
-    """The text after ORDER BY for all rows."""
-    return _range(table, keys, "", (), row).order
+    conditions: list[ColumnBase]
+    order: list[Ordering]
 
 
-def order_of_keys(keys: Sequence[SortKey]) -> str:
-    """The text after ORDER BY where the keys are called key_0, key_1, …"""
-    return ", ".join(_ordered(key, f"key_{number}") for number, key in enumerate(keys))
+def first_order(model: Model, keys: Keys) -> list[Ordering]:
+    """The order of all rows."""
+    return _range(model, keys, [], ()).order
 
 
-def first_ranges(table: str, keys: Sequence[SortKey], row: str = "t") -> list[Range]:
+def order_of_columns(columns: Sequence[Any], keys: Keys) -> list[Ordering]:
+    """The order of rows whose keys are in these columns."""
+    return [_ordered(key, column) for key, column in zip(keys, columns, strict=True)]
+
+
+def first_ranges(model: Model, keys: Keys) -> list[Range]:
     """The ranges of all rows: one, unless the first key's nulls stand where no plain index has them."""
     key = keys[0]
-    if not _nullable(table, key.column) or key.descending == key.nulls_first:
-        return [_range(table, keys, "", (), row)]
-    conditions = [f"{row}.{key.column} IS NOT NULL", f"{row}.{key.column} IS NULL"]
-    return [_range(table, keys, condition, (key,), row) for condition in conditions]
+    if not _nullable(model, key) or key.descending == key.nulls_first:
+        return [_range(model, keys, [], ())]
+    return [_range(model, keys, [column(model, key.column).is_null(null)], (key,)) for null in (False, True)]
 
 
-def ranges_after(table: str, keys: Sequence[SortKey], nulls: Sequence[bool], row: str = "t") -> list[Range]:
+def ranges_after(model: Model, keys: Keys, nulls: Sequence[bool]) -> list[Range]:
     """The ranges of the rows after the one whose keys are bound as a0, a1, …; `nulls` tells which of those are null."""
     ranges: list[Range] = []
     start = 0
     while start < len(keys):
         end = _end_of_run(keys, nulls, start)
-        ranges += _ranges_of_run(table, keys, nulls, start, end, row)
+        ranges += _ranges_of_run(model, keys, nulls, start, end)
         start = end
     return ranges
 
 
-def values(table: str, keys: Sequence[SortKey], position: Sequence[Any]) -> dict[str, Any]:
+def values(position: Sequence[Any]) -> dict[str, Any]:
     """The values of a position, by the names of their parameters."""
-    return {
-        f"a{number}": json_literal(value) if isinstance(value, Mapping) else value
-        for number, value in enumerate(position)
-        if value is not None
-    }
+    return {f"a{number}": bound(value) for number, value in enumerate(position) if value is not None}
 
 
-def _end_of_run(keys: Sequence[SortKey], nulls: Sequence[bool], start: int) -> int:
+def _end_of_run(keys: Keys, nulls: Sequence[bool], start: int) -> int:
     """Where the keys end that go one way and have values, so that they can be compared as one row."""
     end = start + 1
     while not nulls[start] and end < len(keys) and not nulls[end] and keys[end].descending == keys[start].descending:
@@ -67,57 +66,42 @@ def _end_of_run(keys: Sequence[SortKey], nulls: Sequence[bool], start: int) -> i
     return end
 
 
-def _ranges_of_run(
-    table: str, keys: Sequence[SortKey], nulls: Sequence[bool], start: int, end: int, row: str
-) -> Iterator[Range]:
+def _ranges_of_run(model: Model, keys: Keys, nulls: Sequence[bool], start: int, end: int) -> Iterator[Range]:
     """The rows that are the same up to a run of keys and come after in it."""
-    same = [_same(table, keys[i], i, nulls[i], row) for i in range(end)]
-    if not nulls[start]:
-        beyond = _beyond(table, keys, start, end, row)
-        yield _range(table, keys, " AND ".join([*same[:start], beyond]), keys[: start + 1], row)
-    elif keys[start].nulls_first:
-        others = f"{row}.{keys[start].column} IS NOT NULL"
-        yield _range(table, keys, " AND ".join([*same[:start], others]), keys[: start + 1], row)
-    for i in range(start, end):
-        if not nulls[i] and not keys[i].nulls_first and _nullable(table, keys[i].column):
-            condition = " AND ".join([*same[:i], f"{row}.{keys[i].column} IS NULL"])
-            yield _range(table, keys, condition, keys[: i + 1], row)
-
-
-def _beyond(table: str, keys: Sequence[SortKey], start: int, end: int, row: str) -> str:
-    sign = "<" if keys[start].descending else ">"
-    columns = ", ".join(f"{row}.{keys[i].column}" for i in range(start, end))
-    bound = ", ".join(_bound(table, keys[i], i) for i in range(start, end))
-    return f"({columns}) {sign} ({bound})"
-
-
-def _same(table: str, key: SortKey, number: int, null: bool, row: str) -> str:
-    return f"{row}.{key.column} IS NULL" if null else f"{row}.{key.column} = {_bound(table, key, number)}"
-
-
-def _bound(table: str, key: SortKey, number: int) -> str:
-    kind = sql_type(table, key.column)
-    # An array's type is that of its column, which PostgreSQL finds itself.
-    # In brackets, since a cast binds closer than a minus: -2147483648::integer is the negative of what is no integer.
-    return f"%(a{number})s" if kind == "array" else f"(%(a{number})s)::{kind}"
-
-
-def _range(table: str, keys: Sequence[SortKey], condition: str, apart: Sequence[SortKey], row: str) -> Range:
-    """A range and its order. In the columns that are `apart` it has either nulls or values: any index will do."""
-    plain = [key in apart or not _nullable(table, key.column) for key in keys]
-    columns = [f"{row}.{key.column}" for key in keys]
-    ordered = [
-        _ordered(key._replace(nulls_first=key.descending) if is_plain else key, column)
-        for key, column, is_plain in zip(keys, columns, plain, strict=True)
+    columns = [column(model, key.column) for key in keys]
+    same = [
+        columns[i].is_null() if nulls[i] else Expression(columns[i], "=", _bound(model, keys, i)) for i in range(end)
     ]
-    return Range(condition, ", ".join(ordered))
+    if not nulls[start]:
+        sign = "<" if keys[start].descending else ">"
+        position = [_bound(model, keys, i) for i in range(start, end)]
+        beyond = Expression(Tuple(*columns[start:end]), sign, Tuple(*position))
+        yield _range(model, keys, [*same[:start], beyond], keys[: start + 1])
+    elif keys[start].nulls_first:
+        yield _range(model, keys, [*same[:start], columns[start].is_null(False)], keys[: start + 1])
+    for i in range(start, end):
+        if not nulls[i] and not keys[i].nulls_first and _nullable(model, keys[i]):
+            yield _range(model, keys, [*same[:i], columns[i].is_null()], keys[: i + 1])
 
 
-def _ordered(key: SortKey, column: str) -> str:
+def _bound(model: Model, keys: Keys, number: int) -> Any:
+    return parameter(f"a{number}").cast(sql_type(model._meta.columns[keys[number].column]))
+
+
+def _range(model: Model, keys: Keys, conditions: list[ColumnBase], apart: Keys) -> Range:
+    """A range and its order. In the columns that are `apart` it has either nulls or values: any index will do."""
+    plain = [key in apart or not _nullable(model, key) for key in keys]
+    wanted = [
+        key._replace(nulls_first=key.descending) if is_plain else key for key, is_plain in zip(keys, plain, strict=True)
+    ]
+    return Range(conditions, order_of_columns([column(model, key.column) for key in keys], wanted))
+
+
+def _ordered(key: SortKey, column: Any) -> Ordering:
     # PostgreSQL's own place for nulls is last, and first when descending.
-    nulls = "" if key.nulls_first == key.descending else f" NULLS {'FIRST' if key.nulls_first else 'LAST'}"
-    return f"{column}{' DESC' if key.descending else ''}{nulls}"
+    nulls = None if key.nulls_first == key.descending else "FIRST" if key.nulls_first else "LAST"
+    return column.desc(nulls=nulls) if key.descending else column.asc(nulls=nulls)
 
 
-def _nullable(table: str, column: str) -> bool:
-    return bool(TABLES[table]._meta.columns[column].null)
+def _nullable(model: Model, key: SortKey) -> bool:
+    return bool(model._meta.columns[key.column].null)

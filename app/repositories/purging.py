@@ -6,7 +6,7 @@ from functools import lru_cache
 from time import sleep
 from typing import Any
 
-from peewee import SQL, fn
+from peewee import SQL, Select, fn
 
 from app import models
 from app.database import database
@@ -18,18 +18,19 @@ PURGEABLE: dict[str, type[models.Row]] = {
     "notification-log": models.NotificationLogEntry,
     "dispatch-log": models.DispatchLogEntry,
 }
+BEFORE_NOW = compiled(Select(columns=[fn.now() - parameter("age")]))
 ROWS_AT_ONCE = 1000
 PAUSE_SECONDS = 0.05
 
 
 def moment_before_now(age: timedelta) -> datetime:
     """The moment that lies so far back, by the database's clock."""
-    return database.read("SELECT now() - %s", (age,))[0][0]
+    return database.read(*BEFORE_NOW.bind({"age": age}))[0][0]
 
 
 def count_older(what: str, moment: datetime) -> int:
     """How many rows were created before the moment."""
-    return database.read(*_count(PURGEABLE[what]).bind(moment=moment))[0][0]
+    return database.read(*_count(PURGEABLE[what]).bind({"moment": moment}))[0][0]
 
 
 def delete_older(what: str, moment: datetime) -> Iterator[int]:
@@ -41,7 +42,7 @@ def delete_older(what: str, moment: datetime) -> Iterator[int]:
     # Each transaction goes on where the one before ended: what that deleted is still in the index, and slow to pass.
     since = datetime.min.replace(tzinfo=UTC)
     while True:
-        times = database.write(*statement.bind(since=since, moment=moment))
+        times = database.write(*statement.bind({"since": since, "moment": moment}))
         yield len(times)
         if len(times) < ROWS_AT_ONCE:
             return

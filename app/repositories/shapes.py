@@ -1,80 +1,89 @@
-"""What a row shows, as SQL: its columns, and what is put into it from other tables."""
+"""What a row shows: its columns, and what is put into it from other tables; as the JSON that PostgreSQL writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+from peewee import Entity, Select, fn
 
 from app import models
-from app.query.relations import LISTS, MESSAGES_OF_A_CONVERSATION, REFERENCES, REVERSE, TASK_COUNTS
-from app.query.terms import WHOLE_ROW, Expansion, Shape
-from app.repositories.conditions import TABLES
-
-SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name != "id")
-TASK_COUNTS_OF_A_GOAL = """(
-    SELECT json_build_object(
-        'total', coalesce(sum(c.n), 0), 'by_status', coalesce(json_object_agg(c.status, c.n ORDER BY c.status), '{{}}')
-    ) FROM (SELECT x.status, count(*) AS n FROM tasks AS x WHERE x.goal_id = {row}.id GROUP BY x.status) AS c
-)"""
-ONE_MESSAGE = {
-    "first_user_message": "AND x.role = 'user' ORDER BY x.created_at, x.id LIMIT 1",
-    "last_message": "ORDER BY x.created_at DESC, x.id DESC LIMIT 1",
-}
-ORDER_OF_LIST = {
-    "children": "x.created_at, x.id",
-    "messages": "x.created_at, x.id",
-    "notification_log": "x.created_at, x.id",
-    "dispatch_log": "x.created_at, x.id",
-}
+from app.query.relations import LISTS, MESSAGES_OF_A_CONVERSATION, TASK_COUNTS
+from app.query.terms import Expansion, Shape
+from app.repositories.columns import Model, column, columns_of, reference
 
 
-def columns_of(table: str) -> list[str]:
-    """A row's columns in the order in which it shows them: the id, what is its own, what the database keeps."""
-    columns = TABLES[table]._meta.columns
-    own = [name for name in columns if name not in ("id", *SET_BY_DATABASE)]
-    return ["id", *own, *SET_BY_DATABASE]
+def shown_columns(model: Model, shape: Shape) -> Sequence[str]:
+    """The names of the columns of its own that a row of this shape shows."""
+    return columns_of(model) if shape.columns is None else shape.columns
 
 
-def shown_columns(table: str, shape: Shape) -> Sequence[str]:
-    """The columns of its own that a row of this shape shows."""
-    return columns_of(table) if shape.columns is None else shape.columns
+def selected(model: Model, shape: Shape, row: Any) -> list[Any]:
+    """What is selected for a row of this shape, from the model or a query in its place."""
+    own = [column(row, name) for name in shown_columns(model, shape)]
+    return own + [_expanded(model, each, row).alias(each.name) for each in shape.expansions]
 
 
-def selected(table: str, shape: Shape, row: str = "t") -> str:
-    """The text after SELECT that makes a row of this shape."""
-    own = (f"{row}.{name}" for name in shown_columns(table, shape))
-    expanded = (f'{_expanded(table, each, row)} AS "{each.name}"' for each in shape.expansions)
-    return ", ".join([*own, *expanded])
+def row_as_json(model: Model, shape: Shape) -> Select:
+    """One row of this shape as JSON. Its columns by name, so that none is shown that the model does not know."""
+    return json_of(Select(columns=selected(model, shape, model)))
 
 
-def as_json(table: str, shape: Shape, row: str = "t") -> str:
-    """An expression that gives one row of this shape as JSON."""
-    if shape == WHOLE_ROW:
-        # All columns of the table, as PostgreSQL knows them; it plans a list of their names in twice the time.
-        return f"row_to_json({row})"
-    return f"(SELECT row_to_json(o) FROM (SELECT {selected(table, shape, row)}) AS o)"
+def json_of(rows: Select) -> Select:
+    """The rows of a query, each as JSON."""
+    return Select([rows.alias("r")], [fn.row_to_json(Entity("r"))])
 
 
-def _expanded(table: str, expansion: Expansion, row: str) -> str:
-    name = expansion.name
-    if name in REFERENCES[table]:
-        return _one(REFERENCES[table][name], expansion, f"x.id = {row}.{name}_id")
-    if name in LISTS.get(table, ()):
-        there = REVERSE[table][name]
-        return _list(there.table, expansion, f"x.{there.column} = {row}.id ORDER BY {ORDER_OF_LIST[name]}")
-    if name in MESSAGES_OF_A_CONVERSATION:
-        return _one("messages", expansion, f"x.conversation_id = {row}.id {ONE_MESSAGE[name]}")
-    assert name == TASK_COUNTS
-    return TASK_COUNTS_OF_A_GOAL.format(row=row)
-
-
-def _one(table: str, expansion: Expansion, condition: str) -> str:
-    return f"(SELECT row_to_json(e) FROM (SELECT {_inner(table, expansion)} FROM {table} AS x WHERE {condition}) AS e)"
-
-
-def _list(table: str, expansion: Expansion, condition: str) -> str:
-    rows = f"SELECT {_inner(table, expansion)} FROM {table} AS x WHERE {condition}"
+def array_of(rows: Select) -> Select:
+    """The rows of a query as one JSON array."""
     # Not json_agg, which breaks the line between two: a row is one line, and only between rows is a break.
-    return f"(SELECT coalesce(array_to_json(array_agg(e)), '[]') FROM ({rows}) AS e)"
+    array = fn.array_to_json(fn.array_agg(Entity("r")))
+    return Select([rows.alias("r")], [fn.coalesce(array, "[]")])
 
 
-def _inner(table: str, expansion: Expansion) -> str:
-    names: Iterable[str] = columns_of(table) if expansion.columns is None else expansion.columns
-    return ", ".join(f"x.{name}" for name in names)
+def union_all(queries: Sequence[Any]) -> Any:
+    """The rows of these queries, one query after the other."""
+    return reduce(lambda one, other: one.union_all(other), queries)
+
+
+def _expanded(model: Model, expansion: Expansion, row: Any) -> Select:
+    name = expansion.name
+    if name in LISTS.get(model._meta.table_name, ()):
+        return _list(model, expansion, row)
+    if name in MESSAGES_OF_A_CONVERSATION:
+        return _message(expansion, row)
+    if name == TASK_COUNTS:
+        return _task_counts(row)
+    other = model._meta.fields[name].rel_model.alias()
+    return json_of(_shown(other, expansion).where(other.id == reference(row, name)))
+
+
+def _list(model: Model, expansion: Expansion, row: Any) -> Select:
+    """The rows that refer to this one by the reference of this reverse name, oldest first."""
+    [field] = [each for each in model._meta.backrefs if each.backref == expansion.name]
+    other = field.model.alias()
+    referring = _shown(other, expansion).where(column(other, field.column_name) == column(row, "id"))
+    return array_of(referring.order_by(other.created_at, other.id))
+
+
+def _message(expansion: Expansion, row: Any) -> Select:
+    """A conversation's first message of the user, or its last one."""
+    message: Any = models.Message.alias()
+    messages = _shown(message, expansion).where(message.conversation == column(row, "id")).limit(1)
+    if expansion.name == "last_message":
+        return json_of(messages.order_by(message.created_at.desc(), message.id.desc()))
+    return json_of(messages.where(message.role == "user").order_by(message.created_at, message.id))
+
+
+def _task_counts(row: Any) -> Select:
+    """How many tasks a goal has, in all and of each status that occurs."""
+    task: Any = models.Task.alias()
+    of_goal = task.select(task.status, fn.count(task.id).alias("n")).where(task.goal == column(row, "id"))
+    counts = of_goal.group_by(task.status).alias("counts")
+    by_status = fn.json_object_agg(counts.c.status, counts.c.n).order_by(counts.c.status)
+    total = fn.coalesce(fn.sum(counts.c.n), 0)
+    return Select([counts], [fn.json_build_object("total", total, "by_status", fn.coalesce(by_status, "{}"))])
+
+
+def _shown(other: Any, expansion: Expansion) -> Select:
+    names = columns_of(other.model) if expansion.columns is None else expansion.columns
+    return other.select(*[column(other, name) for name in names])

@@ -1,207 +1,284 @@
-"""INSERT, UPDATE and DELETE: one statement each, written once for each shape, with the values bound by name."""
+"""INSERT, UPDATE and DELETE: one statement each, compiled once for each shape, with the values bound by name."""
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache, reduce
+from operator import and_
+from typing import Any, NamedTuple
+
+from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Select, Tuple, fn
 
 from app.database.literals import json_literal
-from app.query.terms import Filter, Query, Shape, SortKey
-from app.repositories import conditions, ordering
-from app.repositories.conditions import sql_type
-from app.repositories.shapes import as_json
+from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, parameter
+from app.query.terms import Filter, Query, Shape
+from app.repositories import filters, ordering
+from app.repositories.columns import Model, bound, column, sql_type
+from app.repositories.natural_keys import Key
+from app.repositories.reads import STATEMENTS_KEPT, matching
+from app.repositories.shapes import row_as_json
 
-STATEMENTS_KEPT = 1000
-ID = SortKey("id")
-
-
-def values_of(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values to be written, by the names of their parameters."""
-    return {f"v_{column}": bound(table, column, value) for column, value in values.items()}
+Values = Mapping[str, Any]
 
 
-def bound(table: str, column: str, value: Any) -> Any:
-    """A value as the driver takes it for this column."""
-    return json_literal(value) if value is not None and sql_type(table, column) == "jsonb" else value
+class Only(NamedTuple):
+    """Which one row is written to: that of the id, if it has one of the versions and matches the filter."""
+
+    id: Any
+    versions: Sequence[int] | None = None
+    filter: Filter = ()
+
+    def shape(self) -> "Only":
+        """What of it a statement depends on."""
+        return Only(None, None if self.versions is None else (), filters.shape_of(self.filter))
+
+    def values(self) -> dict[str, Any]:
+        """Its values, by the names of their parameters."""
+        named = filters.values(self.filter) | {"id": str(self.id)}
+        return named if self.versions is None else named | {"versions": bound(list(self.versions))}
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def insert(table: str, columns: tuple[str, ...], shape: Shape, conflict: str = "") -> str:
-    """The INSERT of one row, which gives its JSON and its version."""
-    names, places = ", ".join(columns), ", ".join(f"%(v_{name})s" for name in columns)
-    returning = f"RETURNING {as_json(table, shape)}, t.version"
-    return f"INSERT INTO {table} AS t ({names}) VALUES ({places}){conflict} {returning}"
+class Merge(NamedTuple):
+    """What an INSERT does about rows that are there: it merges these columns if they match the filter; none: nothing.
 
-
-def insert_many(
-    table: str, columns: Sequence[str], rows: int, key: Sequence[str], shape: Shape, conflict: str = ""
-) -> str:
-    """The INSERT of many rows, which takes the value of a column in a row as v<row>_<column>.
-
-    For each row that it wrote it gives the JSON, the version, and the columns of the key as text.
+    Those that only some of the new rows name are `partly` merged: `naming` has the ids of the rows that name a column.
     """
-    values = ", ".join(f"({', '.join(f'%(v{row}_{name})s' for name in columns)})" for row in range(rows))
-    keys = ", ".join(f"t.{name}::text" for name in key)
-    written = f"INSERT INTO {table} AS t ({', '.join(columns)}) VALUES {values}{conflict}"
-    return f"{written} RETURNING {as_json(table, shape)}, t.version, {keys}"
+
+    columns: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
+    filter: Filter = ()
+
+    def shape(self) -> "Merge":
+        """What of it a statement depends on."""
+        return self._replace(filter=filters.shape_of(self.filter))
+
+    def values(self, naming: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Its values, by the names of their parameters."""
+        named = {f"n_{name}": bound(list(ids)) for name, ids in naming.items()}
+        any_named = {each for ids in naming.values() for each in ids}
+        return filters.values(self.filter) | named | {"n_any": bound(list(any_named))}
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def update_one(
-    table: str, columns: tuple[str, ...], merging: bool, shape: Shape, filter: Filter, versioned: bool
-) -> str:
-    """The UPDATE of the row of the id, if it has one of the versions and matches the filter."""
-    changes = assignments(table, columns, merging)
-    returning = f"RETURNING {as_json(table, shape)}, t.version"
-    return f"UPDATE {table} AS t SET {changes} WHERE {_one(table, filter, versioned)} {returning}"
+def insert(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
+    """The INSERT of rows, which gives for each the JSON, the version, and the columns of the key as text."""
+    columns = _written_columns(model, rows)
+    return _insert(model, columns, key, shape, None).bind({"rows": _row_values(model, columns, rows)})
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def increment_one(table: str, columns: tuple[str, ...], shape: Shape) -> str:
-    """The UPDATE that adds to columns of the row of the id."""
-    changes = ", ".join(f"{name} = {_sum(table, name)}" for name in columns)
-    returning = f"RETURNING {as_json(table, shape)}, t.version"
-    return f"UPDATE {table} AS t SET {changes} WHERE t.id = %(id)s {returning}"
+def upsert(
+    model: Model, rows: Sequence[Values], key: Key, shape: Shape, merge: Merge, naming: Mapping[str, Sequence[str]]
+) -> Bound:
+    """The INSERT of rows of which some may be there; it gives those that it wrote, as `insert` does."""
+    columns = _written_columns(model, rows)
+    values = {"rows": _row_values(model, columns, rows)} | merge.values(naming)
+    return _insert(model, columns, key, shape, merge.shape()).bind(values)
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def select_one(table: str, shape: Shape, filter: Filter, versioned: bool) -> str:
-    """The SELECT of the row of the id, if it has one of the versions and matches the filter."""
-    return f"SELECT {as_json(table, shape)}, t.version FROM {table} AS t WHERE {_one(table, filter, versioned)}"
+def select_by_keys(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
+    """The SELECT of the rows that are there with the keys of these, as `insert` gives them."""
+    arrays = {f"k_{name}": bound([row[name] for row in rows]) for name in key.columns}
+    return _select_by_keys(model, key, shape).bind(arrays)
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def delete_one(table: str, filter: Filter, versioned: bool) -> str:
-    """The DELETE of the row of the id, if it has one of the versions and matches the filter."""
-    return f"DELETE FROM {table} AS t WHERE {_one(table, filter, versioned)}"
+def update_one(model: Model, only: Only, values: Values, merge: bool, shape: Shape) -> Bound:
+    """The UPDATE of one row, which gives its JSON and its version; objects are replaced, or merged (RFC 7396)."""
+    return _update_one(model, only.shape(), tuple(values), merge, shape).bind(only.values() | _named(model, values))
 
 
-def update_many(table: str, columns: tuple[str, ...], merging: bool, query: Query) -> tuple[str, dict[str, Any]]:
+def increment_one(model: Model, id: Any, amounts: Values, shape: Shape) -> Bound:
+    """The UPDATE that adds to columns of the row of the id, and gives its JSON and its version."""
+    return _increment_one(model, tuple(amounts), shape).bind({"id": str(id)} | _named(model, amounts))
+
+
+def select_one(model: Model, only: Only, shape: Shape) -> Bound:
+    """The SELECT of the row that a write would be about: its JSON and its version."""
+    return _select_one(model, only.shape(), shape).bind(only.values())
+
+
+def delete_one(model: Model, only: Only) -> Bound:
+    """The DELETE of one row."""
+    return _delete_one(model, only.shape()).bind(only.values())
+
+
+def update_many(model: Model, query: Query, values: Values, merge: bool) -> Bound:
     """The UPDATE of the rows that a query chooses: how many match, how many have changed, and their array."""
-    return _update_many(table, columns, merging, _shape_of(query)), _values(query)
-
-
-def delete_many(table: str, query: Query) -> tuple[str, dict[str, Any]]:
-    """The DELETE of the rows that a query chooses: how many match, and how many are gone."""
-    return _delete_many(table, _shape_of(query)), _values(query)
-
-
-def on_conflict(
-    table: str, key: Sequence[str], where: str, columns: Sequence[str], partly: Collection[str], filter: Filter
-) -> str:
-    """What an INSERT does when a row with this key is there: merge these columns if it matches the filter.
-
-    Those that only some of the rows name, `partly`, and rows that name none, are told by `ids_naming`.
-    """
-    target = f" ON CONFLICT ({', '.join(key)}){f' WHERE {where}' if where else ''}"
-    if not columns:
-        return f"{target} DO NOTHING"
-    changes = ", ".join(f"{name} = {_merged_if_named(table, name, name in partly)}" for name in columns)
-    names_any = _is_among("n_any") if len(partly) == len(columns) else ""
-    matching = conditions.where(table, conditions.shape_of(filter), joined=False).sql
-    condition = " AND ".join(each for each in (names_any, matching) if each)
-    return f"{target} DO UPDATE SET {changes}{f' WHERE {condition}' if condition else ''}"
-
-
-def ids_naming(naming: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The ids of the new rows that name each column, and of those that name any, by the names of their parameters."""
-    named = {f"n_{name}": list(ids) for name, ids in naming.items()}
-    return named | {"n_any": list({each for ids in naming.values() for each in ids})}
-
-
-def select_by_keys(table: str, key: Sequence[str], where: str, shape: Shape) -> str:
-    """The SELECT of the rows with these keys, which come as an array for each column: JSON, version, keys as text."""
-    arrays = ", ".join(f"%(k_{name})s::{sql_type(table, name)}[]" for name in key)
-    names = ", ".join(f"of_{name}" for name in key)
-    same = " AND ".join(f"t.{name} = of_{name}" for name in key)
-    keys = ", ".join(f"t.{name}::text" for name in key)
-    return (
-        f"SELECT {as_json(table, shape)}, t.version, {keys} FROM unnest({arrays}) AS wanted ({names}) "
-        f"JOIN {table} AS t ON {same}{f' AND {where}' if where else ''}"
+    return _update_many(model, _shape_of(query), tuple(values), merge).bind(
+        _chosen_values(query) | _named(model, values)
     )
 
 
-def assignments(table: str, columns: Sequence[str], merging: bool) -> str:
-    """The text after SET: objects are replaced, or merged (RFC 7396)."""
-    return ", ".join(
-        f"{name} = {_merged(table, name, f'%(v_{name})s::jsonb')}" if merging and _is_object(table, name)
-        else f"{name} = %(v_{name})s"
-        for name in columns
-    )  # fmt: skip
+def delete_many(model: Model, query: Query) -> Bound:
+    """The DELETE of the rows that a query chooses: how many match, and how many are gone."""
+    return _delete_many(model, _shape_of(query)).bind(_chosen_values(query))
 
 
-def _merged(table: str, column: str, value: str) -> str:
-    return f"merge_patch(t.{column}, {value})" if _is_object(table, column) else value
+def _named(model: Model, values: Values) -> dict[str, Any]:
+    """Values to be written, by the names of their parameters."""
+    return {f"v_{name}": _written_value(model, name, value) for name, value in values.items()}
 
 
-def _merged_if_named(table: str, column: str, partly: bool) -> str:
-    merged = _merged(table, column, f"EXCLUDED.{column}")
-    return f"CASE WHEN {_is_among(f'n_{column}')} THEN {merged} ELSE t.{column} END" if partly else merged
+def _written_columns(model: Model, rows: Sequence[Values]) -> tuple[str, ...]:
+    """The columns that the rows name, and those that are null when a row does not name them."""
+    return tuple(dict.fromkeys([*(name for row in rows for name in row), *_nullable(model)]))
 
 
-def _is_among(parameter: str) -> str:
-    return f"EXCLUDED.id = ANY (%({parameter})s::uuid[])"
+@cache
+def _nullable(model: Model) -> dict[str, None]:
+    return {field.column_name: None for field in model._meta.sorted_fields if field.null}
 
 
-def _sum(table: str, column: str) -> str:
-    if _is_object(table, column):
-        return f"add_numbers(t.{column}, %(v_{column})s::jsonb)"
-    return f"coalesce(t.{column}, 0) + %(v_{column})s"
+def _row_values(model: Model, columns: Sequence[str], rows: Sequence[Values]) -> RowValues:
+    # Not the column's own default: in a database that was taken over it may be an older program's.
+    absent = [_nullable(model).get(name, DEFAULT) for name in columns]
+    return RowValues(
+        [
+            _written_value(model, name, row[name]) if name in row else otherwise
+            for name, otherwise in zip(columns, absent, strict=True)
+        ]
+        for row in rows
+    )
 
 
-def _is_object(table: str, column: str) -> bool:
-    return sql_type(table, column) == "jsonb"
-
-
-def _one(table: str, filter: Filter, versioned: bool) -> str:
-    matching = conditions.where(table, filter, joined=False).sql
-    versions = "t.version = ANY (%(versions)s::integer[])" if versioned else ""
-    return " AND ".join(each for each in ("t.id = %(id)s", versions, matching) if each)
-
-
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def _update_many(table: str, columns: tuple[str, ...], merging: bool, query: Query) -> str:
-    row = f", {as_json(table, query.shape)} AS row" if query.writing.return_rows else ""
-    rows = ", (SELECT json_agg(row ORDER BY number) FROM changed)" if query.writing.return_rows else ""
-    return f"""
-        WITH {_chosen(table, query, "NO KEY UPDATE")},
-        changed AS (
-            UPDATE {table} AS t SET {assignments(table, columns, merging)} FROM numbered
-            WHERE t.id = numbered.id AND (SELECT count(*) FROM chosen) <= %(most)s
-            RETURNING numbered.number{row}
-        )
-        SELECT (SELECT count(*) FROM chosen), (SELECT count(*) FROM changed){rows}"""
+def _written_value(model: Model, name: str, value: Any) -> Any:
+    return json_literal(value) if value is not None and _is_object(model, name) else bound(value)
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)
-def _delete_many(table: str, query: Query) -> str:
-    return f"""
-        WITH {_chosen(table, query, "UPDATE")},
-        gone AS (
-            DELETE FROM {table} AS t USING numbered
-            WHERE t.id = numbered.id AND (SELECT count(*) FROM chosen) <= %(most)s RETURNING t.id
-        )
-        SELECT (SELECT count(*) FROM chosen), (SELECT count(*) FROM gone)"""
+def _insert(model: Model, columns: tuple[str, ...], key: Key, shape: Shape, merge: Merge | None) -> Statement:
+    # All values are bound as one, so that any number of rows has one text.
+    rows = SQL("VALUES %s", [Parameter("rows")])
+    insertion = model.insert_from(rows, [column(model, name) for name in columns])
+    if merge:
+        insertion = insertion.on_conflict(**_on_conflict(model, key, merge))
+    return compiled(insertion.returning(*_written(model, key, shape)))
 
 
-def _chosen(table: str, query: Query, lock: str) -> str:
-    """The rows that a query chooses, locked in their order, by id unless it sorts."""
-    found = conditions.where(table, query.where)
-    joins = conditions.joins(table, found.references)
-    order = ordering.first_order(table, query.sort)
-    skip = " SKIP LOCKED" if query.writing.skip_locked else ""
-    return f"""chosen AS MATERIALIZED (
-            SELECT t.id FROM {table} AS t{joins} WHERE {found.sql} ORDER BY {order} LIMIT %(limit)s
-            FOR {lock} OF t{skip}
-        ),
-        numbered AS (SELECT id, row_number() OVER () AS number FROM chosen)"""
+def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
+    target = {
+        "conflict_target": [column(model, name) for name in key.columns],
+        "conflict_where": key.where(model) if key.where else None,
+    }
+    if not merge.columns:
+        return {"action": "ignore", **target}
+    changes = {column(model, name): _merged_if_named(model, name, name in merge.partly) for name in merge.columns}
+    conditions = filters.where_alone(model, merge.filter)
+    if len(merge.partly) == len(merge.columns):
+        conditions.append(_is_among("n_any"))
+    return {"update": changes, "where": reduce(and_, conditions) if conditions else None, **target}
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
+    columns = [column(model, name) for name in key.columns]
+    wanted = [fn.unnest(parameter(f"k_{each.column_name}").cast(f"{sql_type(each)}[]")) for each in columns]
+    found = model.select(*_written(model, key, shape)).where(Tuple(*columns).in_(Select(columns=wanted)))
+    return compiled(found.where(key.where(model)) if key.where else found)
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _update_one(model: Model, only: Only, columns: tuple[str, ...], merge: bool, shape: Shape) -> Statement:
+    update = model.update(_changes(model, columns, merge)).where(*_one(model, only))
+    return compiled(update.returning(row_as_json(model, shape), model.version))
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _increment_one(model: Model, columns: tuple[str, ...], shape: Shape) -> Statement:
+    update = model.update({column(model, name): _sum(model, name) for name in columns})
+    return compiled(update.where(*_one(model, Only(None))).returning(row_as_json(model, shape), model.version))
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _select_one(model: Model, only: Only, shape: Shape) -> Statement:
+    return compiled(model.select(row_as_json(model, shape), model.version).where(*_one(model, only)))
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _delete_one(model: Model, only: Only) -> Statement:
+    return compiled(model.delete().where(*_one(model, only)))
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _update_many(model: Model, query: Query, columns: tuple[str, ...], merge: bool) -> Statement:
+    chosen, numbered = _chosen(model, query, "FOR NO KEY UPDATE")
+    row = [row_as_json(model, query.shape).alias("row")] if query.writing.return_rows else []
+    update = model.update(_changes(model, columns, merge)).from_(numbered).where(model.id == numbered.c.id)
+    changed = update.where(_not_too_many(chosen)).returning(numbered.c.number, *row).cte("changed")
+    answer = [_count(chosen), _count(changed)]
+    if row:
+        answer.append(Select([changed], [fn.json_agg(changed.c.row).order_by(changed.c.number)]))
+    return compiled(Select(columns=answer).with_cte(chosen, numbered, changed))
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _delete_many(model: Model, query: Query) -> Statement:
+    chosen, _ = _chosen(model, query, "FOR UPDATE")
+    deletion = model.delete().where(model.id.in_(Select([chosen], [chosen.c.id])) & _not_too_many(chosen))
+    gone = deletion.returning(model.id).cte("gone")
+    return compiled(Select(columns=[_count(chosen), _count(gone)]).with_cte(chosen, gone))
+
+
+def _chosen(model: Model, query: Query, lock: str) -> tuple[CTE, CTE]:
+    """The ids that a query chooses, locked in their order, by id unless it sorts; and the same with their numbers."""
+    rows: Any = matching(model, query.where, [model.id]).order_by(*ordering.first_order(model, query.sort))
+    locked = rows.limit(parameter("limit")).for_update(lock, of=model, skip_locked=query.writing.skip_locked)
+    chosen = locked.cte("chosen", materialized=True)
+    number = fn.row_number().over().alias("number")
+    return chosen, Select([chosen], [chosen.c.id, number]).cte("numbered")
+
+
+def _not_too_many(chosen: CTE) -> Expression:
+    return _count(chosen) <= parameter("most")
+
+
+def _count(rows: CTE) -> Select:
+    return Select([rows], [fn.count(SQL("*"))])
 
 
 def _shape_of(query: Query) -> Query:
     writing = query.writing._replace(most=0)
-    return Query(conditions.shape_of(query.where), query.sort, shape=query.shape, writing=writing)
+    return Query(filters.shape_of(query.where), query.sort, shape=query.shape, writing=writing)
 
 
-def _values(query: Query) -> dict[str, Any]:
+def _chosen_values(query: Query) -> dict[str, Any]:
     """The values of a write by filter. Without a limit it looks at one row more than it may change."""
     most = query.writing.most
-    return conditions.values(query.where) | {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
+    return filters.values(query.where) | {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
+
+
+def _written(model: Model, key: Key, shape: Shape) -> list[Any]:
+    return [row_as_json(model, shape), model.version, *[column(model, name).cast("text") for name in key.columns]]
+
+
+def _one(model: Model, only: Only) -> list[ColumnBase]:
+    conditions = [model.id == parameter("id")]
+    if only.versions is not None:
+        conditions.append(model.version == fn.ANY(parameter("versions").cast("integer[]")))
+    return conditions + filters.where_alone(model, only.filter)
+
+
+def _changes(model: Model, columns: Sequence[str], merge: bool) -> dict[Any, Any]:
+    changes = {}
+    for name in columns:
+        value = parameter(f"v_{name}")
+        is_merged = merge and _is_object(model, name)
+        changes[column(model, name)] = fn.merge_patch(column(model, name), value.cast("jsonb")) if is_merged else value
+    return changes
+
+
+def _merged_if_named(model: Model, name: str, partly: bool) -> Any:
+    new = EXCLUDED[name]
+    merged = fn.merge_patch(column(model, name), new) if _is_object(model, name) else new
+    return Case(None, [(_is_among(f"n_{name}"), merged)], column(model, name)) if partly else merged
+
+
+def _is_among(ids: str) -> Expression:
+    return EXCLUDED["id"] == fn.ANY(parameter(ids).cast("uuid[]"))
+
+
+def _sum(model: Model, name: str) -> Any:
+    value = parameter(f"v_{name}")
+    if _is_object(model, name):
+        return fn.add_numbers(column(model, name), value.cast("jsonb"))
+    return fn.coalesce(column(model, name), 0) + value
+
+
+def _is_object(model: Model, name: str) -> bool:
+    return sql_type(model._meta.columns[name]) == "jsonb"

@@ -13,7 +13,7 @@ BROWSER_ROLES = ("anon", "authenticated")
 # And for whoever has the secret key of the project's own servers, older programs among them.
 SERVERS_ROLE = "service_role"
 
-ENTITY_TABLES = tuple(model._meta.table_name for model in models.ENTITIES)
+ENTITY_TABLES = tuple(models.ENTITIES)
 INTERNAL_TABLES = (*(model._meta.table_name for model in models.INTERNAL), migrations.TABLE, LOG)
 
 FUNCTION_NAMES = ("touch_row", "merge_patch", "add_numbers", "claim_idempotency_key")

@@ -134,7 +134,7 @@ def recognize() -> Found:
     with atomic():
         present = {name for (name,) in database.read(NAMES)}
         tables = catalog.tables("public")
-    names = {model._meta.table_name for model in (*models.ENTITIES, *models.INTERNAL)}
+    names = {*models.ENTITIES, *(model._meta.table_name for model in models.INTERNAL)}
     in_the_way = sorted(present & names) + [migrations.TABLE] * (has_history and not of_our_form)
     if not in_the_way:
         return Found("empty", "A database without tables of Flux. Run flask db upgrade.")

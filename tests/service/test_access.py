@@ -16,7 +16,7 @@ from app.database.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 
-ENTITIES = [model._meta.table_name for model in models.ENTITIES]
+ENTITIES = list(models.ENTITIES)
 INTERNAL = [*(model._meta.table_name for model in models.INTERNAL), migrations.TABLE]
 BROWSER = ("anon", "authenticated")
 

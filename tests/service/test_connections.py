@@ -8,6 +8,7 @@ import pytest
 from conftest import run_alone
 from flask import Flask
 from flask.testing import FlaskClient
+from waiting import wait_until
 
 from app.config import Settings
 from app.database import atomic, database, pool
@@ -15,6 +16,9 @@ from app.database.session import configure
 from app.errors import Busy, Unavailable
 from app.repositories import users
 
+SESSIONS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'flux-dao'
+"""
 TERMINATE = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -35,12 +39,35 @@ def test_a_request_gives_its_connection_back(committing_client: FlaskClient):
     assert database.is_closed()
 
 
-def test_a_request_that_needs_no_database_takes_no_connection(committing_client: FlaskClient):
+def sessions(settings: Settings) -> int:
+    """How many connections of this service the database has."""
+    return run_alone(settings.database_url, SESSIONS)[0][0]
+
+
+def test_a_request_that_needs_no_database_takes_no_connection(committing_client: FlaskClient, settings: Settings):
     database.release()
     database.close_idle()
+    wait_until(lambda: sessions(settings) == 0)
     committing_client.get("/health")
     committing_client.post("/api/v1/users", json={})
-    assert not database._pool._idle
+    assert sessions(settings) == 0
+
+
+def test_a_connection_in_an_open_transaction_is_given_to_nobody(committing_client: FlaskClient):
+    database.execute_sql("BEGIN")
+    database.execute_sql("INSERT INTO users (id, email) VALUES (gen_random_uuid(), 'ada@example.com')")
+    database.release()
+    assert users.count() == 0
+
+
+def test_a_write_to_a_server_that_became_a_standby_is_503_and_the_next_goes_to_another_session(
+    committing_client: FlaskClient,
+):
+    database.execute_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    database.release()
+    answer = committing_client.post("/api/v1/users", json={"email": "a@b.io"})
+    assert (answer.status_code, answer.json["type"]) == (503, "urn:flux:problem:unavailable")
+    assert committing_client.post("/api/v1/users", json={"email": "a@b.io"}).status_code == 201
 
 
 def test_a_connection_is_used_again(committing_client: FlaskClient):
@@ -123,10 +150,11 @@ def test_sessions_are_in_utc_whatever_the_database_prefers(settings: Settings, o
         run_alone(settings.database_url, "ALTER ROLE CURRENT_USER RESET timezone")
 
 
-def test_sessions_that_a_pooler_keeps_from_utc_are_refused(
+def test_what_keeps_sessions_from_utc_keeps_no_statement_from_it(
     settings: Settings, other_settings: None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("PGTZ", "Asia/Dubai")
-    database.close_idle()
-    with pytest.raises(Unavailable, match="ALTER ROLE"):
-        users.count()
+    configure(replace(settings, database_pool_size=1))
+    with atomic():
+        assert database.read("SHOW TimeZone") == [("UTC",)]
+    assert database.read("SHOW TimeZone") == [("UTC",)]

@@ -17,8 +17,7 @@ from app.database.session import configure
 
 pytestmark = pytest.mark.commands
 
-ENTITIES = models.ENTITIES
-MODELS = [*ENTITIES, *models.INTERNAL]
+MODELS = [*models.ENTITIES.values(), *models.INTERNAL]
 
 # Columns, constraints and indexes, each as PostgreSQL itself writes them.
 SCHEMA = """
@@ -135,7 +134,7 @@ def test_a_revision_gets_the_next_number_and_needs_no_database(tmp_path: Path):
     assert "def up(migrator, db):" in file.read_text()
 
 
-@pytest.mark.parametrize("table", [model._meta.table_name for model in ENTITIES])
+@pytest.mark.parametrize("table", models.ENTITIES)
 def test_every_change_of_a_row_counts_in_its_version(app, table: str):
     triggers = database.read(
         "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", (table,)

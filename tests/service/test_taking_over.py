@@ -282,8 +282,7 @@ def test_of_patterns_with_one_key_the_newest_keeps_it(postgres: EmbeddedServer):
 def test_every_row_is_served(broken: str, settings: Settings):
     upgraded(broken, "--mend")
     with service(broken, settings) as client:
-        for model in models.ENTITIES:
-            table = model._meta.table_name
+        for table in models.ENTITIES:
             [(count,)] = run_alone(broken, f"SELECT count(*) FROM {table}")
             path = f"/{table.replace('_', '-')}"
             if table != "messages":

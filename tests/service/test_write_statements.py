@@ -1,6 +1,7 @@
 """What careful writes cost: how many statements each kind sends, and that each finds its rows by an index."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -175,7 +176,7 @@ def test_a_write_finds_its_rows_by_an_index(filled: FlaskClient, method: str, pa
 
 def test_a_stored_answer_is_found_and_kept_by_its_key(filled: FlaskClient):
     named = {"caller": "", "key": "77"}
-    values = named | {"request": b"", "status": 201, "headers": "{}", "body": b"", "hours": 1}
-    for sql, parameters in ((idempotency.FIND, named), (idempotency.STORE, values)):
-        assert "idempotency_keys_pkey" in plan(sql, parameters)
+    values = named | {"request": b"", "status": 201, "headers": "{}", "body": b"", "lifetime": timedelta(hours=1)}
+    for statement in (idempotency.FIND.bind(named), idempotency.STORE.bind(values)):
+        assert "idempotency_keys_pkey" in plan(*statement)
     assert "idempotency_keys_by_expiry" in plan("SELECT FROM idempotency_keys WHERE expires_at <= now()")

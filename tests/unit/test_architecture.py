@@ -1,6 +1,7 @@
 """The walls of the house: who may import what. See docs/design.md."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from app.config import PROJECT
 
 WALLS = {
     "app/api": ("peewee", "playhouse", "psycopg2", "app.models"),
+    "app/query": ("flask", "flask_smorest", "werkzeug", "peewee", "playhouse", "psycopg2", "app.api", "app.database",
+                  "app.repositories"),
     "app/repositories": ("flask", "flask_smorest", "werkzeug", "marshmallow", "app.api", "app.schemas"),
     "app/schemas": ("flask", "flask_smorest", "werkzeug", "peewee", "playhouse", "psycopg2", "app.api", "app.models",
                     "app.database", "app.repositories"),
@@ -48,6 +51,19 @@ def test_a_room_imports_nothing_from_behind_its_walls(place: str, forbidden: tup
         if any(name == wall or name.startswith(f"{wall}.") for wall in forbidden)
     ]
     assert crossings == []
+
+
+SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s")
+
+
+def test_repositories_leave_it_to_peewee_to_write_sql():
+    written = [
+        f"{file.relative_to(PROJECT)}:{node.lineno}"
+        for file in files("app/repositories")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
+    ]
+    assert written == []
 
 
 def test_every_file_opens_with_what_it_is_for():

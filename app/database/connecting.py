@@ -1,0 +1,116 @@
+"""How sessions begin, and what holds in them: UTC, and how long PostgreSQL may take and wait.
+
+It is said with the connection's start, which costs nothing later. Poolers in transaction mode refuse that or forget
+it; there it goes in one message with each BEGIN and each statement outside a transaction, by SET LOCAL.
+"""
+
+import os
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2 import extensions
+
+from app.config import Settings
+
+JSON_OID = 114
+# A network that fell silent is noticed within half a minute; by the system's own default it would take hours.
+NOTICE_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """Where the database is, and how many seconds all may take: to connect, for a statement, for the wait for a lock,
+    for a transaction that stands still; 0 is no limit.
+    """
+
+    url: str
+    connect_timeout: int
+    statement_timeout: int
+    lock_timeout: int
+    idle_transaction_timeout: int
+
+    @classmethod
+    def of(cls, settings: Settings, url: str) -> "SessionSettings":
+        """What the settings ask for, for the database at `url`."""
+        return cls(
+            url,
+            settings.database_connect_timeout,
+            settings.database_statement_timeout,
+            settings.database_lock_timeout,
+            settings.database_idle_transaction_timeout,
+        )
+
+    def parameters(self) -> dict[str, str]:
+        """What holds in a session, in PostgreSQL's words; limits are in milliseconds."""
+        return {
+            "statement_timeout": str(self.statement_timeout * 1000),
+            "lock_timeout": str(self.lock_timeout * 1000),
+            "idle_in_transaction_session_timeout": str(self.idle_transaction_timeout * 1000),
+            "TimeZone": "UTC",
+        }
+
+
+class Connector:
+    """Opens sessions of one database. `set_local` is what has to go before each statement, where they keep nothing."""
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self._settings = settings
+        # None until the first session has shown what the server, or the pooler before it, takes.
+        self._sessions_keep: bool | None = None
+        self.set_local = ""
+
+    def open(self) -> extensions.connection:
+        """A new connection; raises the driver's error."""
+        if self._sessions_keep is False:
+            return self._connect()
+        try:
+            connection = self._connect(options=self._options())
+        except psycopg2.OperationalError as error:
+            if not _refuses_options(error):
+                raise
+            self._send_along()
+            return self._connect()
+        if self._sessions_keep is None:
+            self._sessions_keep = self._are_kept(connection)
+            if not self._sessions_keep:
+                self._send_along()
+        return connection
+
+    def _connect(self, **options: str) -> extensions.connection:
+        connection = psycopg2.connect(
+            self._settings.url,
+            connect_timeout=self._settings.connect_timeout,
+            client_encoding="UTF8",
+            fallback_application_name="flux-dao",
+            **NOTICE_SILENCE,
+            **options,
+        )
+        connection.autocommit = True
+        # Rows leave the database as JSON documents and travel on as the bytes they are.
+        connection.string_types[JSON_OID] = extensions.BYTES
+        return connection
+
+    def _options(self) -> str:
+        """libpq's `options`: ours, and then what the URL or PGOPTIONS says, which goes before our limits."""
+        ours = " ".join(f"-c {name}={value}" for name, value in self._settings.parameters().items())
+        return f"{ours} {self._given_options()} -c TimeZone=UTC"
+
+    def _are_kept(self, connection: extensions.connection) -> bool:
+        """Whether a session has what its start asked for. One statement."""
+        given = self._given_options()
+        expected = {name: value for name, value in self._settings.parameters().items() if name not in given}
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(expected),))
+            return dict(cursor.fetchall()) == expected
+
+    def _given_options(self) -> str:
+        return extensions.parse_dsn(self._settings.url).get("options") or os.environ.get("PGOPTIONS", "")
+
+    def _send_along(self) -> None:
+        self._sessions_keep = False
+        self.set_local = "".join(f"SET LOCAL {name}='{value}';" for name, value in self._settings.parameters().items())
+
+
+def _refuses_options(error: Exception) -> bool:
+    """Whether a pooler refused the connection because of `options`. Such a refusal comes without a SQLSTATE."""
+    return "startup parameter" in str(error) and "options" in str(error)

@@ -1,0 +1,222 @@
+"""Filters as Peewee expressions, with a named parameter for each value; and the values by those names.
+
+A statement is compiled once for each `shape_of` a filter, and bound to `values` of the filter itself.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import count
+from operator import and_, or_
+from typing import Any
+
+import orjson
+from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
+
+from app.database.literals import array_literal, json_literal
+from app.database.statements import parameter
+from app.query.terms import Condition, Either, Filter, Place
+from app.repositories.columns import Model, bound, column, reference, sql_type
+
+WITHOUT_VALUE = ("isnull", "empty", "exists")
+SIGNS = {"gt": OP.GT, "gte": OP.GTE, "lt": OP.LT, "lte": OP.LTE}
+COMPARISONS = {
+    **SIGNS, "eq": OP.EQ, "ne": "IS DISTINCT FROM", "like": OP.LIKE, "ilike": OP.ILIKE, "contains": "@>",
+}  # fmt: skip
+PHONE = Place("phone")
+
+
+def shape_of(filter: Filter) -> Filter:
+    """The filter without its values: what its SQL depends on."""
+    return tuple(_shape(each) for each in filter)
+
+
+def where(row: Any, filter: Filter) -> list[ColumnBase]:
+    """The conditions of a filter over the rows of a model, where `join` brings in what it looks at over references."""
+    return _Conditions(row, _joined_column).of(filter)
+
+
+def where_alone(row: Any, filter: Filter) -> list[ColumnBase]:
+    """The conditions of a filter where no join can stand, as in an UPDATE: subqueries look over references."""
+    return _Conditions(row, _looked_up_column).of(filter)
+
+
+def join(query: Any, row: Model, filter: Filter) -> Any:
+    """The query with the rows to which the references of a filter point, each under the reference's name."""
+    for name in dict.fromkeys(each.place.reference for each in _conditions(filter) if each.place.reference):
+        other = _referenced(row, name)
+        query = query.join_from(row, other, JOIN.LEFT_OUTER, on=(reference(row, name) == other.id))
+    return query
+
+
+def values(filter: Filter) -> dict[str, Any]:
+    """The values of a filter, by the names of their parameters."""
+    found: dict[str, Any] = {}
+    with_value = with_keys = 0
+    for condition in _conditions(filter):
+        if condition.operator not in WITHOUT_VALUE:
+            found[f"p{with_value}"] = _bound(condition)
+            with_value += 1
+        if condition.place.keys:
+            found[f"k{with_keys}"] = array_literal(condition.place.keys)
+            with_keys += 1
+    return found
+
+
+class _Conditions:
+    """The terms of one filter as expressions, in the order in which `values` names their values."""
+
+    def __init__(self, row: Any, column_over_reference: Callable[[Any, Place], Any]) -> None:
+        self.row = row
+        self.column_over_reference = column_over_reference
+        self.values = (parameter(f"p{number}") for number in count())
+        self.keys = (parameter(f"k{number}") for number in count())
+
+    def of(self, filter: Filter) -> list[ColumnBase]:
+        return [self._term(each) for each in filter]
+
+    def _term(self, term: Condition | Either) -> ColumnBase:
+        if isinstance(term, Either):
+            return reduce(or_, [reduce(and_, [self._term(each) for each in group]) for group in term.groups])
+        if term.operator == "exists":
+            return self._exists(term)
+        place = self._place(term.place)
+        if term.place.keys:
+            path = next(self.keys)
+            return self._of_key(term, Expression(place, "#>", path), Expression(place, "#>>", path))
+        return _or_null(term, self._compared(term, place), place)
+
+    def _place(self, place: Place) -> Any:
+        if place.reference:
+            return self.column_over_reference(self.row, place)
+        if place == PHONE:
+            # As the index users_by_phone has it.
+            name = Value("phone_number", converter=False)
+            number = Expression(column(self.row, "notification_preferences"), "->>", name)
+            return fn.regexp_replace(number, r"\D", "", "g")
+        return column(self.row, place.column)
+
+    def _compared(self, term: Condition, place: Any) -> ColumnBase:
+        if term.operator == "isnull":
+            return _is_null(place, term.value)
+        if term.operator == "empty":
+            return fn.coalesce(fn.cardinality(place), 0) == 0 if term.value else fn.cardinality(place) > 0
+        value = next(self.values)
+        if term.operator in ("in", "nin"):
+            return _any_of(term.operator, place, value, self._type(term.place))
+        return Expression(place, COMPARISONS[term.operator], value)
+
+    def _of_key(self, term: Condition, json: Expression, text: Expression) -> ColumnBase:
+        """A key inside an object has no type: it is compared with each JSON value that the text can mean."""
+        if term.operator == "isnull":
+            return _is_null(text, term.value)
+        return _or_null(term, _key_compared(term, json, text, next(self.values)), text)
+
+    def _type(self, place: Place) -> str:
+        model = self.row if place.reference is None else _referenced(self.row, place.reference).model
+        return sql_type(model._meta.columns[place.column])
+
+    def _exists(self, term: Condition) -> ColumnBase:
+        [field] = [each for each in self.row._meta.backrefs if each.backref == term.place.column]
+        other = field.model.alias()
+        found = fn.EXISTS(other.select(SQL("1")).where(column(other, field.column_name) == self.row.id))
+        return found if term.value else ~found
+
+
+def _joined_column(row: Any, place: Place) -> Any:
+    return column(_referenced(row, place.reference), place.column)
+
+
+def _looked_up_column(row: Any, place: Place) -> Any:
+    other = row._meta.fields[place.reference].rel_model.alias()
+    return other.select(column(other, place.column)).where(other.id == reference(row, str(place.reference)))
+
+
+def _referenced(row: Any, name: str | None) -> Any:
+    return row._meta.fields[name].rel_model.alias(name)
+
+
+def _or_null(term: Condition, compared: ColumnBase, place: Any) -> ColumnBase:
+    return compared | _is_null(place) if term.or_null else compared
+
+
+def _is_null(place: Any, null: bool = True) -> ColumnBase:
+    return Expression(place, OP.IS if null else OP.IS_NOT, None)
+
+
+def _any_of(operator: str, place: Any, value: Any, kind: str) -> ColumnBase:
+    found = Expression(place, OP.EQ, fn.ANY(value.cast(f"{kind}[]")))
+    return found if operator == "in" else Expression(found, OP.IS_NOT, SQL("TRUE"))
+
+
+def _key_compared(term: Condition, json: Expression, text: Expression, value: Any) -> ColumnBase:
+    if term.operator in ("like", "ilike"):
+        return Expression(text, COMPARISONS[term.operator], value)
+    if term.operator == "contains":
+        return (fn.jsonb_typeof(json) == "array") & Expression(json, "@>", fn.ANY(value.cast("jsonb[]")))
+    if term.operator not in SIGNS:
+        return _any_of("in" if term.operator in ("eq", "in") else "nin", json, value, "jsonb")
+    if term.value == "0":
+        number = Expression(json.cast("numeric"), SIGNS[term.operator], value.cast("numeric"))
+        return Case(fn.jsonb_typeof(json), [("number", number)])
+    return Case(fn.jsonb_typeof(json), [("string", Expression(text.collate('"C"'), SIGNS[term.operator], value))])
+
+
+def _shape(term: Condition | Either) -> Condition | Either:
+    if isinstance(term, Either):
+        return Either(tuple(tuple(_shape(each) for each in group) for group in term.groups))  # type: ignore[misc]
+    place = term.place._replace(keys=("",)) if term.place.keys else term.place
+    return Condition(place, term.operator, _mark(term), term.or_null)
+
+
+def _mark(condition: Condition) -> Any:
+    """What of a condition's value its SQL depends on."""
+    if condition.operator in WITHOUT_VALUE:
+        return condition.value
+    if condition.place.keys and condition.operator in SIGNS:
+        return "" if _number(condition.value) is None else "0"
+    return None
+
+
+def _conditions(filter: Filter) -> Iterator[Condition]:
+    for term in filter:
+        if isinstance(term, Either):
+            for group in term.groups:
+                yield from group
+        else:
+            yield term
+
+
+def _bound(condition: Condition) -> Any:
+    """The value as the driver takes it."""
+    if condition.operator in ("like", "ilike"):
+        return _pattern(condition.value)
+    if not condition.place.keys:
+        return bound(condition.value)
+    if condition.operator in SIGNS:
+        number = _number(condition.value)
+        return condition.value if number is None else str(number)
+    texts = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    return array_literal([document for text in texts for document in _documents(text)])
+
+
+def _documents(text: str) -> Iterator[str]:
+    """The JSON values that a text can mean: itself, and the number, true or false that it spells."""
+    yield json_literal(text)
+    if text in ("true", "false") or _number(text) is not None:
+        yield text
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text spells as JSON has it, or None."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _pattern(text: str) -> str:
+    """A pattern for LIKE in which only * is a wildcard."""
+    for sign in ("\\", "%", "_"):
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("*", "%")
