@@ -10,6 +10,7 @@ from app import models
 from app.database import atomic, database
 from app.database.statements import Statement, compiled, parameter
 from app.errors import NotFound
+from app.repositories import mended_rows
 from app.repositories.base import ROWS_AT_ONCE, Id
 from app.repositories.columns import column, columns_of
 from app.repositories.shapes import json_of, union_all
@@ -99,7 +100,11 @@ def count_person(id: Id) -> dict[str, int]:
 
 @atomic()
 def erase_person(id: Id) -> dict[str, int]:
-    """Delete a person and everything that is theirs; how many rows that were, by table. Raises NotFound."""
+    """Delete a person and everything that is theirs; how many rows that were, by table. Raises NotFound.
+
+    What is kept of rows that were mended goes too.
+    """
+    mended_rows.delete_of_person(id)
     return _counts(id, database.write(*ERASE.bind({"id": str(id)}))[0])
 
 

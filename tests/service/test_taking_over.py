@@ -279,6 +279,18 @@ def test_of_patterns_with_one_key_the_newest_keeps_it(postgres: EmbeddedServer):
         assert times[keeper] == max(times.values())
 
 
+def test_who_is_erased_is_in_no_row_that_was_kept(broken: str):
+    upgraded(broken, "--mend")
+    [(person,)] = run_alone(broken, "SELECT user_id::text FROM goals WHERE id IN (SELECT id FROM mended_rows) LIMIT 1")
+    left = f"SELECT count(*) FROM mended_rows WHERE id = '{person}' OR \"row\"::text LIKE '%{person}%'"
+    assert run_alone(broken, left)[0][0] > 0
+    assert flask("users", "erase", person, DATABASE_URL=broken).returncode == 0
+    assert run_alone(broken, left) == [(0,)]
+    orphans = """SELECT count(*) FROM mended_rows WHERE ("table" = 'messages' AND id NOT IN (SELECT id FROM messages))
+        OR ("table" = 'tasks' AND id NOT IN (SELECT id FROM tasks))"""
+    assert run_alone(broken, orphans) == [(0,)]
+
+
 def test_every_row_is_served(broken: str, settings: Settings):
     upgraded(broken, "--mend")
     with service(broken, settings) as client:
