@@ -30,7 +30,7 @@ from app.telemetry.trace_context import TraceContext
 from app.telemetry.usage import SentStatement, usage
 
 NANOSECONDS = 1_000_000_000
-# Behind a pooler the limits stand before what was asked; see database/limits.py.
+# Behind a pooler the limits stand before what was asked; see database/connecting.py.
 OPERATION = re.compile(r"(?:SET LOCAL [^;]*;)*\s*(\w+)")
 
 

@@ -214,3 +214,12 @@ def test_every_path_beside_the_rows_is_known_not_to_be_an_id(app: Flask):
 def test_the_name_of_another_entitys_path_is_a_malformed_id(client: FlaskClient):
     assert client.get("/api/v1/goals/statistics").status_code == 422
     assert client.get("/api/v1/tasks/statistics%0A").status_code == 422
+
+
+def test_the_elements_of_a_list_are_kept_and_found_whatever_signs_they_have(client: FlaskClient):
+    signs = ['say "a"', "a\\b", "it's", "a,b", "NULL", "{}", "%s", "Ünïcödé"]
+    made = task(client, class_tags=signs)
+    assert made["class_tags"] == signs
+    for sign in signs:
+        found = client.get("/api/v1/tasks", query_string={"class_tags__contains": sign}).json["items"]
+        assert [row["id"] for row in found] == [made["id"]]
