@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from app.server import LONGEST_REQUEST_LINE, MOST_BYTES_KEPT
 from flask.testing import FlaskClient
 from psycopg2.extensions import parse_dsn
 
 from app.config import PROJECT, Settings, load_settings
-from app.server import LONGEST_REQUEST_LINE, MOST_BYTES_KEPT
 
 # What docs/performance.md says of one, rounded up.
 MEBIBYTES_OF_A_PROCESS = 45
