@@ -72,8 +72,10 @@ def on_starting(arbiter):
             server.start()
             with open_database(settings.for_maintenance):
                 upgrades.upgrade()
-            # The workers inherit the pool as it is configured here, and requests have limits.
-            configure(settings)
+        elif fault := upgrades.fault(settings):
+            arbiter.log.warning("%s Until then /ready says 503.", fault)
+        # The workers inherit the pool as it is configured here, and requests have limits.
+        configure(settings)
     except (SettingError, EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")
 

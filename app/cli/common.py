@@ -14,8 +14,8 @@ from flask import current_app
 
 from app.cli.stopping import end_if_stopped, stopping_by_itself, stopping_in_order, told_to_stop
 from app.database import atomic, open_database
-from app.database.failures import connection_is_lost, explanation, first_line, schema_differs
-from app.errors import ServiceError, Unavailable
+from app.database.failures import first_line, schema_differs, sentence
+from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
 
@@ -38,11 +38,11 @@ def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
             raise
         except Exception as error:
             end_if_stopped(error)
-            sentence = _sentence(error)
-            if sentence is None:
+            told = _sentence(error)
+            if told is None:
                 raise
             _drop_what_output_refuses()
-            raise click.ClickException(sentence) from error
+            raise click.ClickException(told) from error
 
     return running
 
@@ -70,10 +70,8 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
 
 def _sentence(error: Exception) -> str | None:
     """What went wrong, for people; None where it is no error, told already, or one that nobody foresaw."""
-    if isinstance(error, Unavailable) and connection_is_lost(error):
-        return f"The database cannot be reached. {explanation(error)} Check DATABASE_URL with flask settings."
     if isinstance(error, ServiceError):
-        return error.detail
+        return sentence(error)
     if isinstance(error, click.ClickException | BrokenPipeError):
         return None
     if isinstance(error, OSError):

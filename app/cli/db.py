@@ -10,8 +10,9 @@ from flask.cli import AppGroup
 from app.cli import upgrades
 from app.cli.common import answer, dry_run_option, json_option, with_database
 from app.cli.files import whole_file
-from app.database import migrations
+from app.database import atomic, migrations
 from app.database.backups import Backups
+from app.upgrades import access
 
 PURPOSE = "Migrate the database's schema; back the database up and restore it."
 
@@ -59,6 +60,9 @@ def restore(file: Path, dry_run: bool, as_json: bool) -> None:
     tables = backups.tables_in(file)
     if not dry_run:
         backups.restore(file)
+        # A restore grants nothing of what was granted, but what a new function gives to everybody.
+        with atomic():
+            access.close()
     pending = [] if dry_run else migrations.pending()
     name = click.format_filename(file)
     sentences = [f"{'Would restore' if dry_run else 'Restored'} {len(tables)} tables from {name}."]

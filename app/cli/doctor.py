@@ -9,15 +9,16 @@ from flask import current_app
 from flask.cli import with_appcontext
 from peewee import Model
 
-from app import models
+from app import models, upgrades
 from app.cli.common import answer, in_sentences, json_option
 from app.cli.stopping import end_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database
-from app.database.failures import explanation, first_line
+from app.database.failures import first_line, sentence
 from app.database.replica import replica
 from app.database.statements import compiled
 from app.errors import Busy, ServiceError, TimedOut
+from app.upgrades import access
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 OLDEST_VERSION = 14
@@ -65,7 +66,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
                 yield from _looked_at(name, check, settings)
     except ServiceError as error:
         end_if_stopped(error)
-        detail = f"{error.detail} {explanation(error)} Check that it runs, and DATABASE_URL with flask settings."
+        detail = f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings."
         yield Finding("connection", FAILURE, detail)
 
 
@@ -102,6 +103,36 @@ def _version(major: int, written: str) -> Finding:
             "version", FAILURE, f"The server is PostgreSQL {written}; upgrade it to {OLDEST_VERSION} or newer."
         )
     return Finding("version", OK, f"The server is PostgreSQL {written}.")
+
+
+def _database(_: Settings) -> Iterator[Finding]:
+    found = upgrades.recognize()
+    yield Finding("database", OK if found.kind == "ours" else FAILURE, found.sentence)
+
+
+def _access(_: Settings) -> Iterator[Finding]:
+    if migrations.pending():
+        yield Finding("access", WARNING, "Not looked at while a migration is pending.")
+        return
+    openings = access.openings()
+    for each in openings:
+        yield Finding("access", WARNING, f"The role {each.role} can {each.what}. Run: {each.statement}")
+    if not openings:
+        yield Finding("access", OK, "Nobody but the owner and the service can read or write what is ours.")
+
+
+def _views(_: Settings) -> Iterator[Finding]:
+    found = inspection.refreshing_triggers()
+    for each in found:
+        yield Finding(
+            "views",
+            WARNING,
+            f"With every change of {each.table} the trigger {each.name} refreshes {', '.join(each.views)}, which take "
+            f"{each.seconds:.1f} s to compute now and longer as the tables grow. /tasks/statistics with group_by "
+            f"answers the same. Once nothing reads the views, run: DROP TRIGGER {each.name} ON {each.table}",
+        )
+    if not found:
+        yield Finding("views", OK, "No change of a row refreshes a view.")
 
 
 def _migrations(_: Settings) -> Iterator[Finding]:
@@ -209,7 +240,10 @@ def _standby(behind: float | None, of_the_primary: bool, most: int) -> Finding:
 
 
 CHECKS: dict[str, Check] = {
+    "database": _database,
     "migrations": _migrations,
+    "access": _access,
+    "views": _views,
     "indexes": _indexes,
     "pool": _connections,
     "replica": _replica,

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from flask import current_app
 
 from app import upgrades
 from app.cli.common import answer, dry_run_option, json_option, with_database
@@ -35,6 +36,9 @@ def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> Non
         raise Invalid("An older program's database is taken over whole. Leave out the name of a migration.")
     click.echo(f"Found: {found.sentence.partition('.')[0]}.", err=True)
     plan = upgrades.plan() if dry_run else _taken_over(mend, as_json)
+    if plan is None:
+        _tell_names("apply", "applied", [], dry_run, as_json)
+        return
     sentences = [*plan.lines(), *_table_of_broken(plan.broken)] if dry_run else []
     done = "Would take over" if dry_run else "Took over"
     sentences.append(f"{done} the database of generation {plan.generation}, {len(plan.tables)} tables.")
@@ -98,9 +102,10 @@ def _pending(found: upgrades.Found, target: str | None) -> list[str]:
     return migrations.to_apply(target)
 
 
-def _taken_over(mend: bool, as_json: bool) -> upgrades.Plan:
+def _taken_over(mend: bool, as_json: bool) -> upgrades.Plan | None:
     try:
-        return upgrades.take_over_from(lambda line: click.echo(line, err=True), mend)
+        timeout = current_app.config["SETTINGS"].database_lock_timeout
+        return upgrades.take_over_from(lambda line: click.echo(line, err=True), mend, timeout)
     except upgrades.BrokenRows as error:
         answer({"broken": _broken(error.broken)}, as_json, "\n".join(_table_of_broken(error.broken)))
         raise click.ClickException(str(error)) from None

@@ -96,6 +96,13 @@ def explanation(error: BaseException) -> str:
     return f"PostgreSQL says: {BEFORE_AN_AT.sub(MASK, said)}." if said else ""
 
 
+def sentence(error: ServiceError) -> str:
+    """What a person is told of an error: where the database cannot be reached, what PostgreSQL says of that."""
+    if isinstance(error, Unavailable) and connection_is_lost(error):
+        return f"The database cannot be reached. {explanation(error)}"
+    return error.detail
+
+
 def schema_differs(error: BaseException) -> bool:
     """Whether the error says that a table, a column or a function of this code is not in the database."""
     cause = driver_error(error)

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field
 
-from app.database import atomic, migrations
-from app.errors import Conflict
+from app.config import Settings
+from app.database import atomic, migrations, open_database
+from app.database.failures import sentence
+from app.errors import Conflict, ServiceError
 from app.upgrades import access, log, take_over
 from app.upgrades.recognition import Found, recognize, tables_of
 from app.upgrades.take_over import BrokenRows, Plan, Tell
 
-__all__ = ["BrokenRows", "Found", "Plan", "Reverted", "downgrade", "plan", "recognize", "take_over_from", "upgrade"]
+__all__ = [
+    "BrokenRows", "Found", "Plan", "Reverted", "downgrade", "fault", "plan", "recognize", "take_over_from", "upgrade",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,17 @@ def plan() -> Plan:
         return planned
 
 
-def take_over_from(tell: Tell, mend: bool = False) -> Plan:
+def take_over_from(tell: Tell, mend: bool = False, lock_timeout: int = 10) -> Plan | None:
     """Make the database of an older Flux program ours, all or nothing; what was done. `tell` gets a line for each step.
 
-    Raises BrokenRows, Busy, and Conflict when something of our names is in the way.
+    None when another process has done so in the meantime. Raises BrokenRows; Busy when others use the tables for longer
+    than `lock_timeout` seconds; and Conflict when something of our names is in the way.
     """
     with migrations.alone():
+        if recognize().kind == "ours":
+            return None
         generation = _generation()
-        take_over.lock(tables_of(generation), tell)
+        take_over.lock(tables_of(generation), tell, lock_timeout)
         planned = take_over.plan(generation)
         take_over.refuse_broken(planned.broken, mend)
         take_over.execute(planned, tell)
@@ -82,6 +89,19 @@ def downgrade(target: str | None = None) -> Reverted:
         if later == steps:
             return Reverted(later)
         return Reverted(later, taking_over=True, left=log.undo_all())
+
+
+def fault(settings: Settings) -> str | None:
+    """What is wrong with the settings' database, as sentences; None when it is there and current."""
+    try:
+        with open_database(settings):
+            found = recognize()
+            if found.kind != "ours":
+                return found.sentence
+            pending = migrations.pending()
+    except ServiceError as error:
+        return sentence(error)
+    return f"The database lacks migrations: {', '.join(pending)}. Run flask db upgrade." if pending else None
 
 
 def _generation() -> str:

@@ -1,5 +1,7 @@
 """Who else may touch what is ours. On Supabase every new table and function is open to the browser's key otherwise."""
 
+from dataclasses import dataclass
+
 from app import models
 from app.database import database, migrations
 from app.upgrades.log import LOG
@@ -12,18 +14,75 @@ BROWSER_ROLES = ("anon", "authenticated")
 ENTITY_TABLES = tuple(model._meta.table_name for model in models.ENTITIES)
 INTERNAL_TABLES = (*(model._meta.table_name for model in models.INTERNAL), migrations.TABLE, LOG)
 
+FUNCTION_NAMES = ("touch_row", "merge_patch", "add_numbers", "claim_idempotency_key")
+
 ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = ANY (%s)"
-# Ours have the search path that the migrations and the taking over give them.
+# Those of the migrations, and those that taking over a database made for triggers of the same name.
 FUNCTIONS = """
-SELECT oid::regprocedure::text FROM pg_proc
-WHERE pronamespace = 'public'::regnamespace AND 'search_path=public, pg_temp' = ANY (proconfig)
-    AND proowner = current_user::regrole AND NOT prosecdef
+SELECT p.oid::regprocedure::text FROM pg_proc p
+WHERE p.pronamespace = 'public'::regnamespace AND (
+    p.proname = ANY (%(functions)s)
+    OR EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+               WHERE t.tgfoid = p.oid AND t.tgname = p.proname AND c.relname = ANY (%(tables)s))
+)
 """
 WITHOUT_POLICY = """
 SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relname = ANY (%s)
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = %s)
 """
+# Whoever is neither an owner nor an administrator nor the service, and may do something all the same.
+STRANGERS = """
+WITH ours AS (
+    SELECT oid, relname, relowner, relrowsecurity FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname = ANY (%(tables)s)
+), strangers AS (
+    SELECT oid, rolname FROM pg_roles AS r
+    WHERE NOT rolsuper AND NOT rolbypassrls AND rolname !~ '^pg_' AND rolname <> current_user
+        AND NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = %(service)s AND pg_has_role(r.oid, s.oid, 'USAGE'))
+        AND NOT EXISTS (SELECT FROM ours WHERE pg_has_role(r.oid, ours.relowner, 'USAGE'))
+), permissive AS (
+    SELECT p.polrelid, p.polname, s.oid AS role FROM pg_policy p CROSS JOIN strangers s
+    WHERE p.polpermissive AND 'true' IN (pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+        AND EXISTS (SELECT FROM unnest(p.polroles) AS r (oid)
+                    WHERE r.oid = 0 OR pg_has_role(s.oid, nullif(r.oid, 0), 'USAGE'))
+), openings AS (
+    SELECT s.rolname, 'read or write ' || o.relname AS what,
+        format('ALTER TABLE %%I ENABLE ROW LEVEL SECURITY', o.relname) AS cure
+    FROM ours o CROSS JOIN strangers s
+    WHERE NOT o.relrowsecurity AND (has_any_column_privilege(s.oid, o.oid, 'SELECT, INSERT, UPDATE')
+                                    OR has_table_privilege(s.oid, o.oid, 'DELETE'))
+    UNION ALL
+    SELECT s.rolname, 'read or write all of ' || o.relname, format('DROP POLICY %%I ON %%I', p.polname, o.relname)
+    FROM ours o JOIN permissive p ON p.polrelid = o.oid JOIN strangers s ON s.oid = p.role
+    WHERE o.relrowsecurity AND (has_any_column_privilege(s.oid, o.oid, 'SELECT, INSERT, UPDATE')
+                                OR has_table_privilege(s.oid, o.oid, 'DELETE'))
+    UNION ALL
+    SELECT s.rolname, 'empty ' || o.relname, format('REVOKE TRUNCATE ON %%I FROM PUBLIC, %%I', o.relname, s.rolname)
+    FROM ours o CROSS JOIN strangers s WHERE has_table_privilege(s.oid, o.oid, 'TRUNCATE')
+    UNION ALL
+    SELECT s.rolname, 'call ' || f.name, format('REVOKE ALL ON FUNCTION %%s FROM PUBLIC, %%I', f.name, s.rolname)
+    FROM (SELECT unnest(%(found)s::text[]) AS name) f CROSS JOIN strangers s
+    WHERE has_function_privilege(s.oid, f.name, 'EXECUTE')
+)
+SELECT rolname, what, cure FROM openings ORDER BY what, rolname
+"""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a role can do that is neither the owner's nor the service's, and the statement that ends it."""
+
+    role: str
+    what: str
+    statement: str
+
+
+def openings() -> list[Opening]:
+    """What others than the owner, administrators and the service can do with what is ours."""
+    tables = [*ENTITY_TABLES, *INTERNAL_TABLES]
+    named = {"tables": tables, "service": SERVICE_ROLE, "found": _functions()}
+    return [Opening(*row) for row in database.read(STRANGERS, named)]
 
 
 def close() -> None:
@@ -40,7 +99,7 @@ def close() -> None:
     for table in _present(ENTITY_TABLES):
         database.execute_sql(f"REVOKE TRUNCATE, REFERENCES, TRIGGER ON TABLE {table} FROM {strangers}")
     database.execute_sql(f"REVOKE ALL ON SEQUENCE {migrations.TABLE}_id_seq FROM {strangers}")
-    for (function,) in database.read(FUNCTIONS):
+    for function in _functions():
         database.execute_sql(f"REVOKE ALL ON FUNCTION {function} FROM {strangers}")
     if SERVICE_ROLE in roles:
         _let_the_service_through()
@@ -52,6 +111,11 @@ def _let_the_service_through() -> None:
         database.execute_sql(
             f"CREATE POLICY {SERVICE_ROLE} ON {table} TO {SERVICE_ROLE} USING (true) WITH CHECK (true)"
         )
+
+
+def _functions() -> list[str]:
+    named = {"functions": list(FUNCTION_NAMES), "tables": list(ENTITY_TABLES)}
+    return [name for (name,) in database.read(FUNCTIONS, named)]
 
 
 def _present(tables: tuple[str, ...]) -> list[str]:

@@ -1,6 +1,7 @@
 """What PostgreSQL's catalogue tells of the tables of a schema: columns, constraints, indexes and triggers."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.database import database
 
@@ -114,14 +115,15 @@ def tables(schema: str) -> dict[str, Table]:
         name: Table(name, secured, tuple(options), rows)
         for name, secured, options, rows in database.read(TABLES, (schema,))
     }
-    for table, *column in database.read(COLUMNS, (schema,)):
+    # A table that came between two of these statements is left out.
+    for table, *column in _of(found, COLUMNS, schema):
         found[table].columns[column[0]] = Column(*column)
-    for table, name, kind, definition, expression, columns in database.read(CONSTRAINTS, (schema,)):
+    for table, name, kind, definition, expression, columns in _of(found, CONSTRAINTS, schema):
         found[table].constraints.append(Constraint(name, kind, definition, expression, tuple(columns)))
-    for table, name, unique, definition, predicate, columns, constraint in database.read(INDEXES, (schema,)):
+    for table, name, unique, definition, predicate, columns, constraint in _of(found, INDEXES, schema):
         unqualified = definition.replace(f" ON {schema}.", " ON ")
         found[table].indexes.append(Index(name, unique, unqualified, predicate, tuple(columns), constraint))
-    for table, name, definition, enabled in database.read(TRIGGERS, (schema,)):
+    for table, name, definition, enabled in _of(found, TRIGGERS, schema):
         found[table].triggers.append(Trigger(name, definition.replace(f" ON {schema}.", " ON "), enabled))
     return found
 
@@ -139,3 +141,7 @@ def functions(schema: str) -> list[str]:
     """The functions of a schema with the types of their arguments, without those of extensions."""
     database.execute_sql(f"SET LOCAL search_path = {schema}")
     return [name for (name,) in database.read(FUNCTIONS, (schema,))]
+
+
+def _of(tables: dict[str, Table], query: str, schema: str) -> list[tuple[Any, ...]]:
+    return [row for row in database.read(query, (schema,)) if row[0] in tables]

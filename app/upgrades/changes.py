@@ -36,15 +36,18 @@ class Change:
 
 
 def refuse_what_is_in_the_way(
-    theirs: dict[str, Table], ours: dict[str, Table], their_functions: list[str], our_functions: list[str]
+    theirs: dict[str, Table], ours: dict[str, Table], of_generation: list[str], functions: list[str]
 ) -> None:
-    """Raise Conflict when there is something of our names that is not what it should be."""
-    taken = sorted(set(their_functions) & set(our_functions))
-    if taken:
-        raise Conflict(
-            f"The function {taken[0]} is there already and not ours. Rename it, or drop it if nothing uses it."
-        )
+    """Raise Conflict when something of our names is not what it should be: a table or column, one of `functions`."""
+    for function in functions:
+        raise Conflict(f"There is a function {function} that is not ours. Rename it, or drop it if nothing uses it.")
     for name in sorted(ours.keys() & theirs.keys()):
+        missing = ours[name].columns.keys() - theirs[name].columns.keys()
+        if missing and name not in of_generation:
+            raise Conflict(
+                f"The table {name} is another program's, as it has no {', '.join(sorted(missing))}. Rename it, or move "
+                "it to another schema."
+            )
         for column in theirs[name].columns.values():
             wanted = ours[name].columns.get(column.name)
             if wanted is not None and wanted.type != column.type:

@@ -106,7 +106,8 @@ def _mended_value(column: Column) -> tuple[str | None, str]:
 def _rule_of_key(theirs: Table, key: Index, defaults: dict[str, str]) -> Rule:
     """Of rows with one key the one that was changed last keeps it; the others keep all but its last column."""
     filled = ", ".join(
-        f"coalesce({name}, {defaults[name]}) AS {name}" if name in defaults else name for name in theirs.columns
+        f"coalesce({name}, {defaults[name]}) AS {name}" if name in defaults and name not in TIMES else name
+        for name in theirs.columns
     )
     column = key.columns[-1]
     changed = f"coalesce({', '.join(name for name in TIMES if name in theirs.columns)})"

@@ -13,11 +13,11 @@ from app.upgrades import catalog, changes, log, rules
 from app.upgrades.catalog import Table
 from app.upgrades.changes import Change
 from app.upgrades.log import Undo
+from app.upgrades.recognition import tables_of
 from app.upgrades.rules import Broken
 
 # What the migrations make is made here first, so that they alone say what a database of ours looks like.
 REFERENCE = "flux_dao_reference"
-LOCK_SECONDS = 10
 # Measured with 1,000,000 tasks, on a slow disk; see docs/supabase.md.
 ROWS_A_SECOND = 10_000
 
@@ -66,7 +66,8 @@ def plan(generation: str) -> Plan:
     migrations.build(REFERENCE)
     ours, our_functions = catalog.tables(REFERENCE), catalog.functions(REFERENCE)
     theirs, their_functions = catalog.tables("public"), catalog.functions("public")
-    changes.refuse_what_is_in_the_way(theirs, ours, their_functions, our_functions)
+    in_the_way = sorted(set(our_functions) & set(their_functions))
+    changes.refuse_what_is_in_the_way(theirs, ours, tables_of(generation), in_the_way)
     broken = rules.find_broken(rules.rules(theirs, ours))
     kept = [each for each in broken if each.rule.mend is None]
     shared = [(theirs[name], table) for name, table in ours.items() if name in theirs]
@@ -108,24 +109,24 @@ def execute(plan: Plan, tell: Tell) -> None:
         step("analyzes the tables")
 
 
-def lock(tables: Sequence[str], tell: Tell) -> None:
+def lock(tables: Sequence[str], tell: Tell, timeout: int) -> None:
     """Keep everybody else from the tables until the transaction ends; tells beforehand for about how long that is.
 
-    Raises Busy when others use them for too long.
+    Raises Busy when others use them for longer than `timeout` seconds; with 0 it waits as long as it takes.
     """
     rows = sum(database.read(f"SELECT count(*) FROM {table}")[0][0] for table in tables)
     tell(
         f"Locks {', '.join(tables)}, together {rows:,} rows. Until the end, in about {1 + rows // ROWS_A_SECOND} s, "
         "nobody else can read or write them."
     )
-    database.execute_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+    database.execute_sql(f"SET LOCAL lock_timeout = '{timeout}s'")
     try:
         with failing_in_our_words:
             database.execute_sql(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
     except Busy as error:
         raise Busy(
-            f"Other programs kept the tables in use for {LOCK_SECONDS} s, so nothing was changed. Stop them for as "
-            "long as this takes, or try again at a quieter time."
+            f"Other programs kept the tables in use for {timeout} s, so nothing was changed. Stop them for as "
+            "long as this takes, try again at a quieter time, or raise DATABASE_LOCK_TIMEOUT."
         ) from error
     database.execute_sql("SET LOCAL lock_timeout = 0")
 

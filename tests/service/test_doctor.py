@@ -15,7 +15,18 @@ from app.database.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 
-CHECKS = ["settings", "connection", "version", "migrations", "indexes", "pool", "replica"]
+CHECKS = [
+    "settings",
+    "connection",
+    "version",
+    "database",
+    "migrations",
+    "access",
+    "views",
+    "indexes",
+    "pool",
+    "replica",
+]
 
 
 @pytest.fixture
