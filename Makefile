@@ -9,7 +9,7 @@ FAULT_REPORT ?= docs/reliability.md
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-serializable test-fuzz test-faults coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, o
 
 test-role: $(INSTALLED) ## Run those of the contract, with a database role that may only read and write rows
 	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
+
+test-taken-over: $(INSTALLED) ## Run those of the contract on an older program's database of each generation, taken over
+	$(BIN)/pytest $(PARALLEL) --taken-over a tests/contract
+	$(BIN)/pytest $(PARALLEL) --taken-over b --limited-role tests/contract
 
 test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every transaction SERIALIZABLE (TESTS=… only some)
 	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not faults" $(TESTS)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -97,9 +97,15 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
     """The URL of this database for a role that has the rights of docs/database-role.md, and no others."""
     role, database_name = f"limited_{os.getpid()}", parse_dsn(url)["dbname"]
     [rights] = re.findall(r"```sql\n(.*?)```", (PROJECT / "docs" / "database-role.md").read_text(), re.DOTALL)
-    rights = rights.replace("flux_service", role).replace("DATABASE flux", f"DATABASE {database_name}")
+    rights = rights.replace("flux_api", role).replace("DATABASE flux", f"DATABASE {database_name}")
+    # The group is the whole server's, which other runs share.
+    group, rights = rights.split(";", 1)
+    with suppress(psycopg2.errors.DuplicateObject, psycopg2.errors.UniqueViolation):
+        run_alone(server.url, group)
     run_alone(server.url, f"DROP ROLE IF EXISTS {role}")
     run_alone(url, rights)
+    with open_database(Settings(database_url=url)):
+        upgrades.upgrade()
     try:
         yield url_with(url, user=role)
     finally:

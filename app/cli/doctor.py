@@ -116,7 +116,7 @@ def _access(_: Settings) -> Iterator[Finding]:
         return
     openings = access.openings()
     for each in openings:
-        yield Finding("access", WARNING, f"The role {each.role} can {each.what}. Run: {each.statement}")
+        yield Finding("access", WARNING, f"{each.roles} can {each.what}. Run: {each.statement}")
     if not openings:
         yield Finding("access", OK, "Nobody but the owner and the service can read or write what is ours.")
 

@@ -88,6 +88,7 @@ def downgrade(target: str | None = None) -> Reverted:
             runner.down(later[-1])
         if later == steps:
             return Reverted(later)
+        access.withdraw()
         return Reverted(later, taking_over=True, left=log.undo_all())
 
 

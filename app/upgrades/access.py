@@ -10,6 +10,8 @@ from app.upgrades.log import LOG
 SERVICE_ROLE = "flux_service"
 # Supabase's roles for whoever has the browser's key, signed in or not.
 BROWSER_ROLES = ("anon", "authenticated")
+# And for whoever has the secret key of the project's own servers, older programs among them.
+SERVERS_ROLE = "service_role"
 
 ENTITY_TABLES = tuple(model._meta.table_name for model in models.ENTITIES)
 INTERNAL_TABLES = (*(model._meta.table_name for model in models.INTERNAL), migrations.TABLE, LOG)
@@ -31,6 +33,7 @@ WITHOUT_POLICY = """
 SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relname = ANY (%s)
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = %s)
 """
+WITH_POLICY = WITHOUT_POLICY.replace("NOT EXISTS", "EXISTS")
 # Whoever is neither an owner nor an administrator nor the service, and may do something all the same.
 STRANGERS = """
 WITH ours AS (
@@ -58,22 +61,25 @@ WITH ours AS (
     WHERE o.relrowsecurity AND (has_any_column_privilege(s.oid, o.oid, 'SELECT, INSERT, UPDATE')
                                 OR has_table_privilege(s.oid, o.oid, 'DELETE'))
     UNION ALL
-    SELECT s.rolname, 'empty ' || o.relname, format('REVOKE TRUNCATE ON %%I FROM PUBLIC, %%I', o.relname, s.rolname)
+    SELECT s.rolname, 'empty ' || o.relname, format('REVOKE TRUNCATE ON %%I FROM PUBLIC', o.relname)
     FROM ours o CROSS JOIN strangers s WHERE has_table_privilege(s.oid, o.oid, 'TRUNCATE')
     UNION ALL
-    SELECT s.rolname, 'call ' || f.name, format('REVOKE ALL ON FUNCTION %%s FROM PUBLIC, %%I', f.name, s.rolname)
+    SELECT s.rolname, 'call ' || f.name, format('REVOKE ALL ON FUNCTION %%s FROM PUBLIC', f.name)
     FROM (SELECT unnest(%(found)s::text[]) AS name) f CROSS JOIN strangers s
     WHERE has_function_privilege(s.oid, f.name, 'EXECUTE')
 )
-SELECT rolname, what, cure FROM openings ORDER BY what, rolname
+SELECT string_agg(rolname, ', ' ORDER BY rolname), what,
+    CASE WHEN cure LIKE 'REVOKE%%' THEN cure || string_agg(', ' || quote_ident(rolname), '' ORDER BY rolname)
+         ELSE cure END
+FROM openings GROUP BY what, cure ORDER BY what
 """
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What a role can do that is neither the owner's nor the service's, and the statement that ends it."""
+    """What roles can do that are neither the owner's nor the service's, and the statement that ends it."""
 
-    role: str
+    roles: str
     what: str
     statement: str
 
@@ -92,17 +98,25 @@ def close() -> None:
     a function, and what is internal to the service is nobody's business at all.
     """
     database.execute_sql("SET LOCAL search_path = public")
-    roles = {name for (name,) in database.read(ROLES, ([*BROWSER_ROLES, SERVICE_ROLE],))}
+    roles = {name for (name,) in database.read(ROLES, ([*BROWSER_ROLES, SERVERS_ROLE, SERVICE_ROLE],))}
     strangers = ", ".join(["PUBLIC", *(name for name in BROWSER_ROLES if name in roles)])
+    everybody = f"{strangers}, {SERVERS_ROLE}" if SERVERS_ROLE in roles else strangers
     for table in _present(INTERNAL_TABLES):
-        database.execute_sql(f"REVOKE ALL ON TABLE {table} FROM {strangers}")
+        database.execute_sql(f"REVOKE ALL ON TABLE {table} FROM {everybody}")
     for table in _present(ENTITY_TABLES):
         database.execute_sql(f"REVOKE TRUNCATE, REFERENCES, TRIGGER ON TABLE {table} FROM {strangers}")
-    database.execute_sql(f"REVOKE ALL ON SEQUENCE {migrations.TABLE}_id_seq FROM {strangers}")
+    database.execute_sql(f"REVOKE ALL ON SEQUENCE {migrations.TABLE}_id_seq FROM {everybody}")
     for function in _functions():
         database.execute_sql(f"REVOKE ALL ON FUNCTION {function} FROM {strangers}")
     if SERVICE_ROLE in roles:
         _let_the_service_through()
+
+
+def withdraw() -> None:
+    """Take away the policies that let the service through."""
+    tables = [*ENTITY_TABLES, *INTERNAL_TABLES]
+    for (table,) in database.read(WITH_POLICY, (tables, SERVICE_ROLE)):
+        database.execute_sql(f"DROP POLICY {SERVICE_ROLE} ON {table}")
 
 
 def _let_the_service_through() -> None:

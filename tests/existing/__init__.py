@@ -26,6 +26,19 @@ MATERIALIZED_VIEWS: dict[Generation, tuple[str, ...]] = {
 }
 
 
+def make_supabase(url: str, owner: str | None = None) -> None:
+    """Make an empty database that of a new Supabase project, which belongs to the caller or the OWNER."""
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute((FOLDER / "supabase.sql").read_text())
+            if owner:
+                database, role = sql.Identifier(connection.info.dbname), sql.Identifier(owner)
+                cursor.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, role))
+    finally:
+        connection.close()
+
+
 def make_project(url: str, generation: Generation, rows: Rows = "none", owner: str | None = None) -> None:
     """Make an empty database a Supabase project with this generation's tables; `broken` rows come beside clean ones.
 
@@ -36,13 +49,12 @@ def make_project(url: str, generation: Generation, rows: Rows = "none", owner: s
         scripts.append(f"rows_{generation}")
     if rows == "broken":
         scripts.append(f"rows_that_break_rules_{generation}")
+    make_supabase(url, owner)
     connection = psycopg2.connect(url)
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute((FOLDER / "supabase.sql").read_text())
             if owner:
-                database, role = sql.Identifier(connection.info.dbname), sql.Identifier(owner)
-                cursor.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}; SET LOCAL ROLE {}").format(database, role, role))
+                cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
             for script in scripts:
                 cursor.execute((FOLDER / f"{script}.sql").read_text())
             if rows != "none":
