@@ -70,7 +70,9 @@ def _refuse_pooler() -> None:
 
 def _target() -> str:
     """What names the database. Every process can read it, so the password must not be there."""
-    return make_dsn(**parse_dsn(database.database) | {"password": None})
+    parts = parse_dsn(database.database)
+    parts.pop("password", None)
+    return make_dsn(**parts)
 
 
 def _environment() -> dict[str, str]:
