@@ -1,4 +1,5 @@
 # The image of the service, for use with a PostgreSQL that runs elsewhere. `make image` builds it, compose.yaml runs it.
+# Its port 8000 is for a proxy that buffers requests and answers, and for trusted networks: a slow client holds a thread.
 #
 # Migrating is a step of its own, before the first start and after each update; it needs DATABASE_URL alone:
 #   docker run --rm -e DATABASE_URL flux-dao-service flask db upgrade
@@ -28,13 +29,15 @@ COPY app/ app/
 ENV PATH="/opt/venv/bin:$PATH" \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
-    PORT=8000
+    PORT=8000 \
+    ADMIN_PORT=8001
 USER 10001:10001
 EXPOSE 8000
-# Whether the process answers. Whether the database does is for /ready: to restart this container would not mend that.
+# Whether the process lives, at the port for probes. Whether the database does is for /ready: to restart this container
+# would not mend that.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s \
     CMD ["python", "-c", "import http.client, os; \
-        server = http.client.HTTPConnection('127.0.0.1', os.environ['PORT'] or 8000, timeout=2); \
+        server = http.client.HTTPConnection('127.0.0.1', os.environ['ADMIN_PORT'], timeout=2); \
         server.request('GET', '/health'); \
         exit(server.getresponse().status != 200)"]
 # After a TERM it answers what it has accepted, for at most 30 s; give it that long: docker stop --time 35.

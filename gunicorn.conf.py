@@ -1,24 +1,20 @@
-"""How gunicorn serves the app: workers, threads, and what must happen once, before the fork."""
+"""How gunicorn serves the app: workers, threads, logging, and what must happen once, before the fork."""
 
 import atexit
 import gc
 import os
-import signal
 import socket
 import sys
 
-from app import upgrades
+from app import administration, upgrades
 from app.config import SettingError, load_settings
 from app.database import EmbeddedError, configure, embedded_server, open_database
 from app.errors import ServiceError
-from app.server import LONGEST_REQUEST_LINE
-from app.telemetry import lines, make_spans
-from app.telemetry.exporter import exporter
+from app.telemetry import log
 
 try:
     settings = load_settings()
     settings.refuse_to_be_open_by_accident()
-    make_spans(settings)
 except SettingError as error:
     sys.exit(f"flux-dao: {error}")
 
@@ -26,24 +22,23 @@ address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{s
 bind = address
 workers = settings.web_concurrency
 threads = settings.web_threads
-worker_class = "app.server.Worker"
+worker_class = "app.worker.Worker"
 # In memory, so that a busy disk never makes a worker look dead. gunicorn makes the file itself, under a random name.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 # Between a TERM and the end, requests that were accepted are answered.
-graceful_timeout = 30 + settings.drain_seconds
+graceful_timeout = 30
 keepalive = 75
-# It would wait for the client, in a thread.
-sendfile = False
+# The most that gunicorn takes; what is longer belongs into the body of a batch.
+limit_request_line = 8190
 limit_request_fields = 64
-loglevel = settings.log_level
 reload = settings.reload
 preload_app = not reload
-limit_request_line = LONGEST_REQUEST_LINE
 # By default a client on this machine may say with SCRIPT_NAME how much of its path does not count.
 forwarder_headers = ""
 # The app writes a line a request itself; see docs/telemetry.md.
 accesslog = None
-logger_class = "app.server.JsonLogger"
+loglevel = settings.log_level
+logconfig_dict = log.configuration(settings.log_level)
 control_socket_disable = True
 
 server = embedded_server(settings)
@@ -63,7 +58,7 @@ WELCOME = f"""
 
 
 def on_starting(arbiter):
-    """Before the first worker: /metrics has its port; the embedded database runs and has the newest schema."""
+    """Before the first worker: the embedded database runs and has the newest schema; probes are answered."""
     if settings.rate_limit and not settings.rate_limit_storage:
         arbiter.log.warning(
             "RATE_LIMIT=%s is counted by each of the %s workers for itself. Set RATE_LIMIT_STORAGE to a Redis, "
@@ -72,7 +67,7 @@ def on_starting(arbiter):
     # Not gunicorn's own on_exit: it is left out when the port turns out to be taken.
     atexit.register(clean_up, owner=os.getpid())
     try:
-        exporter.open(settings)
+        administration.start(settings)
         if server:
             server.start()
             with open_database(settings.for_maintenance):
@@ -96,38 +91,32 @@ def when_ready(arbiter):
 
 
 def pre_fork(arbiter, worker):
-    """A worker counts under a number, which the one that replaces it takes over; and shares what is loaded already."""
-    # What the garbage collector need not look through, and so does not touch, stays in the memory of the master.
+    """A worker shares what is loaded already: what the garbage collector need not look through stays as it is."""
     gc.freeze()
-    worker.place = exporter.take_place()
 
 
 def post_fork(arbiter, worker):
-    """A worker can be stopped from the first; while developing it reads anew what was loaded before the fork."""
-    # Until it has handlers of its own it has the master's, which take note of a signal and leave the rest to a loop
-    # that it does not run: it would be waited for until it is killed.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, lambda *_: os._exit(0))
+    """A worker counts; while developing it reads anew what was loaded before the fork."""
     if reload:
         for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
             del sys.modules[name]
-    exporter.serve(worker.place)
+    if settings.admin_port:
+        from app.telemetry import prometheus
 
-
-def post_worker_init(worker):
-    """The worker is about to serve. While developing, lines are better written one by one."""
-    if not reload:
-        lines.gather()
+        prometheus.start(settings.database_pool_size * (2 if settings.database_replica_url else 1))
 
 
 def child_exit(arbiter, worker):
-    """In the master, when a worker has ended, however it did."""
-    exporter.leave_place(worker.place)
+    """In the master, when a worker has ended, however it did: its sums stay, what it had in flight counts no more."""
+    if settings.admin_port:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)
 
 
 def clean_up(owner):
     """At the end of the process that started it, and not of a worker, which inherits this at the fork."""
     if os.getpid() == owner:
-        exporter.close()
+        administration.stop()
         if server:
             server.stop()

@@ -15,6 +15,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if not _is_maintenance():
         settings.refuse_to_be_open_by_accident()
     app = Service(__name__, static_folder=None)
+    telemetry.init_traces(app, settings)
     database.init_app(app, settings)
     api.init_app(app, settings)
     cli.init_app(app, settings)

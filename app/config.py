@@ -17,7 +17,6 @@ from app.setting_values import (
     read_keys,
     read_log_level,
     read_origins,
-    read_pause,
     read_pool_size,
     read_port,
     read_positive,
@@ -73,19 +72,11 @@ class Settings:
     max_body_bytes: int = setting(
         1024 * 1024, read_positive, "The largest request body, in bytes; a larger one is 413."
     )
-    request_timeout: int = setting(
-        20, read_positive, "Seconds a client has to send a whole request, and to take its answer."
-    )
-    drain_seconds: int = setting(
-        1, read_pause, "Seconds after a TERM in which /ready says 503 and requests are still served; 0: none."
-    )
     cors_origins: tuple[str, ...] = setting(
         (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
     )
     database_pool_size: int = setting(10, read_pool_size, "The most connections that one worker opens.")
-    database_pool_wait: int = setting(
-        5, read_positive, "Seconds a request waits for a thread, or for a connection, until 503."
-    )
+    database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection until 503.")
     database_connect_timeout: int = setting(
         3, read_positive, "Seconds to wait for the database to accept a connection."
     )
@@ -119,8 +110,11 @@ class Settings:
     embedded_data_dir: Path = setting(
         PROJECT / ".data" / "postgres", path_reader(PROJECT), "Where the embedded database keeps its data."
     )
-    metrics_port: int | None = setting(
-        None, read_port, "The port of /metrics, which needs no key; empty: nothing is counted.", show_optional
+    admin_port: int | None = setting(
+        None,
+        read_port,
+        "The port of /health, /ready and /metrics without a key; empty: nothing is counted.",
+        show_optional,
     )
     otel_exporter_otlp_endpoint: str = setting(
         "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made.", show_url

@@ -54,13 +54,6 @@ def read_seconds(text: str) -> int:
     return int(text)
 
 
-def read_pause(text: str) -> int:
-    """A whole number of seconds; 0 stands for none."""
-    if not _is_number(text) or int(text) > LONGEST_SECONDS:
-        raise ValueError(f"it must be a whole number of seconds up to {LONGEST_SECONDS}, or 0 for none")
-    return int(text)
-
-
 def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"[0-9]{1,10}", text))
 

@@ -1,7 +1,8 @@
 """The floor: the same operations and equivalent SQL in a bare WSGI function, with no framework, validation or ORM.
 
 It takes the service's cursors at their word, and puts goals and users into tasks by a join.
-It is the least that an ordinary Python service on this stack can cost: `gunicorn benchmarks.floor:app`.
+It is the least that an ordinary Python service on this stack can cost:
+`gunicorn --worker-class gthread benchmarks.floor:app`.
 """
 
 import os
@@ -19,7 +20,6 @@ import psycopg2
 import uuid_utils
 from psycopg2 import extensions, extras
 
-from app.config import load_settings
 from app.models import Goal, Task, User
 
 Environment = dict[str, Any]
@@ -83,10 +83,6 @@ def app(environment: Environment, start_response: Callable[..., Any]) -> Iterabl
     body = orjson.dumps(document)
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
-
-
-# The worker, which is the service's, takes its time limits from the application.
-app.config = {"SETTINGS": load_settings()}
 
 
 def answer(environment: Environment) -> Answer:

@@ -128,8 +128,8 @@ def flask(database_url: str, *command: str) -> None:
 
 
 @contextmanager
-def serving(name: str, application: str, database_url: str) -> Iterator[Server]:
-    """A gunicorn that serves the application as gunicorn.conf.py says, with one worker; gone afterwards."""
+def serving(name: str, application: str, database_url: str, *arguments: str) -> Iterator[Server]:
+    """A gunicorn with one worker that serves the application as gunicorn.conf.py and the arguments say."""
     port = str(free_port())
     environment = command_environment(
         PORT=port, DATABASE_URL=database_url, AUTH_DISABLED="true", WEB_CONCURRENCY="1", WEB_THREADS=str(THREADS)
@@ -138,7 +138,7 @@ def serving(name: str, application: str, database_url: str) -> Iterator[Server]:
     log = DATA / f"{name}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", application],
+            [sys.executable, "-m", "gunicorn", *arguments, application],
             cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
@@ -153,6 +153,11 @@ def serving(name: str, application: str, database_url: str) -> Iterator[Server]:
 def service(database_url: str, name: str = "service") -> AbstractContextManager[Server]:
     """The service itself, serving."""
     return serving(name, "wsgi:app", database_url)
+
+
+def floor_service(database_url: str) -> AbstractContextManager[Server]:
+    """The floor, serving on gunicorn's own threaded worker."""
+    return serving("floor", "benchmarks.floor:app", database_url, "--worker-class", "gthread")
 
 
 def wait_until_it_answers(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -22,6 +22,7 @@ from benchmarks.measuring import (
     Server,
     described,
     drive_in_turn,
+    floor_service,
     loaded_database,
     machine,
     markdown_table,
@@ -30,7 +31,6 @@ from benchmarks.measuring import (
     postmaster,
     ratio,
     service,
-    serving,
     written_requests,
 )
 
@@ -103,7 +103,7 @@ def measure_all(options: argparse.Namespace) -> dict[str, Any]:
         postgres() as server,
         loaded_database(server, "bench_run", tasks) as url,
         service(url) as ours,
-        serving("floor", "benchmarks.floor:app", url) as floor,
+        floor_service(url) as floor,
     ):
         operations = {}
         for name, requests in all_requests(url).items():

@@ -24,7 +24,7 @@ from servers import RunningServer, command_environment, running_server, surround
 from app import create_app, upgrades
 from app.config import PROJECT, Settings
 from app.database import database, open_database
-from app.database.embedded import EmbeddedServer
+from app.database.embedded import EmbeddedServer, programs
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
@@ -48,6 +48,8 @@ def postgres() -> Iterator[EmbeddedServer | GivenServer]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield GivenServer(given)
         return
+    # Backups of it need programs of its version, which the tests find as an operator's command does.
+    os.environ["PATH"] = f"{programs()}:{os.environ['PATH']}"
     server = EmbeddedServer(TEST_DATA, FAST)
     server.start()
     yield server

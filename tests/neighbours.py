@@ -1,4 +1,4 @@
-"""What stands beside the service in production, PgBouncer, Redis and a standby, for tests that need the real ones."""
+"""What stands beside the service in production: nginx, PgBouncer, Redis and a standby, the real ones."""
 
 import os
 import shutil
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from psycopg2.extensions import parse_dsn
 from servers import free_port
 
+from app.config import PROJECT
 from app.database.embedded import EmbeddedServer, _account, _open_the_way_to
 
 PGBOUNCER = """
@@ -27,6 +29,20 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 1
 {extra}
+"""
+
+NGINX = """
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{ }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/bodies;
+  proxy_temp_path {folder}/answers;
+{server}
+}}
 """
 
 
@@ -80,6 +96,23 @@ def running_pgbouncer(folder: Path, url: str, extra: str = "", port: int | None 
 
 
 @contextmanager
+def running_nginx(folder: Path, instances: list[str]) -> Iterator[str]:
+    """The URL of an nginx that is configured as compose.yaml's, before these instances (host:port)."""
+    port = free_port()
+    server = yaml.safe_load((PROJECT / "compose.yaml").read_text())["configs"]["proxy"]["content"].replace("$$", "$")
+    # There is no DNS of Docker's here, and Debian's nginx is older than what looks names up while it runs.
+    server = server.replace("resolver 127.0.0.11 valid=5s;", "").replace(" resolve ", " ")
+    for number, instance in enumerate(instances, start=1):
+        server = server.replace(f"api-{number}:8000", instance)
+    server = server.replace("listen 8000;", f"listen 127.0.0.1:{port};")
+    configuration = folder / "nginx.conf"
+    user = "user root;" if os.getuid() == 0 else ""
+    configuration.write_text(NGINX.format(user=user, folder=folder, server=server))
+    with _running([program("nginx"), "-c", str(configuration)], folder / "nginx.log", port, become_nobody=False):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def running_redis(folder: Path, port: int) -> Iterator[psutil.Process]:
     """A Redis at this port that keeps nothing."""
     command = [program("redis-server"), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
@@ -104,9 +137,9 @@ def make_standby(primary: EmbeddedServer, data: Path, options: str) -> EmbeddedS
 
 
 @contextmanager
-def _running(command: list[str], log: Path, port: int) -> Iterator[subprocess.Popen]:
+def _running(command: list[str], log: Path, port: int, become_nobody: bool = True) -> Iterator[subprocess.Popen]:
     # PgBouncer refuses to be root; the account that the embedded PostgreSQL then has is welcome at its socket.
-    account, become = _account(), {}
+    account, become = _account() if become_nobody else None, {}
     if account:
         become = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         _open_the_way_to(log)

@@ -13,7 +13,6 @@ from app.api import (
     messages,
     notification_log,
     operations,
-    overload,
     patterns,
     problems,
     tasks,
@@ -43,7 +42,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     problems.init_app(app)
-    overload.init_app(app, settings)
     if settings.rate_limit:
         # Here, so that a service without a limit does not load what counts.
         from app.api import rate_limit

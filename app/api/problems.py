@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import orjson
 from flask import Flask, current_app, g, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
@@ -52,9 +53,6 @@ FORBIDDEN = Kind(
 NOT_FOUND = Kind("not-found", 404, "There is no such row", "The id is of no row, or the row has been deleted.")
 NO_SUCH_PATH = Kind("no-such-path", 404, "There is no such path", "Look the path up in /openapi.json.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The path has no such method", "Use one that Allow names.")
-TOO_SLOW = Kind(
-    "too-slow", 408, "The request took too long to arrive", "Send it again, and all of it within the time told."
-)
 VALUE_TAKEN = Kind(
     "value-taken", 409, "A unique value is taken", "Another row has it; `errors` names the fields that must be unique."
 )
@@ -129,7 +127,7 @@ TIMED_OUT = Kind(
 OTHER = Kind("http", 0, "The request failed", "Any other HTTP error; its status and detail say which.")
 
 KINDS = (
-    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED, TOO_SLOW,
+    NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NO_SUCH_PATH, METHOD_NOT_ALLOWED,
     VALUE_TAKEN, MISSING_REFERENCE, TOO_MANY_AFFECTED, NOT_A_NUMBER, IN_PROGRESS, STALE_VERSION, CONDITION_FAILED,
     EXPECTATION_UNMET, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_VALUE, KEY_REUSED, UNRESOLVED_REFERENCE,
     RATE_LIMITED, UNFORESEEN, UNAVAILABLE, IN_DOUBT, BUSY, TIMED_OUT, OTHER,
@@ -197,6 +195,8 @@ def answer(error: Exception) -> Answer:
     """The problem that this exception is to a caller."""
     if isinstance(error, HTTPException):
         return _of_http_error(error)
+    if isinstance(error, ParseException):
+        return _response(BAD_REQUEST, "The body is not made of chunks, as Transfer-Encoding says. Correct the client.")
     known = error if isinstance(error, errors.ServiceError) else in_our_words(error)
     if known is None:
         return _of_unforeseen(error)

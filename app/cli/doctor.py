@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from time import sleep, time
+from time import sleep
 
 import click
 from flask import current_app
@@ -13,7 +13,7 @@ from app import models, upgrades
 from app.cli.common import answer, in_sentences, json_option
 from app.cli.stopping import end_if_stopped
 from app.config import SettingError, Settings
-from app.database import inspection, migrations, open_database, pooling
+from app.database import inspection, migrations, open_database
 from app.database.failures import first_line, sentence
 from app.database.replica import replica
 from app.database.statements import compiled
@@ -22,7 +22,6 @@ from app.upgrades import access
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 OLDEST_VERSION = 14
-SECONDS_APART = 2.0
 LAG_ATTEMPTS = 5
 LAG_PAUSE_SECONDS = 0.2
 
@@ -148,20 +147,6 @@ def _migrations(_: Settings) -> Iterator[Finding]:
         yield Finding("migrations", OK, "All are applied.")
 
 
-def _clock(_: Settings) -> Iterator[Finding]:
-    before = time()
-    told = inspection.clock()
-    apart = abs(told - (before + time()) / 2)
-    if apart > SECONDS_APART:
-        yield Finding(
-            "clock",
-            WARNING,
-            f"The clocks of this machine and of the database are {apart:.1f} s apart; let NTP set both.",
-        )
-    else:
-        yield Finding("clock", OK, f"The clocks of this machine and of the database are {apart:.3f} s apart.")
-
-
 def _indexes(_: Settings) -> Iterator[Finding]:
     if migrations.pending():
         yield Finding("indexes", WARNING, "Not looked at while a migration is pending.")
@@ -193,54 +178,10 @@ def _wanted_indexes() -> dict[str, str]:
     return wanted
 
 
-def _dead_rows(_: Settings) -> Iterator[Finding]:
-    found = inspection.dead_rows()
-    for each in found:
-        share = each.dead / (each.dead + each.live)
-        yield Finding(
-            "dead rows",
-            WARNING,
-            f"{each.table} holds about {each.dead:,} dead rows ({share:.0%}), which make it slow and large. "
-            f"Run VACUUM (ANALYZE) {each.table}, and look whether autovacuum is on.",
-        )
-    if not found:
-        yield Finding("dead rows", OK, "Few in every table.")
-
-
-def _bloat(_: Settings) -> Iterator[Finding]:
-    found = inspection.bloat()
-    for each in found:
-        yield Finding(
-            "bloat",
-            WARNING,
-            f"{each.table} takes {each.taken >> 20:,} MiB, and its rows need about {each.needed >> 20:,}. It is filled "
-            f"again in time; to have the room back, run VACUUM FULL {each.table} while nobody calls, or pg_repack.",
-        )
-    if not found:
-        yield Finding("bloat", OK, "No table takes much more room than its rows need.")
-
-
-def _slow_statements(_: Settings) -> Iterator[Finding]:
-    found = inspection.slow_statements()
-    if found is None:
-        yield Finding(
-            "slow statements", OK, "Not known: the extension pg_stat_statements is not there to tell, or not this role."
-        )
-    for each in found or ():
-        yield Finding(
-            "slow statements",
-            WARNING,
-            f"{each.milliseconds:,.0f} ms on average, {each.calls:,} times; look at it with EXPLAIN (its queryid is "
-            f"{each.id}): {each.text}",
-        )
-    if found == []:
-        yield Finding("slow statements", OK, f"None takes {inspection.SLOW_MILLISECONDS} ms on average.")
-
-
 def _connections(settings: Settings) -> Iterator[Finding]:
     most = settings.web_concurrency * settings.database_pool_size
-    if pooling.sessions_are_lent():
-        yield Finding("pool", OK, f"The workers open at most {most} connections, to a pooler in transaction mode.")
+    if inspection.behind_a_pooler():
+        yield Finding("pool", OK, f"The workers open at most {most} connections, to a pooler.")
         return
     allowed = inspection.connections_allowed()
     if most > allowed:
@@ -303,11 +244,7 @@ CHECKS: dict[str, Check] = {
     "migrations": _migrations,
     "access": _access,
     "views": _views,
-    "clock": _clock,
     "indexes": _indexes,
-    "dead rows": _dead_rows,
-    "bloat": _bloat,
-    "slow statements": _slow_statements,
     "pool": _connections,
     "replica": _replica,
 }

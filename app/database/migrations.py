@@ -11,10 +11,10 @@ import psycopg2.errors
 from playhouse.migrations import Runner
 
 from app.config import PROJECT
-from app.database.connection import database
+from app.database.connection import Database, database
 from app.database.failures import failing_in_our_words
 from app.database.transactions import atomic
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, ServiceError
 
 FOLDER = PROJECT / "migrations"
 TABLE = "schema_migration"
@@ -58,9 +58,20 @@ def revision(name: str) -> Path:
     return Path(_runner().create(name))
 
 
-def pending() -> list[str]:
+def obstacle(source: Database = database) -> str | None:
+    """Why the database cannot serve this code now, as a sentence; None when it can. Gives its connection back."""
+    try:
+        missing = pending(source)
+    except ServiceError as error:
+        return error.detail
+    finally:
+        source.release()
+    return f"The database lacks migrations: {', '.join(missing)}. Run `flask db upgrade`." if missing else None
+
+
+def pending(source: Database = database) -> list[str]:
     """The names of the migrations that this code brings and the database has not seen. One statement."""
-    seen = applied()
+    seen = applied(source)
     return [name for name in names() if name not in seen]
 
 
@@ -69,10 +80,10 @@ def unknown() -> list[str]:
     return sorted(applied() - set(names()))
 
 
-def applied() -> set[str]:
+def applied(source: Database = database) -> set[str]:
     """The names of the migrations that the database has seen. One statement."""
     try:
-        return {name for (name,) in database.read(f"SELECT name FROM {TABLE}")}
+        return {name for (name,) in source.read(f"SELECT name FROM {TABLE}")}
     except psycopg2.errors.UndefinedTable:
         return set()
 

@@ -1,43 +1,64 @@
-"""What Python's logging is told, as lines of the log, with the request it was told in."""
+"""The log: one JSON object a line, on stdout."""
 
+import contextlib
 import json
 import logging
+import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from app.telemetry import lines
+import orjson
+
 from app.telemetry.usage import usage
 
-MOST_CAUSES_TOLD = 10
+STDOUT = 1
+MAX_CAUSES = 10
 # Classes of SQLSTATE: wrong data, broken constraints and WITH CHECK OPTION, and what a trigger raises.
 ABOUT_VALUES = ("22", "23", "44", "P0")
 
 
-class JsonLines(logging.Handler):
-    """Writes what Python's logging is told as JSON lines, with the ids of the request in whose thread it was told."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the record."""
-        try:
-            lines.write(_fields(record))
-        except Exception:
-            self.handleError(record)
-
-
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    fields = {
-        "time": datetime.fromtimestamp(record.created, UTC),
-        "level": record.levelname.lower(),
-        "request_id": usage.request_id,
-        "trace_id": usage.trace_id,
-        "logger": record.name,
-        "message": record.getMessage(),
+def configuration(level: str) -> dict[str, Any]:
+    """The settings of Python's logging by which gunicorn, the app and its libraries write JSON lines."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "root": {"level": "WARNING", "handlers": ["json"]},
+        "loggers": {
+            "app": {"level": level.upper()},
+            "gunicorn.error": {"level": level.upper(), "handlers": ["json"], "propagate": False},
+        },
+        "handlers": {
+            "json": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"},
+        },
+        "formatters": {"json": {"()": "app.telemetry.log.JsonFormatter"}},
     }
-    if record.exc_info and record.exc_info[1]:
-        fields["stack"] = stack(record.exc_info[1], getattr(record, "given", ()))
-    return fields
+
+
+def write(fields: Mapping[str, Any]) -> None:
+    """Write one line of these fields. What cannot be written is dropped, so that no request fails for it."""
+    with contextlib.suppress(OSError):
+        # Past Python's buffers: a line is one write, so that those of several workers do not mix.
+        os.write(STDOUT, _as_json(fields) + b"\n")
+
+
+class JsonFormatter(logging.Formatter):
+    """What Python's logging is told, with the ids of the request in whose thread it was told."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a JSON object."""
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "request_id": usage.request_id,
+            "trace_id": usage.trace_id,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[1]:
+            fields["stack"] = stack(record.exc_info[1], getattr(record, "given", ()))
+        return _as_json(fields).decode()
 
 
 def stack(error: BaseException, given: Sequence[str] = ()) -> str:
@@ -46,7 +67,7 @@ def stack(error: BaseException, given: Sequence[str] = ()) -> str:
     """
     told: list[str] = []
     cause: BaseException | None = error
-    while cause is not None and len(told) < MOST_CAUSES_TOLD:
+    while cause is not None and len(told) < MAX_CAUSES:
         message = _message(cause)
         for value in given:
             as_json = json.dumps(value)[1:-1]
@@ -63,3 +84,11 @@ def _message(error: BaseException) -> str:
     if code.startswith(ABOUT_VALUES):
         return f"{type(error).__name__}: SQLSTATE {code}. Its message may hold values; PostgreSQL's log has it."
     return "".join(traceback.format_exception_only(error))
+
+
+def _as_json(fields: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(fields, str, orjson.OPT_UTC_Z)
+    except TypeError:
+        # Half of a surrogate pair, for one; the standard library writes it as an escape.
+        return json.dumps(fields, default=str).encode()

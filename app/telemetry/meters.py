@@ -4,9 +4,6 @@
 class Meters:
     """Takes notice of what happens, and forgets it. `app/telemetry/prometheus.py` is the one that remembers."""
 
-    def requests_waiting(self, count: int) -> None:
-        """So many requests of this worker have arrived and wait for a thread."""
-
     def request_began(self) -> None:
         """A thread begins to answer a request."""
 

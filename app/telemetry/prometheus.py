@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from prometheus_client import Counter, Gauge, Histogram, values
+from prometheus_client import Counter, Gauge, Histogram
 
 from app.telemetry.meters import Meters, meter
 
@@ -15,22 +15,18 @@ STATEMENT_BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0
 
 
 class PrometheusMeters(Meters):
-    """Keeps what happens in files, one of each kind for a worker's place, where every worker can read them all."""
+    """Keeps what happens as prometheus_client does, in files of this process that its multiprocess collector reads."""
 
-    def __init__(self, place: str, pool_size: int) -> None:
-        # As prometheus_client's documentation has it for other ways to tell processes apart than by their ids: who
-        # takes a dead worker's place goes on with its sums, so that there are never more files than workers.
-        values.ValueClass = values.MultiProcessValue(lambda: place)
+    def __init__(self, pool_size: int) -> None:
         self._durations = Histogram(
             "http_server_request_duration_seconds",
-            "From a request's arrival in a worker to the last byte of its answer.",
+            "From the moment a thread has a request's head to the last byte of its answer.",
             ("http_request_method", "http_route", "http_response_status_code"),
             buckets=REQUEST_BUCKETS,
             registry=None,
         )
         self._duration = cache(self._durations.labels)
         self._in_flight = _gauge("http_server_active_requests", "Requests that are being answered.")
-        self._queued = _gauge("flux_requests_waiting", "Requests that wait for a thread.")
         self._rejected = Counter(
             "flux_requests_rejected",
             "Requests that were answered with a problem, by its kind.",
@@ -65,10 +61,6 @@ class PrometheusMeters(Meters):
         for answered_by in ("replica", "primary"):
             self._eventual_reads.labels(answered_by)
         _gauge("db_client_connection_max", "Connections that the pools may open.").set(pool_size)
-
-    def requests_waiting(self, count: int) -> None:
-        """So many, now."""
-        self._queued.set(count)
 
     def request_began(self) -> None:
         """One more in flight."""
@@ -115,9 +107,9 @@ class PrometheusMeters(Meters):
         self._eventual_reads.labels(answered_by).inc()
 
 
-def start(place: str, pool_size: int) -> None:
+def start(pool_size: int) -> None:
     """Count from now on, in this worker."""
-    meter.now = PrometheusMeters(place, pool_size)
+    meter.now = PrometheusMeters(pool_size)
 
 
 def _gauge(name: str, help: str) -> Gauge:

@@ -1,23 +1,19 @@
-"""Each request, measured from its arrival to the last byte of its answer: its ids, its log line, its metrics."""
+"""Each request, measured to the last byte of its answer: its ids, its log line, its metrics."""
 
 import logging
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
+from http import HTTPStatus
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uuid_utils
 
-from app.telemetry import lines
+from app.telemetry import log
 from app.telemetry.meters import meter
-from app.telemetry.trace_context import trace_context
 from app.telemetry.usage import usage
-
-if TYPE_CHECKING:
-    from app.telemetry.spans import Spans
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -27,10 +23,10 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 REQUEST_ID = "flux.request_id"
 CALLER = "flux.caller"
 PROBLEM = "flux.problem"
-WAITED_SECONDS = "flux.waited_seconds"
 
 HARMLESS_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-UNAVAILABLE = 503
+# W3C Trace Context, section 3.2.2: version ff and ids of zeros alone are invalid.
+TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +34,12 @@ logger = logging.getLogger(__name__)
 class MeasuredRequests:
     """WSGI middleware around the whole application. Log lines below `log_level` are left out."""
 
-    def __init__(self, application: Application, log_level: str, spans: "Spans | None" = None) -> None:
+    def __init__(self, application: Application, log_level: str) -> None:
         self._application = application
-        self.least_level = logging.getLevelNamesMapping()[log_level.upper()]
-        self.spans = spans
+        self.min_level = logging.getLevelNamesMapping()[log_level.upper()]
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request = MeasuredRequest(environ, start_response, self)
+        request = MeasuredRequest(environ, start_response, self.min_level)
         try:
             return MeasuredBody(self._application(environ, request.start_response), request)
         except BaseException:
@@ -58,7 +53,7 @@ class MeasuredRequest:
 
     __slots__ = (
         "_before",
-        "_of",
+        "_min_level",
         "_start_response",
         "began",
         "environ",
@@ -67,28 +62,22 @@ class MeasuredRequest:
         "open",
         "route",
         "status",
-        "trace",
     )
 
-    def __init__(self, environ: Environ, start_response: StartResponse, of: MeasuredRequests) -> None:
-        taken = perf_counter()
-        self.began = usage.arrived or taken
-        usage.arrived = None
+    def __init__(self, environ: Environ, start_response: StartResponse, min_level: int) -> None:
+        self.began = perf_counter()
         self.environ = environ
-        environ[WAITED_SECONDS] = taken - self.began
-        self.trace = trace_context(environ.get("HTTP_TRACEPARENT"))
         self.status = 500
         # The template of its path, as the OpenAPI document writes it; None when the service has no such path.
         self.route: str | None = None
         self.failed = False
         self.open = True
         self._start_response = start_response
-        self._of = of
+        self._min_level = min_level
         # A request may run inside another one; what it finds comes back when it ends.
-        self._before = (usage.statements, usage.database_seconds, usage.request_id, usage.trace_id, usage.trail)
+        self._before = (usage.statements, usage.database_seconds, usage.request_id, usage.trace_id)
         usage.request_id = self.id = request_id(environ)
-        usage.trace_id = self.trace.trace_id
-        usage.trail = [] if of.spans else None
+        usage.trace_id = given_trace_id(environ.get("HTTP_TRACEPARENT"))
         meter.now.request_began()
 
     @property
@@ -121,7 +110,7 @@ class MeasuredRequest:
             self._tell(perf_counter() - self.began)
         except Exception:
             logger.exception("a request could not be logged or counted")
-        _, _, usage.request_id, usage.trace_id, usage.trail = self._before
+        _, _, usage.request_id, usage.trace_id = self._before
 
     def _tell(self, seconds: float) -> None:
         meter.now.request_ended(self.environ["REQUEST_METHOD"], self.route, self.status, seconds)
@@ -129,24 +118,22 @@ class MeasuredRequest:
         if problem:
             meter.now.request_rejected(problem)
         level = self._level()
-        if level >= self._of.least_level:
-            lines.write(self._line(level, problem, seconds))
-        if self._of.spans:
-            self._of.spans.tell(self, seconds, usage.trail or ())
+        if level >= self._min_level:
+            log.write(self._line(level, problem, seconds))
 
     def _level(self) -> int:
         if self.failed:
             return logging.ERROR
-        if self.status < 500:
+        if self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return logging.INFO
-        return logging.WARNING if self.status == UNAVAILABLE else logging.ERROR
+        return logging.WARNING if self.status == HTTPStatus.SERVICE_UNAVAILABLE else logging.ERROR
 
     def _line(self, level: int, problem: str | None, seconds: float) -> dict[str, Any]:
         return {
             "time": datetime.now(UTC),
             "level": LEVEL_NAMES[level],
             "request_id": self.id,
-            "trace_id": self.trace.trace_id,
+            "trace_id": usage.trace_id,
             "caller": self.environ.get(CALLER),
             "method": self.environ["REQUEST_METHOD"],
             "route": self.route,
@@ -188,9 +175,6 @@ class MeasuredBody:
 
     def close(self) -> None:
         """End the request, with whatever the body still holds."""
-        # The server's way out when the client did not take the answer in time.
-        if isinstance(sys.exc_info()[1], TimeoutError):
-            self._request.failed = True
         try:
             close = getattr(self._pieces, "close", None)
             if close is not None:
@@ -203,21 +187,33 @@ def request_id(environ: Environ) -> str:
     """The caller's X-Request-Id when it is harmless, else one of ours; the same all through the request."""
     known = environ.get(REQUEST_ID)
     if known is None:
-        known = environ[REQUEST_ID] = request_id_of(environ.get("HTTP_X_REQUEST_ID"))
+        given = environ.get("HTTP_X_REQUEST_ID")
+        harmless = given and HARMLESS_REQUEST_ID.fullmatch(given)
+        known = environ[REQUEST_ID] = given if harmless else new_request_id()
     return str(known)
 
 
-def request_id_of(given: str | None) -> str:
-    """The id that a caller gives, when it is harmless, else one of ours."""
-    return given if given and HARMLESS_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+def new_request_id() -> str:
+    """An id that no other request has."""
+    return str(uuid_utils.uuid7())
 
 
-def tell_of_unreadable(request_id: str, trace_id: str | None, status: int, problem: str) -> None:
-    """Log and count a request that broke the rules of HTTP, so that no more of it is known."""
+def given_trace_id(traceparent: str | None) -> str | None:
+    """The id of the caller's trace; None when the header is absent or malformed (W3C Trace Context, section 3.2)."""
+    found = TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    # Only later versions may add fields.
+    if found is None or (found[1] == "00" and found[3]):
+        return None
+    return found[2]
+
+
+def log_unreadable(request_id: str, status: int, problem: str) -> None:
+    """Log and count a request that never reached the app, so that no more of it is known."""
     meter.now.request_rejected(problem)
-    fields = dict.fromkeys(("caller", "method", "route"))
-    lines.write(
-        {"time": datetime.now(UTC), "level": "warning", "request_id": request_id, "trace_id": trace_id, **fields}
+    level = logging.ERROR if status == HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
+    fields = dict.fromkeys(("trace_id", "caller", "method", "route"))
+    log.write(
+        {"time": datetime.now(UTC), "level": LEVEL_NAMES[level], "request_id": request_id, **fields}
         | {"status": status, "problem": problem, "duration_ms": None, "statements": 0, "database_ms": 0.0}
     )
 

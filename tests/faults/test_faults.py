@@ -1,17 +1,14 @@
 """The service under faults and load: what was answered is true, nothing is done twice, and it recovers by itself."""
 
-import random
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 from conftest import flask, run_alone, temporary_database
@@ -19,7 +16,7 @@ from faults import breaking
 from faults.ledger import Ledger
 from faults.load import CALLERS, Load
 from faults.report import Footprint, Result, write_table
-from neighbours import running_pgbouncer
+from neighbours import running_nginx, running_pgbouncer
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 
 from app.database.embedded import EmbeddedServer
@@ -220,52 +217,17 @@ def test_the_disk_of_the_database_is_full(under: Check, small_disk: Path, tmp_pa
     assert result.outcomes["503 unavailable"], "the fault took place"
 
 
-class Balancer:
-    """Sends callers only to instances that say they are ready, asking each of them again and again."""
-
-    def __init__(self, servers: list[RunningServer]) -> None:
-        self.servers = servers
-        self.ready = [server.url for server in servers]
-        self.told_of_stopping = 0
-        self.over = threading.Event()
-
-    def address(self) -> str:
-        return random.choice(self.ready)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        thread = threading.Thread(target=self._look)
-        thread.start()
-        try:
-            yield
-        finally:
-            self.over.set()
-            thread.join()
-
-    def _look(self) -> None:
-        with httpx.Client(timeout=2) as client:
-            while not self.over.wait(0.1):
-                self.ready = [server.url for server in self.servers if self._is_ready(client, server)] or self.ready
-
-    def _is_ready(self, client: httpx.Client, server: RunningServer) -> bool:
-        try:
-            answer = client.get(f"{server.url}/ready", headers={"Connection": "close"})
-        except httpx.TransportError:
-            return False
-        self.told_of_stopping += "stopping" in answer.text
-        return answer.status_code == 200
-
-
 def test_instances_are_told_to_stop_one_after_the_other(under: Check, url: str, tmp_path: Path):
-    settings = {"DATABASE_URL": url, "DRAIN_SECONDS": "3", **WORKERS}
+    settings = {"DATABASE_URL": url, **WORKERS}
     with ExitStack() as stack:
         for name in ("first", "second"):
             (tmp_path / name).mkdir()
         servers = [stack.enter_context(running_server(tmp_path / name, **settings)) for name in ("first", "second")]
-        balancer = Balancer(servers)
+        addresses = [server.url.removeprefix("http://") for server in servers]
+        proxy = stack.enter_context(running_nginx(tmp_path, addresses))
 
         def replace_one() -> None:
-            """As a rolling update does; the port stays, which is all that the balancer knows."""
+            """As a rolling update does; the port stays, which is all that the proxy knows."""
             old = servers[0]
             assert old.stop(signal.SIGTERM) == 0
             servers[0] = start_server(old.log_file, PORT=old.url.rpartition(":")[2], **settings)
@@ -273,7 +235,5 @@ def test_instances_are_told_to_stop_one_after_the_other(under: Check, url: str, 
             wait_until_ready(servers[0])
             servers.reverse()
 
-        with balancer.running():
-            result = under("an instance of two gets TERM", replace_one, url, servers, balancer.address)
-    assert balancer.told_of_stopping >= result.times
+        result = under("an instance of two gets TERM", replace_one, url, servers, lambda: proxy)
     assert set(result.outcomes) == {"2xx"}, "no client saw an error"

@@ -117,33 +117,6 @@ POOLERS = {
 }
 
 
-def test_who_waits_in_vain_for_a_thread_gets_503_while_the_others_work(long_talk: str, tmp_path: Path):
-    settings = {"WEB_CONCURRENCY": "1", "WEB_THREADS": "2", "DATABASE_POOL_WAIT": "1", "AUTH_DISABLED": "true"}
-    holder = psycopg2.connect(long_talk)
-    with running_server(tmp_path, DATABASE_URL=long_talk, **settings) as server, ThreadPoolExecutor(8) as callers:
-
-        def get(path: str, **headers: str) -> httpx.Response:
-            return httpx.get(f"{server.url}{path}", headers=headers, timeout=30)
-
-        holder.cursor().execute("LOCK TABLE users")
-        at_work = [callers.submit(get, USERS) for _ in range(2)]
-        wait_until(lambda: waiting_for_locks(long_talk) == 2)
-        waiting = [callers.submit(get, "/api/v1/goals", **{"X-Request-Id": f"late-{number}"}) for number in range(5)]
-        refused = [each.result() for each in waiting]
-        assert not any(each.done() for each in at_work)
-        holder.rollback()
-        assert [each.result().status_code for each in at_work] == [200, 200]
-        assert get("/api/v1/goals").status_code == 200
-    holder.close()
-    for number, answer in enumerate(refused):
-        assert (answer.status_code, answer.json()["type"]) == (503, "urn:flux:problem:busy")
-        assert (answer.headers["Retry-After"], answer.headers["X-Request-Id"]) == ("1", f"late-{number}")
-        assert answer.elapsed.total_seconds() >= 1
-    told = [json.loads(line) for line in server.log.splitlines() if '"request_id":"late-' in line]
-    assert [(line["route"], line["problem"]) for line in told] == [("/api/v1/goals", "busy")] * 5
-    assert all(line["duration_ms"] >= 1000 for line in told)
-
-
 @pytest.mark.direct("It brings a PgBouncer of its own.")
 @pytest.mark.parametrize("extra", POOLERS.values(), ids=POOLERS)
 def test_behind_a_pooler_in_transaction_mode_every_limit_holds(postgres: EmbeddedServer, tmp_path: Path, extra: str):

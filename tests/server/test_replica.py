@@ -54,10 +54,10 @@ def service(
         "DATABASE_REPLICA_LAG": str(MOST_LAG),
         "AUTH_DISABLED": "true",
         "WEB_CONCURRENCY": "1",
-        "METRICS_PORT": str(free_port()),
+        "ADMIN_PORT": str(free_port()),
     }
     with running_server(tmp_path_factory.mktemp("service"), **settings) as server:
-        server.metrics = f"http://127.0.0.1:{settings['METRICS_PORT']}/metrics"
+        server.metrics = f"http://127.0.0.1:{settings['ADMIN_PORT']}/metrics"
         yield server
 
 

@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import psutil
@@ -144,7 +143,10 @@ def test_a_row_that_is_written_while_a_stream_is_read_is_not_in_it(filled: Runni
     assert (len(ids), late in ids) == (ROWS, False)
 
 
-def test_a_thousand_ids_fit_into_a_query(filled: RunningServer, tmp_path: Path):
+def test_a_thousand_ids_fit_into_a_batch(filled: RunningServer):
     ids = [row["id"] for row in httpx.get(f"{tasks_of(filled)}&limit=1000").json()["items"]]
-    answer = httpx.get(f"{filled.url}/api/v1/tasks", params={"id__in": ",".join(ids), "limit": 1000}, timeout=30)
-    assert answer.json()["total"] == 1000
+    query = {"id__in": ",".join(ids), "limit": 1000}
+    assert httpx.get(f"{filled.url}/api/v1/tasks", params=query).status_code == 414
+    batch = {"operations": [{"method": "GET", "path": "/tasks", "query": query}]}
+    answer = httpx.post(f"{filled.url}/api/v1/batch", json=batch, timeout=30)
+    assert answer.json()["operations"][0]["body"]["total"] == 1000
