@@ -6,7 +6,6 @@ from flask import Flask
 
 from app import api, cli, database, telemetry
 from app.config import Settings, load_settings
-from app.service import Service
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -14,7 +13,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     if not _is_maintenance():
         settings.refuse_to_be_open_by_accident()
-    app = Service(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None)
     database.init_app(app, settings)
     api.init_app(app, settings)
     cli.init_app(app, settings)

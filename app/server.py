@@ -15,7 +15,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from app import refusals
 from app.api import headers, operations
-from app.api.answers import JSON
+from app.api.parser import JSON
 from app.config import Settings
 from app.connections import Connection
 from app.incoming import MOST_BYTES_OF_A_HEAD

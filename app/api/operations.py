@@ -3,9 +3,8 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
-from flask import current_app
+from flask import Response, current_app
 
-from app.api.answers import Answer
 from app.api.blueprint import Blueprint
 from app.api.responses import json_response
 from app.database import database
@@ -22,7 +21,7 @@ blueprint = Blueprint("operations", "Whether the service is alive and ready.", n
 
 @blueprint.route("/health", methods=["GET"])
 @blueprint.response(200, HealthSchema, example=HealthSchema.example)
-def check_health() -> Answer:
+def check_health() -> Response:
     """Tell that the process answers; touches no database."""
     return json_response({"status": "ok"})
 
@@ -30,7 +29,7 @@ def check_health() -> Answer:
 @blueprint.route("/ready", methods=["GET"])
 @blueprint.response(200, ReadySchema, example=ReadySchema.example)
 @blueprint.alt_response(503, schema=NotReadySchema, example=NotReadySchema.example, description="Not ready")
-def check_readiness() -> Answer:
+def check_readiness() -> Response:
     """Tell whether the database answers and its schema is current, and that the service is not about to stop."""
     if current_app.config.get(STOPPING):
         return _not_ready("The service is stopping. Send new requests to another instance.")
@@ -62,7 +61,7 @@ def _pending_migrations() -> list[str]:
         database.release()
 
 
-def _not_ready(detail: str) -> Answer:
+def _not_ready(detail: str) -> Response:
     response = json_response({"status": "not_ready", "detail": detail}, 503)
     response.headers["Retry-After"] = str(Unavailable.retry_after)
     return response

@@ -1,8 +1,7 @@
 """Requests that found no thread in time: they are told so, in place of being served when their caller may be gone."""
 
-from flask import Flask
+from flask import Flask, request
 
-from app.api.current import current_request
 from app.config import Settings
 from app.errors import Busy
 from app.telemetry.requests import WAITED_SECONDS
@@ -14,5 +13,5 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def refuse_who_waited_too_long() -> None:
-        if current_request().environ.get(WAITED_SECONDS, 0.0) > longest:
+        if request.environ.get(WAITED_SECONDS, 0.0) > longest:
             raise Busy(f"All threads of this worker stayed busy for {longest} s. Try again, or raise WEB_CONCURRENCY.")
