@@ -6,39 +6,20 @@ from typing import Any
 
 import flask_smorest
 from flask import request
-from werkzeug.routing import BaseConverter, Map
 
 from app.api.auth import require_scope
 from app.api.parameters import references
-from app.api.parser import MERGE_PATCH, ArgumentsParser
-from app.api.problems import InvalidPath
+from app.api.parser import JSON, MERGE_PATCH, ArgumentsParser
 from app.database import eventual_reads
 from app.errors import Fault, Invalid
 from app.query.reading import QueryReader
-from app.schemas.base import EXAMPLE_ID, BaseSchema
-from app.schemas.fields import UUID_FORM
+from app.schemas.base import BaseSchema
 from app.scopes import scope_of
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
-TAKES_QUERY = "takes_query"
-
-
-class RowId(BaseConverter):
-    """A row's id in a path: what is not a UUID is 422, but for the names of paths that stand beside the rows."""
-
-    part_isolating = True
-
-    def __init__(self, map: Map, *beside: str) -> None:
-        super().__init__(map)
-        names = "|".join(beside)
-        self.regex = rf"(?!(?:{names})\Z)[^/]+" if names else "[^/]+"
-
-    def to_python(self, value: str) -> str:
-        """The id in lower case."""
-        if not UUID_FORM.fullmatch(value):
-            raise InvalidPath(f"The id {value} in the path must be a UUID, such as {EXAMPLE_ID}.")
-        return value.lower()
+# Marks on a view: the parameters that its query has in the document, and that it takes a body.
+TAKES_QUERY, TAKES_BODY = "takes_query", "takes_body"
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -58,17 +39,19 @@ class Blueprint(flask_smorest.Blueprint):
         self.needs_key = needs_key
         self.row_path = f"/<row_id({', '.join(map(repr, ('count', 'bulk', *beside_rows)))}):id>"
 
-    def route(self, rule: str, **options: Any) -> Decorator:
-        """As flask-smorest's; the endpoint names the operation, and a view that declares no query refuses any."""
-        register = super().route(rule, **options)
-        methods = options.get("methods", ["GET"])
+    def route(
+        self, rule: str, *, methods: Sequence[str], endpoint: str | None = None, **documentation: Any
+    ) -> Decorator:
+        """As flask-smorest's, with what `doc` takes. The endpoint, by default the view's name, is the operation's id.
+
+        A view that declares no query refuses any.
+        """
 
         def decorator(view: View) -> View:
-            documented: dict[str, Any] = {"operationId": options.get("endpoint", view.__name__)}
-            documented["responses"] = self._problems(rule, methods)
-            if not self.needs_key:
-                documented["security"] = []
-            return register(self.doc(**documented)(view if hasattr(view, TAKES_QUERY) else _without_query(view)))
+            name = endpoint or view.__name__
+            document = self.doc(**documentation, **self._documentation(rule, methods, view), operationId=name)
+            made = document(view if hasattr(view, TAKES_QUERY) else _without_query(view))
+            return super(Blueprint, self).route(rule, methods=methods, endpoint=name)(made)
 
         return decorator
 
@@ -77,10 +60,7 @@ class Blueprint(flask_smorest.Blueprint):
         # An instance, since webargs would make one for each request.
         loader = schema() if isinstance(schema, type) else schema
         take = super().arguments(loader, location=location, **options)
-        if location == "json":
-            document = self.doc(responses=_references(400, 413, 415))
-            return lambda view: document(take(view))
-        return lambda view: _takes_query(take(view))
+        return lambda view: _marked(take(view), TAKES_BODY if location == "json" else TAKES_QUERY, [])
 
     def query(self, reader: QueryReader) -> Decorator:
         """Hand the view, as its first argument, the query that the reader makes of the URL's parameters."""
@@ -96,26 +76,27 @@ class Blueprint(flask_smorest.Blueprint):
                         return view(query, *args, **path)
                 return view(query, *args, **path)
 
-            return _takes_query(self.doc(parameters=references(reader))(with_query))
+            return _marked(with_query, TAKES_QUERY, references(reader))
 
         return decorator
 
-    def _problems(self, rule: str, methods: Sequence[str]) -> dict[int, str]:
-        """The problems with which an operation of this form can end, by status."""
+    def _documentation(self, rule: str, methods: Sequence[str], view: View) -> dict[str, Any]:
+        """What the form of an operation says about it: its parameters, its problems, whether it needs a key."""
         statuses = [422, 500]
         if self.needs_key:
             statuses += [401, 403, 429, 503, 504]
+        if hasattr(view, TAKES_BODY):
+            statuses += [400, 413, 415]
         if "GET" not in methods:
             statuses.append(409)
         if {"PATCH", "DELETE"} & set(methods):
             statuses.append(412)
         if "<" in rule:
             statuses.append(404)
-        return _references(*statuses)
-
-
-def _references(*statuses: int) -> dict[int, str]:
-    return {status: problem_response_name(status) for status in statuses}
+        made: dict[str, Any] = {"responses": {status: problem_response_name(status) for status in statuses}}
+        if getattr(view, TAKES_QUERY, None):
+            made["parameters"] = getattr(view, TAKES_QUERY)
+        return made if self.needs_key else made | {"security": []}
 
 
 def problem_response_name(status: int) -> str:
@@ -125,7 +106,7 @@ def problem_response_name(status: int) -> str:
 
 def merges_objects() -> bool:
     """Whether the body is a merge patch (RFC 7396), so that objects are merged and not replaced."""
-    return request.mimetype == MERGE_PATCH
+    return request.environ.get("CONTENT_TYPE") != JSON and request.mimetype == MERGE_PATCH
 
 
 def query_text() -> str:
@@ -139,8 +120,9 @@ def _require_reading(tables: Iterable[str]) -> None:
         require_scope(scope_of(table.replace("_", "-"), "GET"))
 
 
-def _takes_query(view: View) -> View:
-    setattr(view, TAKES_QUERY, True)
+def _marked(view: View, name: str, value: Any) -> View:
+    """The view with a mark for `route`, which decorators in between hand on."""
+    setattr(view, name, value)
     return view
 
 

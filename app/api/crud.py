@@ -43,8 +43,10 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
     newest_first = [SortKey(newest_by, descending=True)]
     reader = QueryReader(repository.table, f"list {repository.table}", (*LISTING, *READING), newest_first)
 
-    @blueprint.route("", methods=["GET"], endpoint=f"list_{blueprint.name}")
-    @blueprint.doc(
+    @blueprint.route(
+        "",
+        methods=["GET"],
+        endpoint=f"list_{blueprint.name}",
         summary=f"List the {repository.plural}, newest first.",
         description=STREAMS,
     )
@@ -62,8 +64,12 @@ def count_rows(blueprint: Blueprint, repository: Repository) -> None:
     """Add GET on /count: how many rows match."""
     reader = QueryReader(repository.table, f"count {repository.table}", READING)
 
-    @blueprint.route("/count", methods=["GET"], endpoint=f"count_{blueprint.name}")
-    @blueprint.doc(summary=f"Count the {repository.plural} that match.")
+    @blueprint.route(
+        "/count",
+        methods=["GET"],
+        endpoint=f"count_{blueprint.name}",
+        summary=f"Count the {repository.plural} that match.",
+    )
     @blueprint.query(reader)
     @blueprint.response(200, CountSchema, example=CountSchema.example)
     def count_rows(query: Query) -> Response:
@@ -74,8 +80,13 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
     """Add POST on the collection: a new row, or with `upsert` the one that has its key."""
     reader = QueryReader(repository.table, f"create {repository.table}", ("upsert", *SHAPING))
 
-    @blueprint.route("", methods=["POST"], endpoint=f"create_{name_of(repository)}")
-    @blueprint.doc(summary=f"Create a {repository.noun}.", description=UPSERTS)
+    @blueprint.route(
+        "",
+        methods=["POST"],
+        endpoint=f"create_{name_of(repository)}",
+        summary=f"Create a {repository.noun}.",
+        description=UPSERTS,
+    )
     @blueprint.query(reader)
     @blueprint.arguments(new, example=new.example)
     @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
@@ -97,8 +108,12 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     """Add GET on a row."""
     reader = QueryReader(repository.table, f"get {repository.table}", (*SHAPING, *READING), filters=False)
 
-    @blueprint.route(blueprint.row_path, methods=["GET"], endpoint=f"get_{name_of(repository)}")
-    @blueprint.doc(summary=f"Get one {repository.noun}.")
+    @blueprint.route(
+        blueprint.row_path,
+        methods=["GET"],
+        endpoint=f"get_{name_of(repository)}",
+        summary=f"Get one {repository.noun}.",
+    )
     @blueprint.query(reader)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     def get_row(query: Query, id: str) -> Response:
@@ -110,8 +125,10 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     """Add PATCH on a row: only the fields in the body change."""
     reader = QueryReader(repository.table, f"update {repository.table}", SHAPING)
 
-    @blueprint.route(blueprint.row_path, methods=["PATCH"], endpoint=f"update_{name_of(repository)}")
-    @blueprint.doc(
+    @blueprint.route(
+        blueprint.row_path,
+        methods=["PATCH"],
+        endpoint=f"update_{name_of(repository)}",
         summary=f"Change some fields of a {repository.noun}.",
         description=CONDITIONAL,
     )
@@ -139,8 +156,10 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on a row."""
     reader = QueryReader(repository.table, f"delete {repository.table}")
 
-    @blueprint.route(blueprint.row_path, methods=["DELETE"], endpoint=f"delete_{name_of(repository)}")
-    @blueprint.doc(
+    @blueprint.route(
+        blueprint.row_path,
+        methods=["DELETE"],
+        endpoint=f"delete_{name_of(repository)}",
         summary=f"Delete a {repository.noun}, and what belongs to it.",
         description=CONDITIONAL,
     )
@@ -157,8 +176,10 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
     amounts = increment_schema(new)
     reader = QueryReader(repository.table, f"increment {repository.table}", SHAPING, filters=False)
 
-    @blueprint.route(f"{blueprint.row_path}/increment", methods=["POST"], endpoint=f"increment_{name_of(repository)}")
-    @blueprint.doc(
+    @blueprint.route(
+        f"{blueprint.row_path}/increment",
+        methods=["POST"],
+        endpoint=f"increment_{name_of(repository)}",
         summary=f"Add to numbers of a {repository.noun}, those inside its objects too.",
         description=ADDS,
     )

@@ -31,8 +31,10 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
     reader = QueryReader(repository.table, f"create many {repository.table}", ("upsert", *SHAPING))
     answer = created_many_schema(row)
 
-    @blueprint.route("/bulk", methods=["POST"], endpoint=f"create_{blueprint.name}_in_bulk")
-    @blueprint.doc(
+    @blueprint.route(
+        "/bulk",
+        methods=["POST"],
+        endpoint=f"create_{blueprint.name}_in_bulk",
         summary=f"Create up to 1000 {repository.plural} at once.",
         description=BULK,
     )
@@ -62,8 +64,10 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
     reader = QueryReader(repository.table, f"update many {repository.table}", WRITING)
     answer = updated_many_schema(row)
 
-    @blueprint.route("", methods=["PATCH"], endpoint=f"update_{blueprint.name}_by_filter")
-    @blueprint.doc(
+    @blueprint.route(
+        "",
+        methods=["PATCH"],
+        endpoint=f"update_{blueprint.name}_by_filter",
         summary=f"Change all {repository.plural} that match.",
         description=BY_FILTER,
     )
@@ -82,8 +86,10 @@ def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on the collection: every row that matches is deleted."""
     reader = QueryReader(repository.table, f"delete many {repository.table}", DELETING)
 
-    @blueprint.route("", methods=["DELETE"], endpoint=f"delete_{blueprint.name}_by_filter")
-    @blueprint.doc(
+    @blueprint.route(
+        "",
+        methods=["DELETE"],
+        endpoint=f"delete_{blueprint.name}_by_filter",
         summary=f"Delete all {repository.plural} that match, and what belongs to them.",
         description=BY_FILTER,
     )

@@ -12,8 +12,9 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import HTTPException
 
 from app.api import parameters, problems
-from app.api.blueprint import Blueprint, RowId, problem_response_name
+from app.api.blueprint import Blueprint, problem_response_name
 from app.api.parser import JSON
+from app.api.routing import RowId
 from app.schemas.base import EXAMPLE_ID
 from app.schemas.fields import TimeOrDate
 from app.schemas.operations import ProblemSchema

@@ -42,11 +42,11 @@ class ArgumentsParser(FlaskParser):
 
 
 def _read_json(request: Request) -> Any:
-    body = request.get_data()
-    if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
+    body, environ = request.get_data(), request.environ
+    if not environ.get("CONTENT_LENGTH") and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         # werkzeug cuts a body that comes in chunks at the limit, without a word.
         raise RequestEntityTooLarge
-    if request.mimetype != JSON and (body or request.mimetype):
+    if environ.get("CONTENT_TYPE") != JSON and (body or request.mimetype) and request.mimetype != JSON:
         _refuse_other_types(request)
     try:
         return orjson.loads(body)

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 from flask import Response, request
+from werkzeug.datastructures import Headers
 
 from app.api.blueprint import query_text
 from app.api.parser import JSON
@@ -23,6 +24,14 @@ LINK = {"Link": {"description": "The next page, if there is one (RFC 8288).", "s
 LOCATION = {"Location": {"description": "Where the new row is.", "schema": {"type": "string"}}}
 
 
+class JsonResponse(Response):
+    """Flask's Response, for an answer that is ready: its headers are sent as they are."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        """The headers, none of which depends on the request."""
+        return self.headers
+
+
 def json_response(document: Any, status: int = 200) -> Response:
     """An answer of any plain values."""
     return json_bytes(orjson.dumps(document), status)
@@ -30,7 +39,7 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 def json_bytes(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer of what is JSON already."""
-    return Response(body, status, headers, content_type=JSON)
+    return JsonResponse(body, status, headers, content_type=JSON)
 
 
 def row_response(row: Row, status: int = 200, location: str | None = None) -> Response:
