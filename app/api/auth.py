@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 
-from app.api.current import current_request
 from app.api.known_keys import KnownKeys
 from app.api.problems import Forbidden, Unauthorized
+from app.api.transaction import WITHIN_BATCH
 from app.config import Settings
 from app.keys import digest, has_the_form_of_a_key, is_mistyped
 from app.scopes import ADMIN, ENTITIES, allows, opening, scope_of
@@ -76,22 +76,26 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def require_key() -> None:
-        request = current_request()
         if not request.path.startswith(PROTECTED):
             return
+        operation = request.environ.get(WITHIN_BATCH)
+        g.caller = operation.caller if operation else identify()
+        require_scope(scope_of_operation())
+
+    def identify() -> Caller:
         key = given_key()
         if not key:
             raise Unauthorized(
                 f"This path needs a key. Send it as {KEY_HEADER}: <key> or as Authorization: Bearer <key>."
             )
-        caller = g.caller = doorkeeper.admit(key)
+        caller = doorkeeper.admit(key)
         request.environ[CALLER] = caller.name
-        require_scope(scope_of_operation())
+        return caller
 
 
 def given_key() -> str:
     """The key that the request carries, or an empty text."""
-    return current_request().environ.get(KEY_IN_ENVIRONMENT) or _bearer_token()
+    return request.environ.get(KEY_IN_ENVIRONMENT) or _bearer_token()
 
 
 def recognized() -> str | None:
@@ -136,7 +140,6 @@ def require_scope(scope: str) -> None:
 
 def scope_of_operation() -> str:
     """The scope that the request's operation needs; admin where nobody said what else."""
-    request = current_request()
     if request.endpoint is None:
         return CHECKS_ITSELF
     declared = getattr(current_app.view_functions[request.endpoint], SCOPE_OF_VIEW, None)
@@ -155,5 +158,5 @@ def _refuse_what_we_never_made(key: str) -> None:
 
 
 def _bearer_token() -> str:
-    scheme, _, token = current_request().headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

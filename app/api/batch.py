@@ -1,68 +1,69 @@
 """POST /batch: several operations of this API in one transaction, of which later ones may refer to earlier answers."""
 
 from collections.abc import Mapping
+from functools import partial
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from flask import current_app, g, request
+import werkzeug
+from flask import Flask, Response, abort, current_app, g, request
 
-from app.api.answers import JSON, Answer, Answered
-from app.api.auth import CHECKS_ITSELF, PROTECTED, require_scope, required_scope, scope_of_operation
+from app.api.auth import CHECKS_ITSELF, PROTECTED, required_scope
 from app.api.blueprint import Blueprint
+from app.api.parser import JSON
 from app.api.preconditions import IF_MATCH, IF_NONE_MATCH
 from app.api.references import MISSING, Answers
-from app.api.transaction import KEY_IN_ENVIRONMENT, WITHIN_BATCH, transaction
+from app.api.responses import json_response
+from app.api.transaction import KEY_IN_ENVIRONMENT, OPERATION, WITHIN_BATCH, Operation, refuse_in_batch, transaction
 from app.errors import ExpectationUnmet, Fault, Invalid
 from app.schemas.batch import BatchAnswerSchema, BatchSchema
 
 HEADERS = {"if-match": IF_MATCH, "if-none-match": IF_NONE_MATCH, "content-type": "CONTENT_TYPE"}
 ANSWERED_HEADERS = ("ETag", "Location", "Link")
 COUNTS = ("updated_count", "deleted_count", "created_count")
-NOT_IN_A_BATCH = ("batch.run_batch", "users.export_user")
 # What belongs to the request around the operations, and not to each of them.
-LEFT_BEHIND = ("HTTP_ACCEPT", KEY_IN_ENVIRONMENT, IF_MATCH, IF_NONE_MATCH, "werkzeug.request")
+LEFT_BEHIND = ("HTTP_ACCEPT", KEY_IN_ENVIRONMENT, IF_MATCH, IF_NONE_MATCH, OPERATION, "werkzeug.request")
 
 blueprint = Blueprint("batch", "Several operations in one transaction.", "/batch")
 
 
 @blueprint.route("", methods=["POST"])
 @required_scope(CHECKS_ITSELF)
-@blueprint.doc(operationId="run_batch")
 @blueprint.arguments(BatchSchema, example=BatchSchema.example)
 @blueprint.response(200, BatchAnswerSchema, example=BatchAnswerSchema.example)
 @transaction
-def run_batch(values: dict[str, Any]) -> Answer:
+def run_batch(values: dict[str, Any]) -> Response:
     """Do up to 100 operations in one transaction, all or none.
 
     The first that fails undoes everything, and the answer is its problem with the `operation`.
     """
+    refuse_in_batch()
     operations = values["operations"]
     _refuse_twins(operations)
     answers = Answers(current_app.config["MAX_CONTENT_LENGTH"])
-    documents = []
-    for index, operation in enumerate(operations):
-        g.operation = {"index": index} | ({"name": operation["name"]} if "name" in operation else {})
-        documents.append(_do(operation, answers))
-    for name in ("operation", "asked"):
-        g.pop(name, None)
-    return Answer(orjson.dumps({"operations": documents}))
+    documents = [_do(index, operation, answers) for index, operation in enumerate(operations)]
+    del request.environ[OPERATION]
+    return json_response({"operations": documents})
 
 
-def _do(operation: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
+def _do(index: int, given: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
     """Do one operation, keep its answer for later ones, and give what the batch answers about it."""
-    named = {"name": operation["name"]} if "name" in operation else {}
-    condition = operation.get("skip_if_missing")
+    name, method, path = given.get("name"), given["method"], given["path"]
+    operation = Operation(index, name, method, PROTECTED + path.partition("?")[0], g.get("caller"))
+    request.environ[OPERATION] = operation
+    named = {} if name is None else {"name": name}
+    condition = given.get("skip_if_missing")
     if condition is not None and not answers.has(condition):
-        if named:
-            answers.add(operation["name"], MISSING)
+        if name is not None:
+            answers.add(name, MISSING)
         return named | {"skipped": True}
-    response = _dispatch(_environment(operation, answers))
+    response = _dispatch(operation, _environment(operation, given, answers))
     body = response.get_data()
-    _check_expectation(operation.get("expect", {}), request_method=operation["method"], body=body)
-    if named:
-        answers.add(operation["name"], orjson.loads(body) if body else None)
+    _check_expectation(given.get("expect", {}), method, body)
+    if name is not None:
+        answers.add(name, orjson.loads(body) if body else None)
     headers = {name: response.headers[name] for name in ANSWERED_HEADERS if name in response.headers}
     return named | {
         "status": response.status_code,
@@ -71,39 +72,35 @@ def _do(operation: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
     }
 
 
-def _dispatch(environment: dict[str, Any]) -> Answered:
-    """The answer of the view that the environment leads to; what it raises goes on."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    with app.request_context(environment):
-        # What a problem speaks of; its `instance` stays the batch.
-        g.asked = (request.method, request.path)
-        if request.routing_exception is not None:
-            raise request.routing_exception
-        assert request.endpoint
-        require_scope(scope_of_operation())
-        if request.endpoint in NOT_IN_A_BATCH:
-            raise Invalid(f"{request.path} cannot stand in a batch.")
-        response: Answered = app.view_functions[request.endpoint](**(request.view_args or {}))
-        return response
+def _dispatch(operation: Operation, environment: dict[str, Any]) -> werkzeug.Response:
+    """The answer to an operation, which goes the way of any request, hooks and all; what it raises goes on."""
+    # Without the middleware around the app, which measures, logs and dresses what leaves the service.
+    response = werkzeug.Response.from_app(partial(Flask.wsgi_app, current_app), environment)
+    if operation.error:
+        raise operation.error
+    if response.status_code >= 400:
+        # Some handler has made an answer of an error. It undoes the batch all the same.
+        abort(response)
+    return response
 
 
-def _environment(operation: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
+def _environment(operation: Operation, given: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
     """The WSGI environment of an operation: the batch's own with another method, path, query and body."""
-    path, _, query = operation["path"].partition("?")
+    path, _, query = given["path"].partition("?")
     if not path.startswith("/") or path.startswith(PROTECTED):
         _refuse("path", f"must start with / and lead on below {PROTECTED}, as /tasks does.")
-    more = urlencode(_parameters(answers.resolve(operation.get("query", {}))))
-    body = orjson.dumps(answers.resolve_body(operation["body"])) if "body" in operation else b""
+    more = urlencode(_parameters(answers.resolve(given.get("query", {}))))
+    body = orjson.dumps(answers.resolve_body(given["body"])) if "body" in given else b""
     kept = {name: value for name, value in request.environ.items() if name not in LEFT_BEHIND}
     return kept | {
-        WITHIN_BATCH: True,
-        "REQUEST_METHOD": operation["method"],
-        "PATH_INFO": (PROTECTED + path).encode().decode("latin-1"),
+        WITHIN_BATCH: operation,
+        "REQUEST_METHOD": operation.method,
+        "PATH_INFO": operation.path.encode().decode("latin-1"),
         "QUERY_STRING": "&".join(each for each in (query, more) if each),
         "CONTENT_TYPE": JSON if body else "",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": BytesIO(body),
-        **_headers(operation.get("headers", {})),
+        **_headers(given.get("headers", {})),
     }
 
 
@@ -140,14 +137,14 @@ def _in_a_list(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _check_expectation(expected: Mapping[str, int], request_method: str, body: bytes) -> None:
+def _check_expectation(expected: Mapping[str, int], method: str, body: bytes) -> None:
     if not expected:
         return
     affected = _affected(orjson.loads(body) if body else None)
     least, most = expected.get("min_affected", 0), expected.get("max_affected", affected)
     if not least <= affected <= most:
         wanted = f"at least {least}" if affected < least else f"at most {most}"
-        raise ExpectationUnmet(f"The {request_method} affected {affected} rows, and {wanted} were expected.")
+        raise ExpectationUnmet(f"The {method} affected {affected} rows, and {wanted} were expected.")
 
 
 def _affected(answer: Any) -> int:
@@ -172,4 +169,4 @@ def _refuse_twins(operations: list[dict[str, Any]]) -> None:
 
 def _refuse(field: str, fault: str) -> Any:
     sentence = f"{field} {fault}"
-    raise Invalid.from_faults([Fault(f"#/operations/{g.operation['index']}/{field}", sentence)])
+    raise Invalid.from_faults([Fault(f"#/operations/{request.environ[OPERATION].index}/{field}", sentence)])

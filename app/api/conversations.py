@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from flask import Response
+
 from app.api import crud
-from app.api.answers import Answer
 from app.api.blueprint import Blueprint
 from app.api.responses import ETAG, row_response
 from app.api.transaction import transaction
@@ -30,6 +31,6 @@ crud.item(blueprint, conversations, NewConversationSchema, ConversationPatchSche
 @blueprint.arguments(ConversationVoicePatchSchema, example=ConversationVoicePatchSchema.example)
 @blueprint.response(200, ConversationSchema, example=ConversationSchema.example, headers=ETAG)
 @transaction
-def update_conversation_voice(query: Query, values: dict[str, Any], id: str) -> Answer:
+def update_conversation_voice(query: Query, values: dict[str, Any], id: str) -> Response:
     """Record how a voice session ended and what came of it."""
     return row_response(crud.changed_row(conversations, id, values, query))

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from app.api import crud_many
-from app.api.answers import Answer, Answered
 from app.api.blueprint import Blueprint, merges_objects
 from app.api.crud_many import name_of, refuse_filter
 from app.api.preconditions import reader_has, versions_to_match
@@ -44,15 +43,16 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
     newest_first = [SortKey(newest_by, descending=True)]
     reader = QueryReader(repository.table, f"list {repository.table}", (*LISTING, *READING), newest_first)
 
-    @blueprint.route("", methods=["GET"])
-    @blueprint.doc(
-        operationId=f"list_{blueprint.name}",
+    @blueprint.route(
+        "",
+        methods=["GET"],
+        endpoint=f"list_{blueprint.name}",
         summary=f"List the {repository.plural}, newest first.",
         description=STREAMS,
     )
     @blueprint.query(reader)
     @blueprint.response(200, page, example=page.example, headers=LINK)
-    def list_rows(query: Query) -> Answered:
+    def list_rows(query: Query) -> Response:
         if wants_stream():
             return stream_response(repository.stream(query))
         query = query._replace(limit=query.limit or USUAL_PAGE)
@@ -64,11 +64,15 @@ def count_rows(blueprint: Blueprint, repository: Repository) -> None:
     """Add GET on /count: how many rows match."""
     reader = QueryReader(repository.table, f"count {repository.table}", READING)
 
-    @blueprint.route("/count", methods=["GET"])
-    @blueprint.doc(operationId=f"count_{blueprint.name}", summary=f"Count the {repository.plural} that match.")
+    @blueprint.route(
+        "/count",
+        methods=["GET"],
+        endpoint=f"count_{blueprint.name}",
+        summary=f"Count the {repository.plural} that match.",
+    )
     @blueprint.query(reader)
     @blueprint.response(200, CountSchema, example=CountSchema.example)
-    def count_rows(query: Query) -> Answer:
+    def count_rows(query: Query) -> Response:
         return json_response({"count": repository.count(query.where)})
 
 
@@ -76,16 +80,19 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
     """Add POST on the collection: a new row, or with `upsert` the one that has its key."""
     reader = QueryReader(repository.table, f"create {repository.table}", ("upsert", *SHAPING))
 
-    @blueprint.route("", methods=["POST"])
-    @blueprint.doc(
-        operationId=f"create_{name_of(repository)}", summary=f"Create a {repository.noun}.", description=UPSERTS
+    @blueprint.route(
+        "",
+        methods=["POST"],
+        endpoint=f"create_{name_of(repository)}",
+        summary=f"Create a {repository.noun}.",
+        description=UPSERTS,
     )
     @blueprint.query(reader)
     @blueprint.arguments(new, example=new.example)
     @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
     @blueprint.alt_response(200, schema=row, example=row.example, description="It existed (upsert)", headers=ETAG)
     @transaction
-    def create_row(query: Query, values: dict[str, Any]) -> Answer:
+    def create_row(query: Query, values: dict[str, Any]) -> Response:
         how = query.writing.upsert
         if how is None:
             refuse_filter(query)
@@ -101,11 +108,15 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     """Add GET on a row."""
     reader = QueryReader(repository.table, f"get {repository.table}", (*SHAPING, *READING), filters=False)
 
-    @blueprint.route(blueprint.row_path, methods=["GET"])
-    @blueprint.doc(operationId=f"get_{name_of(repository)}", summary=f"Get one {repository.noun}.")
+    @blueprint.route(
+        blueprint.row_path,
+        methods=["GET"],
+        endpoint=f"get_{name_of(repository)}",
+        summary=f"Get one {repository.noun}.",
+    )
     @blueprint.query(reader)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
-    def get_row(query: Query, id: str) -> Answer:
+    def get_row(query: Query, id: str) -> Response:
         found = repository.get(id, query.shape)
         return not_modified(found) if reader_has(found, query) else row_response(found)
 
@@ -114,9 +125,10 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     """Add PATCH on a row: only the fields in the body change."""
     reader = QueryReader(repository.table, f"update {repository.table}", SHAPING)
 
-    @blueprint.route(blueprint.row_path, methods=["PATCH"])
-    @blueprint.doc(
-        operationId=f"update_{name_of(repository)}",
+    @blueprint.route(
+        blueprint.row_path,
+        methods=["PATCH"],
+        endpoint=f"update_{name_of(repository)}",
         summary=f"Change some fields of a {repository.noun}.",
         description=CONDITIONAL,
     )
@@ -124,7 +136,7 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction
-    def update_row(query: Query, values: dict[str, Any], id: str) -> Answer:
+    def update_row(query: Query, values: dict[str, Any], id: str) -> Response:
         return row_response(changed_row(repository, id, values, query))
 
 
@@ -144,16 +156,17 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on a row."""
     reader = QueryReader(repository.table, f"delete {repository.table}")
 
-    @blueprint.route(blueprint.row_path, methods=["DELETE"])
-    @blueprint.doc(
-        operationId=f"delete_{name_of(repository)}",
+    @blueprint.route(
+        blueprint.row_path,
+        methods=["DELETE"],
+        endpoint=f"delete_{name_of(repository)}",
         summary=f"Delete a {repository.noun}, and what belongs to it.",
         description=CONDITIONAL,
     )
     @blueprint.query(reader)
     @blueprint.response(204)
     @transaction
-    def delete_row(query: Query, id: str) -> Answer:
+    def delete_row(query: Query, id: str) -> Response:
         repository.delete(id, versions=versions_to_match(), filter=query.where)
         return no_content()
 
@@ -163,9 +176,10 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
     amounts = increment_schema(new)
     reader = QueryReader(repository.table, f"increment {repository.table}", SHAPING, filters=False)
 
-    @blueprint.route(f"{blueprint.row_path}/increment", methods=["POST"])
-    @blueprint.doc(
-        operationId=f"increment_{name_of(repository)}",
+    @blueprint.route(
+        f"{blueprint.row_path}/increment",
+        methods=["POST"],
+        endpoint=f"increment_{name_of(repository)}",
         summary=f"Add to numbers of a {repository.noun}, those inside its objects too.",
         description=ADDS,
     )
@@ -173,7 +187,7 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
     @blueprint.arguments(amounts, example=amounts.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction
-    def increment_row(query: Query, values: dict[str, Any], id: str) -> Answer:
+    def increment_row(query: Query, values: dict[str, Any], id: str) -> Response:
         return row_response(repository.increment(id, values, query.shape))
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import orjson
+from flask import Response
 
-from app.api.answers import Answer
 from app.api.blueprint import Blueprint, merges_objects
-from app.api.responses import json_response
+from app.api.responses import json_bytes, json_response
 from app.api.transaction import transaction
 from app.errors import Invalid
 from app.query.controls import DELETING, SHAPING, WRITING
@@ -31,18 +31,19 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
     reader = QueryReader(repository.table, f"create many {repository.table}", ("upsert", *SHAPING))
     answer = created_many_schema(row)
 
-    @blueprint.route("/bulk", methods=["POST"])
-    @blueprint.doc(
-        operationId=f"create_{blueprint.name}_in_bulk",
+    @blueprint.route(
+        "/bulk",
+        methods=["POST"],
+        endpoint=f"create_{blueprint.name}_in_bulk",
         summary=f"Create up to 1000 {repository.plural} at once.",
         description=BULK,
     )
     @blueprint.query(reader)
-    @blueprint.many_arguments(new, example=[new.example])
+    @blueprint.arguments(new(many=True), example=[new.example])
     @blueprint.response(201, answer, example=answer.example)
     @blueprint.alt_response(200, schema=answer, example=answer.example, description="All of them existed (upsert)")
     @transaction
-    def create_rows(query: Query, rows: list[dict[str, Any]]) -> Answer:
+    def create_rows(query: Query, rows: list[dict[str, Any]]) -> Response:
         how = query.writing.upsert
         if how is None:
             refuse_filter(query)
@@ -63,9 +64,10 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
     reader = QueryReader(repository.table, f"update many {repository.table}", WRITING)
     answer = updated_many_schema(row)
 
-    @blueprint.route("", methods=["PATCH"])
-    @blueprint.doc(
-        operationId=f"update_{blueprint.name}_by_filter",
+    @blueprint.route(
+        "",
+        methods=["PATCH"],
+        endpoint=f"update_{blueprint.name}_by_filter",
         summary=f"Change all {repository.plural} that match.",
         description=BY_FILTER,
     )
@@ -73,27 +75,28 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, answer, example=answer.example)
     @transaction
-    def update_rows(query: Query, values: dict[str, Any]) -> Answer:
+    def update_rows(query: Query, values: dict[str, Any]) -> Response:
         require_filter(query)
         changed, rows = repository.update_many(query, values, merge=merges_objects())
         items = b',"items":%b' % rows if query.writing.return_rows else b""
-        return Answer(b'{"updated_count":%d%b}' % (changed, items))
+        return json_bytes(b'{"updated_count":%d%b}' % (changed, items))
 
 
 def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on the collection: every row that matches is deleted."""
     reader = QueryReader(repository.table, f"delete many {repository.table}", DELETING)
 
-    @blueprint.route("", methods=["DELETE"])
-    @blueprint.doc(
-        operationId=f"delete_{blueprint.name}_by_filter",
+    @blueprint.route(
+        "",
+        methods=["DELETE"],
+        endpoint=f"delete_{blueprint.name}_by_filter",
         summary=f"Delete all {repository.plural} that match, and what belongs to them.",
         description=BY_FILTER,
     )
     @blueprint.query(reader)
     @blueprint.response(200, DeletedCountSchema, example=DeletedCountSchema.example)
     @transaction
-    def delete_rows(query: Query) -> Answer:
+    def delete_rows(query: Query) -> Response:
         require_filter(query)
         return json_response({"deleted_count": repository.delete_many(query)})
 
@@ -117,6 +120,6 @@ def name_of(repository: Repository) -> str:
     return repository.noun.replace(" ", "_")
 
 
-def _rows_response(counts: dict[str, int], rows: list[Row], status: int) -> Answer:
+def _rows_response(counts: dict[str, int], rows: list[Row], status: int) -> Response:
     items = b",".join(row.json for row in rows)
-    return Answer(b'%b,"items":[%b]}' % (orjson.dumps(counts)[:-1], items), status)
+    return json_bytes(b'%b,"items":[%b]}' % (orjson.dumps(counts)[:-1], items), status)

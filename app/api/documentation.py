@@ -9,10 +9,11 @@ import flask_smorest
 import orjson
 from flask import Flask, Response
 from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.exceptions import HTTPException
 
 from app.api import parameters, problems
-from app.api.answers import JSON
 from app.api.blueprint import Blueprint, problem_response_name
+from app.api.parser import JSON
 from app.api.routing import RowId
 from app.schemas.base import EXAMPLE_ID
 from app.schemas.fields import TimeOrDate
@@ -62,29 +63,12 @@ HEADERS: dict[int, dict[str, Any]] = {
 class Api(flask_smorest.Api):
     """flask-smorest's Api with our problems for its errors."""
 
+    ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def _register_error_handlers(self) -> None:
-        """Leave errors to problems.py."""
-
-    def _register_pagination_header(self) -> None:
-        """Our pages are in the body."""
-
-    def _register_responses(self) -> None:
-        """Describe the problems of each status once, for the operations to refer to."""
-        for status in sorted({kind.status for kind in problems.KINDS if kind.status}):
-            kinds = [kind for kind in problems.KINDS if kind.status == status]
-            example = dict(ProblemSchema.example)
-            if status != example["status"]:
-                kind = kinds[0]
-                example |= {"type": kind.uri, "title": kind.title, "status": status, "detail": kind.meaning}
-                del example["errors"]
-            content = {problems.CONTENT_TYPE: {"schema": ProblemSchema, "example": example}}
-            description = " ".join(f"{kind.title}: {kind.meaning}" for kind in kinds)
-            response = {"description": description, "content": content}
-            if status in HEADERS:
-                response["headers"] = HEADERS[status]
-            self.spec.components.response(problem_response_name(status), response, lazy=True)
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """The problem that the error is to a caller."""
+        return problems.answer(error)
 
 
 def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
@@ -94,6 +78,7 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     )
     app.url_map.converters["row_id"] = RowId
     api = Api(app)
+    _describe_problems(api)
     api.register_converter(RowId, lambda _: {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]})
     for name, parameter in parameters.components().items():
         api.spec.components.parameter(name, "query", parameter)
@@ -102,10 +87,29 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     for blueprint in blueprints:
         url_prefix = f"{prefix}{blueprint.url_prefix}" if blueprint.needs_key else blueprint.url_prefix
         api.register_blueprint(blueprint, url_prefix=url_prefix)
-    document = orjson.dumps(api.spec.to_dict())
-    app.add_url_rule(DOCUMENT_PATH, "openapi", partial(Response, document, content_type=JSON))
+    document = api.spec.to_dict()
+    # flask-smorest's own pages, which no operation has.
+    del document["components"]["schemas"]["PaginationMetadata"]
+    app.add_url_rule(DOCUMENT_PATH, "openapi", partial(Response, orjson.dumps(document), content_type=JSON))
     app.add_url_rule("/", "root", partial(Response, status=302, headers={"Location": PAGE_PATH}))
     app.register_blueprint(get_swaggerui_blueprint(PAGE_PATH, DOCUMENT_PATH, config=_page_options()))
+
+
+def _describe_problems(api: Api) -> None:
+    """Describe the problems of each status once, for the operations to refer to."""
+    for status in sorted({kind.status for kind in problems.KINDS if kind.status}):
+        kinds = [kind for kind in problems.KINDS if kind.status == status]
+        example = dict(ProblemSchema.example)
+        if status != example["status"]:
+            kind = kinds[0]
+            example |= {"type": kind.uri, "title": kind.title, "status": status, "detail": kind.meaning}
+            del example["errors"]
+        content = {problems.CONTENT_TYPE: {"schema": ProblemSchema, "example": example}}
+        description = " ".join(f"{kind.title}: {kind.meaning}" for kind in kinds)
+        response = {"description": description, "content": content}
+        if status in HEADERS:
+            response["headers"] = HEADERS[status]
+        api.spec.components.response(problem_response_name(status), response, lazy=True)
 
 
 def scripts_in_page(app: Flask) -> list[str]:

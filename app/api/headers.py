@@ -9,6 +9,7 @@ from flask import Flask
 
 from app.api.auth import KEY_HEADER
 from app.api.documentation import PAGE_PATH, scripts_in_page
+from app.api.parser import ACCEPT_PATCH
 from app.config import Settings
 
 Headers = list[tuple[str, str]]
@@ -60,6 +61,9 @@ def _with_headers(application: Application, of_page: Headers) -> Application:
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             if environ["PATH_INFO"].startswith(PAGE_PATH):
                 return start_response(status, headers + of_page, exc_info)
+            if environ["REQUEST_METHOD"] == "OPTIONS" and "PATCH" in dict(headers).get("Allow", ""):
+                # What its PATCH takes (RFC 5789, section 3.1).
+                headers.append(("Accept-Patch", ACCEPT_PATCH))
             of_answer = OF_ROWS if "ETag" in dict(headers) else OF_ANSWERS
             return start_response(status, headers + of_answer, exc_info)
 

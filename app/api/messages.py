@@ -1,7 +1,8 @@
 """Messages over HTTP: a transcript is read whole, written turn by turn, and never edited."""
 
+from flask import Response
+
 from app.api import crud, crud_many
-from app.api.answers import Answered
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, rows_response, stream_response, wants_stream
 from app.query.controls import PAGING, READING, SHAPING
@@ -30,7 +31,7 @@ crud_many.delete_rows(blueprint, messages)
 @blueprint.route("", methods=["GET"])
 @blueprint.query(TRANSCRIPT)
 @blueprint.response(200, MessageSchema(many=True), example=[MessageSchema.example], headers=LINK)
-def list_messages(query: Query) -> Answered:
+def list_messages(query: Query) -> Response:
     """List the messages of a conversation, oldest first.
 
     The answer is a plain array; it is whole unless a limit cuts it, and then `Link` leads on.

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from app.api.answers import Answer
+from flask import Response
+
 from app.api.blueprint import Blueprint
 from app.api.responses import json_response
 from app.database import migrations
@@ -17,7 +18,7 @@ blueprint = Blueprint("operations", "Whether the service is alive and ready.", n
 
 @blueprint.route("/health", methods=["GET"])
 @blueprint.response(200, HealthSchema, example=HealthSchema.example)
-def check_health() -> Answer:
+def check_health() -> Response:
     """Tell that the process answers; touches no database."""
     return json_response({"status": "ok"})
 
@@ -25,7 +26,7 @@ def check_health() -> Answer:
 @blueprint.route("/ready", methods=["GET"])
 @blueprint.response(200, ReadySchema, example=ReadySchema.example)
 @blueprint.alt_response(503, schema=NotReadySchema, example=NotReadySchema.example, description="Not ready")
-def check_readiness() -> Answer:
+def check_readiness() -> Response:
     """Tell whether the database answers and its schema is current."""
     try:
         obstacle = _asker().submit(migrations.obstacle).result(timeout=READY_WITHIN_SECONDS)
@@ -42,7 +43,7 @@ def _asker() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
 
 
-def _not_ready(detail: str) -> Answer:
+def _not_ready(detail: str) -> Response:
     response = json_response({"status": "not_ready", "detail": detail}, 503)
     response.headers["Retry-After"] = str(Unavailable.retry_after)
     return response

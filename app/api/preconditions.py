@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.api.current import current_request
+from flask import request
+
 from app.errors import Invalid
 from app.query.terms import Query
 from app.repositories.rows import Row
@@ -38,7 +39,7 @@ def reader_has(row: Row, query: Query) -> bool:
 
     What is put into a row from elsewhere changes without its version: such an answer is always sent.
     """
-    if IF_NONE_MATCH not in current_request().environ or query.shape.expansions:
+    if IF_NONE_MATCH not in request.environ or query.shape.expansions:
         return False
     tags = _tags(IF_NONE_MATCH)
     return tags is None or str(row.version) in [tag for _, tag in tags]
@@ -46,7 +47,7 @@ def reader_has(row: Row, query: Query) -> bool:
 
 def _tags(in_environment: str) -> list[tuple[str, str]] | None:
     """The entity tags of a header, each with whether it is weak; None for `*` or no header."""
-    given = current_request().environ.get(in_environment)
+    given = request.environ.get(in_environment)
     if given is None or given.strip() == "*":
         return None
     if not ENTITY_TAGS.fullmatch(given):

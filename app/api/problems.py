@@ -10,14 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
-from app.api.answers import Answer
 from app.api.given import given_values
-from app.api.transaction import KEY_HEADER
+from app.api.transaction import KEY_HEADER, OPERATION, WITHIN_BATCH
 from app.database.failures import in_our_words
 from app.telemetry import requests
 
@@ -191,8 +190,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, answer)
 
 
-def answer(error: Exception) -> Answer:
+def answer(error: Exception) -> Response:
     """The problem that this exception is to a caller."""
+    if WITHIN_BATCH in request.environ:
+        # It undoes the whole batch, whose answer it will be.
+        request.environ[WITHIN_BATCH].error = error
+        return Response(status=500)
     if isinstance(error, HTTPException):
         return _of_http_error(error)
     if isinstance(error, ParseException):
@@ -242,7 +245,7 @@ def document(
     return orjson.dumps(problem, default=str)
 
 
-def _of_service_error(error: errors.ServiceError) -> Answer:
+def _of_service_error(error: errors.ServiceError) -> Response:
     kind = next(KIND_OF_ERROR[base] for base in type(error).__mro__ if base in KIND_OF_ERROR)
     more: dict[str, Any] = {}
     if isinstance(error, errors.ConditionFailed):
@@ -257,7 +260,7 @@ def _of_service_error(error: errors.ServiceError) -> Answer:
     return response
 
 
-def _of_unforeseen(error: Exception) -> Answer:
+def _of_unforeseen(error: Exception) -> Response:
     given = {"given": given_values()}
     log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error, extra=given)
     return _response(
@@ -265,8 +268,9 @@ def _of_unforeseen(error: Exception) -> Answer:
     )
 
 
-def _of_http_error(error: HTTPException) -> Answer:
-    method, path = g.get("asked", (request.method, request.path))
+def _of_http_error(error: HTTPException) -> Response:
+    asked = request.environ.get(OPERATION, request)
+    method, path = asked.method, asked.path
     if isinstance(error, MethodNotAllowed):
         methods = ", ".join(sorted(error.valid_methods or ()))
         response = _response(METHOD_NOT_ALLOWED, f"{method} is not possible here. Possible are: {methods}.")
@@ -300,12 +304,13 @@ def _response(
     hint: str | None = None,
     status: int | None = None,
     more: Mapping[str, Any] = MappingProxyType({}),
-) -> Answer:
-    if "operation" in g:
-        more = {**more, "operation": g.operation}
+) -> Response:
+    operation = request.environ.get(OPERATION)
+    if operation:
+        more = {**more, "operation": operation.as_document()}
     body = document(kind, detail, quote(request.path), request_id(), faults, hint, status, more)
     request.environ[requests.PROBLEM] = kind.name
-    return Answer(body, status or kind.status, {"Content-Type": CONTENT_TYPE})
+    return Response(body, status or kind.status, content_type=CONTENT_TYPE)
 
 
 def _path_hint(path: str) -> str | None:

@@ -8,14 +8,14 @@ import math
 import time
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter
 from limits.errors import StorageError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.api.answers import Answered
 from app.api.auth import PROTECTED, brings_a_possible_key, recognized
+from app.api.transaction import WITHIN_BATCH
 from app.config import Settings
 
 POLICY = "requests"
@@ -29,11 +29,12 @@ def init_app(app: Flask, settings: Settings) -> None:
     tries the Redis again with growing pauses.
     """
     limiter = _limiter(settings)
-    limiter.request_filter(lambda: not request.path.startswith(PROTECTED))
+    # A batch counts as one request.
+    limiter.request_filter(lambda: not request.path.startswith(PROTECTED) or WITHIN_BATCH in request.environ)
     limiter.init_app(app)
 
     @app.after_request
-    def tell_what_is_left(response: Answered) -> Answered:
+    def tell_what_is_left(response: Response) -> Response:
         _add_fields(response, limiter)
         return response
 
@@ -71,7 +72,7 @@ def _caller() -> str:
     return recognized() or f"{'new keys of' if brings_a_possible_key() else 'address'} {request.remote_addr}"
 
 
-def _add_fields(response: Answered, limiter: Limiter) -> None:
+def _add_fields(response: Response, limiter: Limiter) -> None:
     limit = limiter.current_limit
     if limit is None:
         return

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
-from flask import Response
+from flask import Response, request
+from werkzeug.datastructures import Headers
 
-from app.api.answers import JSON, Answer, Answered
 from app.api.blueprint import query_text
-from app.api.current import current_request
+from app.api.parser import JSON
 from app.query import cursors
 from app.query.reading import pairs_of
 from app.query.terms import Query
@@ -24,31 +24,44 @@ LINK = {"Link": {"description": "The next page, if there is one (RFC 8288).", "s
 LOCATION = {"Location": {"description": "Where the new row is.", "schema": {"type": "string"}}}
 
 
-def json_response(document: Any, status: int = 200) -> Answer:
+class JsonResponse(Response):
+    """Flask's Response, for an answer that is ready: its headers are sent as they are."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        """The headers, none of which depends on the request."""
+        return self.headers
+
+
+def json_response(document: Any, status: int = 200) -> Response:
     """An answer of any plain values."""
-    return Answer(orjson.dumps(document), status)
+    return json_bytes(orjson.dumps(document), status)
 
 
-def row_response(row: Row, status: int = 200, location: str | None = None) -> Answer:
+def json_bytes(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer of what is JSON already."""
+    return JsonResponse(body, status, headers, content_type=JSON)
+
+
+def row_response(row: Row, status: int = 200, location: str | None = None) -> Response:
     """An answer of one row."""
-    headers = {"Content-Type": JSON, "ETag": f'"{row.version}"'}
+    headers = {"ETag": f'"{row.version}"'}
     if location:
         headers["Location"] = location
-    return Answer(row.json, status, headers)
+    return json_bytes(row.json, status, headers)
 
 
-def rows_response(rows: Rows, query: Query) -> Answered:
+def rows_response(rows: Rows, query: Query) -> Response:
     """An answer of rows, as a plain array; very many are sent as they are read. When a limit cut it, a link goes on."""
     if isinstance(rows, LongRows):
         pieces = rows.pieces()
         return Response(_Stream(_begun(pieces), pieces), content_type=JSON)
-    answer = Answer(rows.json)
+    answer = json_bytes(rows.json)
     if rows.last:
         answer.headers["Link"] = _link(cursors.encode(rows.last, query.fingerprint))
     return answer
 
 
-def page_response(rows: Rows, total: int | None, query: Query) -> Answer:
+def page_response(rows: Rows, total: int | None, query: Query) -> Response:
     """An answer of one page of a list that has `total` rows, if they were counted."""
     limit = query.limit or len(rows)
     cursor = cursors.encode(rows.last, query.fingerprint) if rows.last else None
@@ -62,7 +75,7 @@ def page_response(rows: Rows, total: int | None, query: Query) -> Answer:
     }
     if query.counting == "estimated":
         counts["total_is_estimate"] = True
-    answer = Answer(b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:]))
+    answer = json_bytes(b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:]))
     if cursor:
         answer.headers["Link"] = _link(cursor)
     return answer
@@ -81,7 +94,7 @@ def lines_response(pieces: Iterator[bytes]) -> Response:
 
 def wants_stream() -> bool:
     """Whether the caller asked for NDJSON."""
-    return NDJSON in current_request().environ.get("HTTP_ACCEPT", "")
+    return NDJSON in request.environ.get("HTTP_ACCEPT", "")
 
 
 def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
@@ -107,17 +120,18 @@ class _Stream:
 
 def _link(cursor: str) -> str:
     """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
-    request = current_request()
-    asked = pairs_of(query_text(request.environ))
+    asked = pairs_of(query_text())
     kept = [(name, value) for name, value in asked if name not in ("cursor", "skip")]
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 
-def not_modified(row: Row) -> Answer:
+def not_modified(row: Row) -> Response:
     """The answer to a reader who has this version of the row."""
-    return Answer(b"", 304, {"ETag": f'"{row.version}"'})
+    return Response(status=304, headers={"ETag": f'"{row.version}"'})
 
 
-def no_content() -> Answer:
+def no_content() -> Response:
     """The answer to a deletion."""
-    return Answer(b"", 204, {})
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response

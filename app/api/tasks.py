@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from flask import Response
+
 from app.api import crud
-from app.api.answers import Answer, Answered
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import transaction
@@ -70,7 +71,7 @@ crud.item(blueprint, tasks, NewTaskSchema, TaskPatchSchema, TaskSchema)
 @blueprint.route("/by-timerange", methods=["GET"])
 @blueprint.query(TIME_RANGE)
 @blueprint.response(200, TaskSchema(many=True), example=[TaskSchema.example], headers=LINK)
-def list_tasks_by_timerange(query: Query) -> Answered:
+def list_tasks_by_timerange(query: Query) -> Response:
     """List a person's tasks that are scheduled in a range of time, by time.
 
     Both ends are included. The answer is a plain array; it is whole unless a limit cuts it, and then `Link` leads on.
@@ -83,7 +84,7 @@ def list_tasks_by_timerange(query: Query) -> Answered:
 @blueprint.route("/statistics", methods=["GET"])
 @blueprint.query(STATISTICS)
 @blueprint.response(200, StatisticsSchema, example=StatisticsSchema.example)
-def get_task_statistics(query: Query) -> Answer:
+def get_task_statistics(query: Query) -> Response:
     """Count tasks by status, in groups or in all.
 
     Without any other parameter it takes `user_id`, `start_date` and `end_date`; filters may stand in their place. With
@@ -102,7 +103,7 @@ def get_task_statistics(query: Query) -> Answer:
     )
 
 
-def _groups(query: Query) -> Answer:
+def _groups(query: Query) -> Response:
     assert query.grouping
     groups = tasks.count_by_group(query.where, query.grouping)
     shown = [each | {"completion_rate": _completion_rate(each["by_status"])} for each in groups[:MOST_GROUPS]]
@@ -127,6 +128,6 @@ def _user_id(query: Query) -> str | None:
 @blueprint.arguments(BulkUpdateStateSchema, as_kwargs=True, example=BulkUpdateStateSchema.example)
 @blueprint.response(200, UpdatedCountSchema, example=UpdatedCountSchema.example)
 @transaction
-def bulk_update_task_state(task_ids: list[str], new_status: str) -> Answer:
+def bulk_update_task_state(task_ids: list[str], new_status: str) -> Response:
     """Give many tasks one status, all or none; ids that do not exist are not counted."""
     return json_response({"updated_count": tasks.set_status(task_ids, new_status)})

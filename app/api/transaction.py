@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from hashlib import sha256
 from typing import Any
 
-from flask import current_app, g
+from flask import Response, current_app, g, request
 
-from app.api.answers import Answer, Answered
-from app.api.current import current_request
 from app.api.preconditions import refuse_if_match
 from app.database import atomic
 from app.errors import InProgress, Invalid, KeyReused, Unavailable
@@ -20,12 +19,30 @@ KEY_HEADER = "Idempotency-Key"
 KEY_IN_ENVIRONMENT = "HTTP_IDEMPOTENCY_KEY"
 LONGEST_KEY = 255
 STORED_HEADERS = ("Content-Type", "ETag", "Location", "Link")
-# In the environment of an operation of a batch, which has one transaction and one key around all of it.
-WITHIN_BATCH = "flux.batch"
+# In the WSGI environment of a batch: the operation that it is at.
+OPERATION = "flux.operation"
+# In that of the operation itself. The batch has one transaction, one caller and one key around all of them.
+WITHIN_BATCH = "flux.within_batch"
 WAITS_SECONDS = 1.0
 LOOKS_EVERY_SECONDS = 0.05
 
-View = Callable[..., Answered]
+View = Callable[..., Response]
+
+
+@dataclass
+class Operation:
+    """An operation of a batch: where it stands, what it asks for, on whose behalf; and the error that it ended in."""
+
+    index: int
+    name: str | None
+    method: str
+    path: str
+    caller: Any
+    error: Exception | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """What a problem tells of it."""
+        return {"index": self.index} | ({} if self.name is None else {"name": self.name})
 
 
 def transaction(view: View) -> View:
@@ -33,8 +50,8 @@ def transaction(view: View) -> View:
     alone = atomic()(view)
 
     @wraps(view)
-    def in_transaction(*args: Any, **path: Any) -> Answered:
-        environ = current_request().environ
+    def in_transaction(*args: Any, **path: Any) -> Response:
+        environ = request.environ
         method = environ["REQUEST_METHOD"]
         if method == "POST" or "id" not in path:
             refuse_if_match(environ)
@@ -48,7 +65,13 @@ def transaction(view: View) -> View:
     return in_transaction
 
 
-def _once(key: str, work: Callable[[], Answered]) -> Answered:
+def refuse_in_batch() -> None:
+    """Raise Invalid for an operation of a batch."""
+    if WITHIN_BATCH in request.environ:
+        raise Invalid(f"{request.path} cannot stand in a batch.")
+
+
+def _once(key: str, work: Callable[[], Response]) -> Response:
     """The answer to this request: of the work, or of the work that the same request did before."""
     caller, fingerprint = _caller(), _fingerprint()
     try:
@@ -67,7 +90,7 @@ def _once(key: str, work: Callable[[], Answered]) -> Answered:
 
 
 @atomic()
-def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[[], Answered]) -> Answered:
+def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[[], Response]) -> Response:
     idempotency.claim(caller, key)
     response = work()
     headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
@@ -95,8 +118,8 @@ def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
     return stored
 
 
-def _replayed(stored: StoredAnswer) -> Answer:
-    return Answer(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
+def _replayed(stored: StoredAnswer) -> Response:
+    return Response(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
 
 
 def _caller() -> str:
@@ -107,7 +130,6 @@ def _caller() -> str:
 
 def _fingerprint() -> bytes:
     """What tells this request from any other: method, path, query, type and body."""
-    request = current_request()
     parts = (request.method, request.path.rstrip("/"), request.query_string.decode("latin-1"), request.mimetype)
     return sha256("\0".join(parts).encode() + b"\0" + request.get_data()).digest()
 

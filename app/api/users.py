@@ -6,6 +6,7 @@ from app.api import crud
 from app.api.auth import required_scope
 from app.api.blueprint import Blueprint
 from app.api.responses import NDJSON, lines_response
+from app.api.transaction import refuse_in_batch
 from app.query.controls import READING
 from app.query.reading import QueryReader
 from app.query.terms import Query
@@ -30,4 +31,5 @@ def export_user(query: Query, id: str) -> Response:
 
     Each line is a row as the API shows it, with its `type`; the first is the person's own.
     """
+    refuse_in_batch()
     return lines_response(people.export_person(id))

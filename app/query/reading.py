@@ -15,7 +15,7 @@ from app.query.relations import REFERENCES, REVERSE, table_of_expansion
 from app.query.terms import TABLES_OF_GROUPS, Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
 from app.query.values import Read, read_flag, read_list
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
-from app.schemas.base import PLUS_IN_QUERY
+from app.schemas.faults import PLUS_IN_QUERY
 from app.schemas.fields import Time
 
 Pairs = Sequence[tuple[str, str]]

@@ -2,11 +2,8 @@
 
 from typing import Any, NamedTuple
 
-
-class RelativeTime(NamedTuple):
-    """A time so many seconds after the database's clock, or before it."""
-
-    seconds: int
+# A term like the others; the schemas take it in bodies too.
+from app.relative_time import RelativeTime as RelativeTime
 
 
 class Place(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError, fields
 
-from app.query.terms import RelativeTime
+from app.relative_time import RelativeTime
 from app.schemas.fields import (
     LARGEST_INTEGER,
     SMALLEST_INTEGER,

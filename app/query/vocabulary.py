@@ -46,7 +46,7 @@ class Vocabulary:
 
     def __init__(self, table: str, schema: type[BaseSchema]) -> None:
         self.table = table
-        self.fields: dict[str, Field[Any]] = dict(schema._declared_fields)
+        self.fields: dict[str, Field[Any]] = dict(schema().fields)
         self._resolved = lru_cache(maxsize=2000)(self._resolve)
 
     def parameter(self, name: str) -> Parameter:

@@ -13,8 +13,7 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validate
 
-from app.query.terms import RelativeTime
-from app.query.times import relative_time
+from app.relative_time import RelativeTime, parse_relative_time
 
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
 # What orjson reads and writes as the integer that it is.
@@ -273,7 +272,7 @@ class Time(fields.AwareDateTime):
 
     def _relative(self, text: str) -> RelativeTime:
         try:
-            found = relative_time(text)
+            found = parse_relative_time(text)
         except OverflowError:
             raise self.make_error("far") from None
         if found is None:
@@ -356,14 +355,12 @@ class ListOf(fields.List[Any]):
         # marshmallow would take any iterable.
         if not isinstance(value, list | tuple):
             raise self.make_error("invalid")
-        try:
-            if isinstance(self.inner, Uuid) and value:
+        if value and type(self.inner) is Uuid and not self.inner.validators:
+            try:
                 return self.inner.load_many(value)
-            if not self.inner.validators:
-                return [self.inner._deserialize(each, None, None) for each in value]
-        except (ValidationError, TypeError):
-            # The slower way takes UUID objects too, and tells which elements are wrong.
-            pass
+            except (ValidationError, TypeError):
+                # The slower way takes UUID objects too, and tells which elements are wrong.
+                pass
         return super()._deserialize(value, attr, data, **kwargs)
 
 

@@ -3,7 +3,7 @@
 from marshmallow import validate
 
 from app.schemas.base import EXAMPLE_ID, BaseSchema, NewRowSchema, patch_schema, row_schema
-from app.schemas.fields import Choice, Flag, Integer, ListOf, Number, Object, Text, Time, Uuid
+from app.schemas.fields import Choice, Integer, ListOf, Number, Object, Text, Time, Uuid
 
 TASK_STATUSES = ("pending", "done", "missed", "rescheduled", "cancelled")
 MOST_IDS = 1000
@@ -61,17 +61,6 @@ class StatisticsSchema(BaseSchema):
     total_tasks = Integer(0, required=True)
     by_status = Object(required=True, metadata={"description": "Only statuses that occur."})
     completion_rate = Number(0, 1, required=True, metadata={"description": "done / total, 4 decimals; 0.0 for none."})
-
-
-class GroupsSchema(BaseSchema):
-    """How tasks turned out, group by group: each has what it was grouped by, and its counts."""
-
-    example = {
-        "groups": [{"day": "2026-03-01", "total": 5, "by_status": {"done": 3, "missed": 2}, "completion_rate": 0.6}]
-    }
-
-    groups = ListOf(Object(), required=True, metadata={"description": "Sorted, up to 1000."})
-    truncated = Flag(metadata={"description": "True when there are more groups than are answered."})
 
 
 class BulkUpdateStateSchema(BaseSchema):

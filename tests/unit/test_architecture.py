@@ -15,7 +15,7 @@ WALLS = {
                   "app.repositories"),
     "app/repositories": ("flask", "flask_smorest", "werkzeug", "marshmallow", "app.api", "app.schemas"),
     "app/schemas": ("flask", "flask_smorest", "werkzeug", "peewee", "playhouse", "psycopg2", "app.api", "app.models",
-                    "app.database", "app.repositories"),
+                    "app.database", "app.repositories", "app.query"),
     "app/models.py": ("flask", "marshmallow", "app.api", "app.schemas", "app.repositories", "app.cli", "app.config",
                       "app.errors"),
     "app/database": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "marshmallow"),

@@ -1,0 +1,82 @@
+"""How `Blueprint.arguments` reads a request: the type of the body, its size, its JSON, and then the schema."""
+
+import json
+from typing import Any, NoReturn
+
+import orjson
+from flask import Request, current_app
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.api.problems import UnsupportedMediaType
+from app.errors import Fault, Invalid, NotJson
+from app.schemas.faults import BODY, QUERY, invalid
+from app.schemas.fields import DEEPEST_NESTING
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+ACCEPT_PATCH = f"{JSON}, {MERGE_PATCH}"
+MOST_AT_ONCE = 1000
+
+
+class ArgumentsParser(FlaskParser):
+    """webargs' parser for Flask with the service's JSON and its errors. Unknown names are for the schema to refuse."""
+
+    def __init__(self) -> None:
+        super().__init__(unknown=None)
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
+        document = _read_json(req)
+        if schema.many and not (isinstance(document, list) and 1 <= len(document) <= MOST_AT_ONCE):
+            sentence = f"The body must be a JSON array of 1 to {MOST_AT_ONCE} objects."
+            raise Invalid(sentence, faults=[Fault("#", sentence)])
+        return document
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
+        """Raise Invalid, naming each fault."""
+        # webargs puts the messages under the name of the place that they are about.
+        [(location, messages)] = error.messages_dict.items()
+        raise invalid(messages, schema, BODY if location == "json" else QUERY) from None
+
+
+def _read_json(request: Request) -> Any:
+    body, environ = request.get_data(), request.environ
+    if not environ.get("CONTENT_LENGTH") and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
+        # werkzeug cuts a body that comes in chunks at the limit, without a word.
+        raise RequestEntityTooLarge
+    if environ.get("CONTENT_TYPE") != JSON and (body or request.mimetype) and request.mimetype != JSON:
+        _refuse_other_types(request)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parse_leniently(body)
+
+
+def _refuse_other_types(request: Request) -> None:
+    given = request.mimetype
+    if given == MERGE_PATCH and request.method == "PATCH":
+        return
+    names = f"not {given}" if given else "and the request names no type"
+    if request.method == "PATCH":
+        sentence = f"The body must be sent as Content-Type: {JSON} or {MERGE_PATCH}, {names}."
+        raise UnsupportedMediaType(sentence, ACCEPT_PATCH)
+    raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {names}.")
+
+
+def _parse_leniently(body: bytes) -> Any:
+    """What orjson refuses may still be JSON with a value that a field refuses with a better message."""
+    if not body.strip():
+        raise NotJson("The request has no body. Send a JSON object.")
+    try:
+        return json.loads(body.decode())
+    except RecursionError:
+        raise Invalid(f"The body is nested deeper than {DEEPEST_NESTING} levels.") from None
+    except UnicodeDecodeError:
+        raise NotJson("The body is not UTF-8 text, so it is not JSON.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise NotJson(f"The body is not JSON: {error.msg} at {where}.") from None
+    except ValueError:
+        raise Invalid("The body holds an integer of more digits than any column could store.") from None
