@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PARALLEL := --numprocesses auto --dist worksteal
+NEWEST := flask werkzeug gunicorn marshmallow peewee flask-smorest webargs
 SECONDS ?= 60
 FAULT_REPORT ?= docs/reliability.md
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +63,12 @@ test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
 test-faults: $(INSTALLED) ## Break the database and the service under load, SECONDS each; write docs/reliability.md (11 minutes)
 	$(BIN)/pytest -m faults --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)
 
+test-newest: ## Run the unit and contract tests with the newest libraries that the index has, in .venv-newest
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	.venv-newest/bin/pip install --disable-pip-version-check --upgrade --upgrade-strategy eager $(NEWEST)
+	.venv-newest/bin/pytest $(PARALLEL) tests/unit tests/contract
+
 coverage: $(INSTALLED) ## Run the tests, the server's too, and tell what they do not reach (at most 5 % of branches)
 	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz and not faults" --cov --cov-report=term-missing
 
@@ -103,4 +110,4 @@ pipeline: check coverage test-pooler test-role test-serializable test-browser te
 	else $(MAKE) image-check; fi
 
 clean: ## Remove what was installed and produced; the data stays
-	rm -rf .venv artifacts .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv .venv-newest artifacts .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,24 +1,12 @@
 """The Flux DAO Service: the data layer of the Flux AI planner, as a Flask application."""
 
 import os
-from collections.abc import Callable
-from typing import Any
 
 from flask import Flask
 
 from app import api, cli, database, telemetry
-from app.api.routing import RouteMap
+from app.api.routing import Service
 from app.config import Settings, load_settings
-
-
-class Service(Flask):
-    """Flask with a shorter way from a path to its view."""
-
-    url_map_class = RouteMap
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function itself: views and hooks are no coroutines, which is looked at several times in each request."""
-        return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:

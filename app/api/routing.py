@@ -1,7 +1,9 @@
-"""From a path to its rule: the ids of rows in paths, and a table for the paths that need no search."""
+"""Flask with a shorter way from a path to its view: a table for most paths; and the ids of rows in paths."""
 
+from collections.abc import Callable
 from typing import Any
 
+from flask import Flask
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule, RuleFactory
 from werkzeug.wsgi import get_host, get_path_info
 
@@ -89,3 +91,13 @@ class RouteAdapter(MapAdapter):
             return super().match(path_info, method, return_rule, **options)  # type: ignore[call-overload]
         rule, values = found
         return (rule if return_rule else rule.endpoint), values
+
+
+class Service(Flask):
+    """The application."""
+
+    url_map_class = RouteMap
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: views and hooks are no coroutines, which is looked at several times in each request."""
+        return func

@@ -47,6 +47,10 @@ class NewWidgetSchema(NewRowSchema):
 
 
 class FilterSchema(NewRowSchema):
+    """What a query may hold."""
+
+    example = {"size": 3}
+
     size = fields.Integer(required=True)
 
 
