@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 PYTHON="${PYTHON:-.venv/bin/python}"
-PORT="${PORT:-8098}"
+PORT="${PORT:-8098}" ADMIN_PORT="${ADMIN_PORT:-8097}"
 BASE_IMAGE="$(sed -n 's/^FROM \([^ ]*\)$/\1/p' Dockerfile)"
 
 if [ "$(id -u)" != 0 ] || ! unshare --mount true 2>/dev/null; then
@@ -26,7 +26,7 @@ chmod 755 "$work"
 log="$work/log"
 
 builder() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver "$driver" "$@"; }
-inside() { builder run --isolation chroot --env SERVICE_API_KEYS='["k"]' --env PORT="$PORT" \
+inside() { builder run --isolation chroot --env SERVICE_API_KEYS='["k"]' --env PORT="$PORT" --env ADMIN_PORT="$ADMIN_PORT" \
     --env DATABASE_URL=postgresql://127.0.0.1:9/none "$container" -- "$@"; }
 
 clean_up() {
@@ -98,7 +98,7 @@ inside flask settings >>"$log"
 
 inside gunicorn wsgi:app >>"$log" 2>&1 &
 service=$!
-ask="import urllib.request as u; print(u.urlopen('http://127.0.0.1:$PORT/health', timeout=2).read().decode())"
+ask="import urllib.request as u; print(u.urlopen('http://127.0.0.1:$ADMIN_PORT/health', timeout=2).read().decode())"
 for _ in $(seq 300); do
     healthy="$("$PYTHON" -c "$ask" 2>/dev/null)" && break
     sleep 0.2
