@@ -173,6 +173,8 @@ class Database(peewee.PostgresqlDatabase):
         It is sent once more, on a new connection, when this one turns out to be dead and nothing can have been done:
         it is `repeatable`, or was to begin a transaction, which nobody then can have committed.
         """
+        # What cannot be opened now cannot be in a moment, so that is not tried again.
+        self.connection()
         waiting = self._of_thread.waiting
         repeatable = waiting[0].startswith("BEGIN") if waiting else repeatable
         message, count = ";".join([*waiting, sql]), 1 + len(waiting)
