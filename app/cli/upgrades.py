@@ -55,16 +55,14 @@ def downgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
 
     Where an older program's database was taken over, that is reverted as a whole, and its rows stay.
     """
-    if dry_run:
-        _tell_names("revert", "reverted", migrations.to_revert(target), dry_run, as_json)
-        return
-    done = upgrades.downgrade(target)
-    lines = [f"Reverted {name}." for name in done.migrations]
+    done = upgrades.to_revert(target) if dry_run else upgrades.downgrade(target)
+    lines = [f"{'Would revert' if dry_run else 'Reverted'} {name}." for name in done.migrations]
     if done.taking_over:
-        lines.append("Gave the database back to the older program: what taking it over changed is undone.")
+        given = "Would give" if dry_run else "Gave"
+        lines.append(f"{given} the database back to the older program: what taking it over changed is undone.")
     lines += [f"Left as it is, since rows made since are in the way: {left}." for left in done.left]
     answer(
-        {"reverted": done.migrations, "gave_back": done.taking_over, "left": done.left, "dry_run": False},
+        {"reverted": done.migrations, "gave_back": done.taking_over, "left": done.left, "dry_run": dry_run},
         as_json,
         "\n".join(lines or ["Nothing to do."]),
     )
