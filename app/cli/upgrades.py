@@ -88,10 +88,13 @@ def status(as_json: bool) -> None:
 @json_option
 @with_database
 def mended(as_json: bool) -> None:
-    """List the rows that flask db upgrade --mend changed, as they were, with the rule that each broke."""
-    rows = mended_rows.list_all()
-    lines = [f"{row['at']}  {row['table']}  {row['id']}  {row['rule']}  {row['row']}" for row in rows]
-    answer({"mended": rows}, as_json, "\n".join(lines or ["None."]))
+    """List the rows that flask db upgrade --mend changed, as they were, with the rule that each broke: one a line."""
+    if as_json:
+        click.echo('{"mended":[', nl=False)
+    for number, row in enumerate(mended_rows.list_all()):
+        click.echo((b"," if as_json and number else b"") + row, nl=not as_json)
+    if as_json:
+        click.echo("]}")
 
 
 def _pending(found: upgrades.Found, target: str | None) -> list[str]:
