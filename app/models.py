@@ -1,6 +1,6 @@
 """The tables, side by side: columns, keys, indexes and checks. The migrations make them; a test holds both equal."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import peewee
 from peewee import (
@@ -53,17 +53,32 @@ def object_column(column: str, **options: Any) -> JSONField:
     return JSONField(constraints=constraints, **options)
 
 
-def index(table: str, name: str, columns: str, *, unique: bool = False, where: str | None = None) -> Index:
+class NamedIndex(Index):
+    """An index as SQL writes it; `key` are the columns of a unique one that holds for all rows."""
+
+    key: tuple[str, ...] | None = None
+
+
+def index(table: str, name: str, columns: str, *, unique: bool = False, where: str | None = None) -> NamedIndex:
     """The index <table>_<name> on columns as SQL writes them.
 
     A unique one is named <column>__<column>_key: database/failures.py tells a caller the columns from that.
     """
-    made = Index(f"{table}_{name}", table, [SQL(columns)], unique=unique)
-    return made.where(SQL(where)) if where else made
+    made = NamedIndex(f"{table}_{name}", table, [SQL(columns)], unique=unique)
+    if where:
+        return made.where(SQL(where))
+    if unique:
+        made.key = tuple(columns.split(", "))
+    return made
 
 
 class Row(Model):
-    """What every table has. The database sets all of it but `id`, at the INSERT and in a trigger at each UPDATE."""
+    """What every table has. The database sets all of it but `id`, at the INSERT and in a trigger at each UPDATE.
+
+    `purgeable` marks what grows with every day, and to whose rows nothing refers: `flask purge` may remove old ones.
+    """
+
+    purgeable: ClassVar[bool] = False
 
     id = UUIDField(primary_key=True, constraints=[default("gen_random_uuid()")])
     created_at = DateTimeTZField(constraints=[default("now()")])
@@ -214,6 +229,8 @@ class Task(Row):
 class Message(Row):
     """One turn of a conversation."""
 
+    purgeable = True
+
     conversation = ForeignKeyField(Conversation, backref="messages", on_delete="CASCADE", index=False)
     role = TextField(constraints=[one_of("role", "user", "assistant", "system", "function", "summary")])
     content = TextField(constraints=[length("content", 1)])
@@ -267,6 +284,8 @@ class Pattern(Row):
 class NotificationLogEntry(Row):
     """One notification that went out for a task, and what came back."""
 
+    purgeable = True
+
     task = ForeignKeyField(Task, backref="notification_log", on_delete="CASCADE", index=False)
     channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call")])
     external_id = TextField(null=True)
@@ -286,6 +305,8 @@ class NotificationLogEntry(Row):
 
 class DispatchLogEntry(Row):
     """One attempt to reach a person about a task: recorded before it is made, and again when it is over."""
+
+    purgeable = True
 
     task = ForeignKeyField(Task, backref="dispatch_log", on_delete="CASCADE", index=False)
     channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call", "auto_miss")])

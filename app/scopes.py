@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterator
 
+from app import models
+
 READ, WRITE, ADMIN = "read", "write", "admin"
-ENTITIES = (
-    "users", "goals", "tasks", "conversations", "messages", "patterns", "notification-log", "dispatch-log",
-)  # fmt: skip
+# The entities as their paths name them.
+ENTITIES = tuple(table.replace("_", "-") for table in models.ENTITIES)
 SCOPES = (READ, WRITE, ADMIN, *(f"{entity}:{action}" for entity in ENTITIES for action in (READ, WRITE)))
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 

@@ -18,5 +18,3 @@ notification_log = Repository(
 )
 
 dispatch_log = Repository(models.DispatchLogEntry, "dispatch log entry", "entries of the dispatch log")
-
-__all__ = ["conversations", "dispatch_log", "goals", "messages", "notification_log", "patterns", "tasks", "users"]

@@ -43,20 +43,25 @@ PLACE_IN_PIPELINE = Key(
     covers=lambda row: row.get("status", "active") in OPEN,
     when=" (of a goal whose status is pipeline or active)",
 )
-NATURAL_KEYS: dict[Model, tuple[Key, ...]] = {
-    models.User: (Key(("email",)),),
-    models.Conversation: (Key(("langgraph_thread_id",)),),
+# A unique index that holds for some rows only is no key before it is said here of which.
+OF_SOME_ROWS: dict[Model, tuple[Key, ...]] = {
     models.Goal: (PLACE_IN_PIPELINE,),
     models.Pattern: (PATTERN, PATTERN_WITHOUT_TYPE),
-    models.NotificationLogEntry: (Key(("external_id",)),),
 }
+
+
+def _unique(model: Model) -> tuple[Key, ...]:
+    return tuple(Key(index.key) for index in model._meta.indexes if index.key)
+
+
+NATURAL_KEYS = {model: _unique(model) + OF_SOME_ROWS.get(model, ()) for model in models.ENTITIES.values()}
 
 
 def key_of(model: Model, row: Mapping[str, Any]) -> Key:
     """The key that these values have: the id when they give one, else a natural one. Raises Invalid."""
     if row.get("id") is not None:
         return ID
-    for key in NATURAL_KEYS.get(model, ()):
+    for key in NATURAL_KEYS[model]:
         if key.is_of(row):
             return key
     raise Invalid(_missing(model))
@@ -64,17 +69,17 @@ def key_of(model: Model, row: Mapping[str, Any]) -> Key:
 
 def keys_of(model: Model) -> tuple[Key, ...]:
     """The keys that rows of a table can have, the id first."""
-    return (ID, *NATURAL_KEYS.get(model, ()))
+    return (ID, *NATURAL_KEYS[model])
 
 
 def key_with(model: Model, columns: Sequence[str]) -> Key:
     """The key that has these columns, as a violated constraint names them."""
-    known = (key for key in NATURAL_KEYS.get(model, ()) if key.columns == tuple(columns))
+    known = (key for key in NATURAL_KEYS[model] if key.columns == tuple(columns))
     return next(known, Key(tuple(columns)))
 
 
 def _missing(model: Model) -> str:
-    keys = NATURAL_KEYS.get(model)
+    keys = NATURAL_KEYS[model]
     if not keys:
         return "An upsert needs an id in the body: it is the only key that rows of this kind have."
     return f"An upsert needs a key in the body: {' and '.join(keys[0].columns)}{keys[0].when}, or an id."

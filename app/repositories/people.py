@@ -1,8 +1,10 @@
 """A person with everything that is theirs: written out line by line, counted, and erased."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cached_property
+from typing import Any
 
 from peewee import SQL, Field, ForeignKeyField, Select, Value, fn
 
@@ -18,11 +20,16 @@ from app.repositories.shapes import json_of, union_all
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one table that are a person's; `name` is their type in an export, `owner` leads to the person."""
+    """The rows of one table that are a person's; `owner` is the column that leads to the person."""
 
-    name: str
     model: type[models.Row]
     owner: Field
+
+    @cached_property
+    def name(self) -> str:
+        """The type of these rows in an export, which is the model's: `notification_log` for NotificationLogEntry."""
+        words = re.findall("[A-Z][a-z0-9]*", self.model.__name__.removesuffix("Entry"))
+        return "_".join(words).lower()
 
     @property
     def table(self) -> str:
@@ -41,22 +48,23 @@ class Part:
 
     def is_of_person(self) -> Any:
         """The condition that a row is of the person whose id is bound as `id`."""
-        person, parent = parameter("id"), cast(Any, self.parent)
+        parent = self.parent
         if parent is models.User:
-            return self.owner == person
-        return self.owner.in_(parent.select(parent.id).where(parent.user == person))
+            return self.owner == parameter("id")
+        [part] = (each for each in PARTS if each.model is parent)
+        return self.owner.in_(parent.select(parent.id).where(part.is_of_person()))
 
 
-PARTS = (
-    Part("user", models.User, models.User.id),
-    Part("goal", models.Goal, models.Goal.user),
-    Part("conversation", models.Conversation, models.Conversation.user),
-    Part("task", models.Task, models.Task.user),
-    Part("message", models.Message, models.Message.conversation),
-    Part("pattern", models.Pattern, models.Pattern.user),
-    Part("notification_log", models.NotificationLogEntry, models.NotificationLogEntry.task),
-    Part("dispatch_log", models.DispatchLogEntry, models.DispatchLogEntry.task),
-)
+def _owner(model: type[models.Row]) -> Field:
+    """The reference to a user, else to what a row cannot be without, as a message cannot without its conversation."""
+    if model is models.User:
+        return model.id
+    references = [field for field in model._meta.sorted_fields if isinstance(field, ForeignKeyField)]
+    to_user = [field for field in references if field.rel_model is models.User]
+    return (to_user or [field for field in references if not field.null])[0]
+
+
+PARTS = tuple(Part(model, _owner(model)) for model in models.ENTITIES.values())
 
 
 def _rows_with_type(part: Part) -> Select:

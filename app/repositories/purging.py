@@ -12,12 +12,8 @@ from app import models
 from app.database import database
 from app.database.statements import Statement, compiled, parameter
 
-# What grows with every day, and whose rows nothing refers to.
-PURGEABLE: dict[str, type[models.Row]] = {
-    "messages": models.Message,
-    "notification-log": models.NotificationLogEntry,
-    "dispatch-log": models.DispatchLogEntry,
-}
+# The models that are marked so, by the names that their paths have.
+PURGEABLE = {table.replace("_", "-"): model for table, model in models.ENTITIES.items() if model.purgeable}
 BEFORE_NOW = compiled(Select(columns=[fn.now() - parameter("age")]))
 ROWS_AT_ONCE = 1000
 PAUSE_SECONDS = 0.05

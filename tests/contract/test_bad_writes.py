@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from entities import NOWHERE, goal, task, user
+from entities import ALL, NOWHERE, goal, task, user
 from flask.testing import FlaskClient
 
 from app.api.problems import KINDS
 
 BATCH = "/api/v1/batch"
-TABLES = ("users", "goals", "tasks", "conversations", "messages", "patterns", "notification-log", "dispatch-log")
 USER = {"method": "POST", "path": "/users", "body": {"email": "first@b.io"}}
 
 
@@ -24,7 +23,7 @@ def nothing_changes(client: FlaskClient) -> Iterator[None]:
         return [client.get(f"/api/v1/{table}").json for table in ("users", "goals", "tasks")]
 
     def counts() -> list[int]:
-        return [client.get(f"/api/v1/{table}/count").json["count"] for table in TABLES]
+        return [client.get(f"{entity.path}/count").json["count"] for entity in ALL]
 
     before = all_rows(), counts()
     yield

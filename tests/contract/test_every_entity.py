@@ -1,10 +1,13 @@
 """The operations that all entities share, for each of them."""
 
+import json
 from uuid import UUID
 
 import pytest
-from entities import ALL, EDITABLE, LISTED, NOWHERE, REFERRING, Entity
+from entities import ALL, EDITABLE, LISTED, NOWHERE, REFERRING, USERS, Entity
 from flask.testing import FlaskClient
+
+from app.config import PROJECT
 
 every_entity = pytest.mark.parametrize("entity", ALL, ids=lambda entity: entity.name)
 every_editable_entity = pytest.mark.parametrize("entity", EDITABLE, ids=lambda entity: entity.name)
@@ -197,3 +200,19 @@ def test_a_null_where_null_cannot_be_is_422(client: FlaskClient, entity: Entity)
     answer = client.post(entity.path, json=body | {name: None})
     assert answer.status_code == 422
     assert answer.json["detail"] == f"{name} cannot be null."
+
+
+@every_entity
+def test_a_row_is_in_the_export_of_its_person_and_is_deleted_with_them(client: FlaskClient, entity: Entity):
+    row = client.post(entity.path, json=entity.body(client)).json
+    [person] = client.get(USERS.path).json["items"]
+    place = f"{USERS.path}/{person['id']}"
+    exported = [json.loads(line) for line in client.get(f"{place}/export").text.splitlines()]
+    assert row in [{name: value for name, value in line.items() if name != "type"} for line in exported]
+    assert client.delete(place).status_code == 204
+    assert client.get(f"{entity.path}/{row['id']}").status_code == 404
+
+
+def test_the_readme_names_the_path_of_every_entity():
+    readme = (PROJECT / "README.md").read_text()
+    assert [entity.name for entity in ALL if f"`/{entity.name}`" not in readme] == []

@@ -11,9 +11,9 @@ from typing import IO
 from conftest import run_alone
 from servers import command_environment
 
+from app import models
 from app.config import PROJECT
 
-TABLES = ("users", "goals", "tasks", "conversations", "messages", "patterns", "notification_log", "dispatch_log")
 ADA = "0198f3c2-0000-7000-8000-00000000000a"
 BOB = "0198f3c2-0000-7000-8000-00000000000b"
 
@@ -51,7 +51,8 @@ def make_person(url: str, person: str) -> None:
 def contents(url: str) -> dict[str, list[str]]:
     """Every row of every table as PostgreSQL writes it."""
     return {
-        table: [text for (text,) in run_alone(url, f"SELECT t::text FROM {table} t ORDER BY id")] for table in TABLES
+        table: [text for (text,) in run_alone(url, f"SELECT t::text FROM {table} t ORDER BY id")]
+        for table in models.ENTITIES
     }
 
 

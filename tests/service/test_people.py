@@ -20,7 +20,7 @@ from app.repositories.people import PARTS
 
 pytestmark = pytest.mark.commands
 
-ONE_EACH = {
+ONE_EACH = dict.fromkeys(models.ENTITIES, 0) | {
     "users": 1, "goals": 2, "conversations": 1, "tasks": 1, "messages": 1, "patterns": 1, "notification_log": 1,
     "dispatch_log": 1,
 }  # fmt: skip

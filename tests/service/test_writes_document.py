@@ -495,9 +495,10 @@ def test_a_negative_amount_subtracts_as_the_guide_says(guide: Guide):
 
 
 def test_the_guide_names_the_natural_keys():
-    for model, (key, *_) in NATURAL_KEYS.items():
-        columns = ", ".join(f"`{column}`" for column in key.columns)
-        assert f"| {model._meta.table_name} | {columns}" in REFERENCE
+    for model, keys in NATURAL_KEYS.items():
+        for key in keys[:1]:
+            columns = ", ".join(f"`{column}`" for column in key.columns)
+            assert f"| {model._meta.table_name} | {columns}" in REFERENCE
 
 
 def test_the_guide_tells_the_limits():
