@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import orjson
 
 from app.query import cursors
-from app.query.reading import QueryReader
+from app.query.parser import QueryReader
 from benchmarks.measuring import Request, run_sql
 
 API = "/api/v1"

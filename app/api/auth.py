@@ -10,12 +10,12 @@ from typing import Any
 
 from flask import Flask, current_app, g, request
 
-from app.api.known_keys import KnownKeys
 from app.api.problems import Forbidden, Unauthorized
 from app.api.transaction import WITHIN_BATCH
+from app.auth.key_cache import KnownKeys
+from app.auth.keys import digest, has_the_form_of_a_key, is_mistyped
+from app.auth.scopes import ADMIN, ENTITIES, allows, opening, scope_of
 from app.config import Settings
-from app.keys import digest, has_the_form_of_a_key, is_mistyped
-from app.scopes import ADMIN, ENTITIES, allows, opening, scope_of
 from app.telemetry.requests import CALLER
 
 PROTECTED = "/api/v1"

@@ -10,11 +10,11 @@ from flask import request
 from app.api.auth import require_scope
 from app.api.parameters import references
 from app.api.parser import JSON, MERGE_PATCH, ArgumentsParser
+from app.auth.scopes import scope_of
 from app.database import eventual_reads
 from app.errors import Fault, Invalid
-from app.query.reading import QueryReader
+from app.query.parser import QueryReader
 from app.schemas.base import BaseSchema
-from app.scopes import scope_of
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]

@@ -9,8 +9,8 @@ from app.api.blueprint import Blueprint
 from app.api.responses import ETAG, row_response
 from app.api.transaction import transaction
 from app.query.controls import SHAPING
-from app.query.reading import QueryReader
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import QueryReader
 from app.repositories import conversations
 from app.schemas.conversations import (
     ConversationPatchSchema,

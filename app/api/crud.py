@@ -22,8 +22,8 @@ from app.api.responses import (
 )
 from app.api.transaction import transaction
 from app.query.controls import LISTING, READING, SHAPING
-from app.query.reading import QueryReader
-from app.query.terms import Query, SortKey
+from app.query.model import Query, SortKey
+from app.query.parser import QueryReader
 from app.repositories.base import Repository
 from app.repositories.many import Outcome
 from app.repositories.rows import Row

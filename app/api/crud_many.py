@@ -10,8 +10,8 @@ from app.api.responses import json_bytes, json_response
 from app.api.transaction import transaction
 from app.errors import Invalid
 from app.query.controls import DELETING, SHAPING, WRITING
-from app.query.reading import QueryReader
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import QueryReader
 from app.repositories.base import Repository
 from app.repositories.many import Outcome, counted
 from app.repositories.rows import Row

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.query.reading import MOST_IN_A_LIST, Fixed, QueryReader
+from app.query.model import GROUPS
+from app.query.parser import MOST_IN_A_LIST, Fixed, QueryReader
 from app.query.relations import REFERENCES, REVERSE, expansions_of
-from app.query.terms import GROUPS
 from app.query.values import OPERATORS_OF_KIND, kind_of
 from app.query.vocabulary import VOCABULARIES, Parameter, Vocabulary, vocabulary
 from app.schemas.fields import Choice, ListOf

@@ -15,7 +15,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
-from app.api.given import given_values
+from app.api.redaction import given_values
 from app.api.transaction import KEY_HEADER, OPERATION, WITHIN_BATCH
 from app.database.failures import in_our_words
 from app.telemetry import requests

@@ -12,8 +12,8 @@ from werkzeug.datastructures import Headers
 from app.api.blueprint import query_text
 from app.api.parser import JSON
 from app.query import cursors
-from app.query.reading import pairs_of
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import pairs_of
 from app.repositories.rows import LongRows, Row, Rows
 
 Portion = TypeVar("Portion")

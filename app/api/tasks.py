@@ -9,8 +9,8 @@ from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import transaction
 from app.query.controls import GROUPING, PAGING, READING, SHAPING
-from app.query.reading import Fixed, QueryReader
-from app.query.terms import MOST_GROUPS, Condition, Place, Query, SortKey
+from app.query.model import MOST_GROUPS, Condition, Place, Query, SortKey
+from app.query.parser import Fixed, QueryReader
 from app.query.values import TIME
 from app.repositories import tasks
 from app.schemas.fields import TimeOrDate

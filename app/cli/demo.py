@@ -6,9 +6,9 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.common import answer, change, dry_run_option, json_option, progress, with_database
-from app.cli.demo_data import Demo
 from app.database import database
 from app.database.copying import copy_rows
+from app.development.demo_data import Demo
 from app.errors import Conflict
 
 ROWS_AT_ONCE = 5_000

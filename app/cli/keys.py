@@ -10,11 +10,11 @@ import orjson
 from flask import current_app
 from flask.cli import AppGroup
 
+from app.auth.keys import digest, new_key
+from app.auth.scopes import ADMIN, ENTITIES, SCOPES
 from app.cli.common import answer, change, dry_run_option, json_option, with_database
 from app.errors import Conflict, NotFound
-from app.keys import digest, new_key
 from app.repositories import keys as repository
-from app.scopes import ADMIN, ENTITIES, SCOPES
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=36_500)

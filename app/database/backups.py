@@ -11,8 +11,8 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from app.config import Settings
 from app.database import inspection
 from app.database.connection import database
-from app.database.embedded import programs
 from app.database.failures import failing_in_our_words
+from app.development.embedded import programs
 from app.errors import Invalid, ServiceError
 
 ROWS_OF_A_TABLE = re.compile(r"^\d+;.* TABLE DATA \S+ (\S+) ", re.MULTILINE)

@@ -6,6 +6,7 @@ from typing import Any
 import peewee
 import psycopg2
 
+from app.config.readers import MASK
 from app.errors import (
     Busy,
     Conflict,
@@ -19,7 +20,6 @@ from app.errors import (
     TimedOut,
     Unavailable,
 )
-from app.setting_values import MASK
 
 BEFORE_AN_AT = re.compile(r'(?<=")[^"]+(?=@)')
 

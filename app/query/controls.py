@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.query import cursors
-from app.query.alternatives import parse_names
+from app.query.grammar import parse_names
+from app.query.model import GROUPS, Expansion, SortKey
 from app.query.relations import expansions_of, table_of_expansion
-from app.query.terms import GROUPS, Expansion, SortKey
 from app.query.values import kind_of
 from app.query.vocabulary import did_you_mean, vocabulary
 from app.schemas.fields import QueryInteger, TimeZoneName

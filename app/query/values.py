@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError, fields
 
-from app.relative_time import RelativeTime
 from app.schemas.fields import (
     LARGEST_INTEGER,
     SMALLEST_INTEGER,
@@ -24,6 +23,7 @@ from app.schemas.fields import (
     check_storable,
     text_fault,
 )
+from app.schemas.relative_time import RelativeTime
 
 Read = Callable[[str], Any]
 

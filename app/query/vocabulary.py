@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
+from app.query.model import Place
 from app.query.relations import REFERENCES, REVERSE
-from app.query.terms import Place
 from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Read, kind_of, read_text, reader
 from app.schemas.base import BaseSchema
 from app.schemas.conversations import ConversationSchema

@@ -10,7 +10,7 @@ import uuid_utils
 from app import models
 from app.database import database
 from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
-from app.query.terms import WHOLE_ROW, Condition, Filter, Place, Query, Shape
+from app.query.model import WHOLE_ROW, Condition, Filter, Place, Query, Shape
 from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
 from app.repositories.natural_keys import ID

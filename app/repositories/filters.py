@@ -14,7 +14,7 @@ from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
 
 from app.database.literals import array_literal, json_literal
 from app.database.statements import parameter
-from app.query.terms import Condition, Either, Filter, Place
+from app.query.model import Condition, Either, Filter, Place
 from app.repositories.columns import Model, bound, column, reference, sql_type
 
 WITHOUT_VALUE = ("isnull", "empty", "exists")

@@ -7,7 +7,7 @@ from peewee import JOIN, SQL, Entity, ModelSelect, Select, fn
 
 from app.database.statements import Bound, Statement, compiled, parameter
 from app.models import Goal, Task
-from app.query.terms import MOST_GROUPS, Filter, Grouping
+from app.query.model import MOST_GROUPS, Filter, Grouping
 from app.repositories import filters
 from app.repositories.columns import column
 from app.repositories.reads import STATEMENTS_KEPT, matching

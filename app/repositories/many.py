@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from app.database import atomic, database
 from app.errors import Conflict, Contended, Fault, Invalid, MissingReference
-from app.query.terms import Filter, Shape
+from app.query.model import Filter, Shape
 from app.repositories import writes
 from app.repositories.columns import Model
 from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of

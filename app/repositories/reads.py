@@ -7,7 +7,7 @@ from typing import Any
 from peewee import SQL, Entity, Expression, ModelSelect, Select, fn
 
 from app.database.statements import Bound, Statement, compiled, explained, parameter
-from app.query.terms import Filter, Query, Shape
+from app.query.model import Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, column, columns_of
 from app.repositories.shapes import json_of, row_as_json, selected, shown_columns, union_all

@@ -10,7 +10,7 @@ from peewee import fn
 from app.database import database
 from app.database.statements import Statement, compiled, parameter
 from app.models import Task
-from app.query.terms import Filter, Grouping
+from app.query.model import Filter, Grouping
 from app.repositories import groups
 from app.repositories.base import Id, Repository
 from app.repositories.columns import bound

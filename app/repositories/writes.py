@@ -9,7 +9,7 @@ from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Select, Tup
 
 from app.database.literals import json_literal
 from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, parameter
-from app.query.terms import Filter, Query, Shape
+from app.query.model import Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, bound, column, sql_type
 from app.repositories.natural_keys import Key

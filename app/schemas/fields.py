@@ -13,7 +13,7 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validate
 
-from app.relative_time import RelativeTime, parse_relative_time
+from app.schemas.relative_time import RelativeTime, parse_relative_time
 
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
 # What orjson reads and writes as the integer that it is.

@@ -9,13 +9,14 @@ from entities import ALL, Entity
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app, scopes
+from app import create_app
 from app.api import BLUEPRINTS, known_keys
 from app.api.auth import CHECKS_ITSELF, require_scope, required_scope
 from app.api.blueprint import Blueprint
 from app.api.responses import no_content
+from app.auth import scopes
+from app.auth.keys import digest, new_key
 from app.config import Settings
-from app.keys import digest, new_key
 from app.repositories import keys
 
 USERS = "/api/v1/users"

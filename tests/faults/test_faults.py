@@ -19,7 +19,7 @@ from faults.report import Footprint, Result, write_table
 from neighbours import running_nginx, running_pgbouncer
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.faults
 

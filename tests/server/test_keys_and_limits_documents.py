@@ -10,10 +10,10 @@ import pytest
 from conftest import flask, temporary_database
 from servers import command_environment, running_server
 
+from app.auth.scopes import ENTITIES
 from app.cli.keys import COLUMNS
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
-from app.scopes import ENTITIES
+from app.development.embedded import EmbeddedServer
 
 KEYS = (PROJECT / "docs" / "keys.md").read_text()
 LIMITS = (PROJECT / "docs" / "limits.md").read_text()

@@ -15,8 +15,8 @@ from neighbours import make_standby
 from servers import RunningServer, free_port, running_server
 from waiting import wait_until
 
-from app.database.embedded import EmbeddedServer
 from app.database.replica import LAG as LAG_IN_SECONDS
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 

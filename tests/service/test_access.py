@@ -12,7 +12,7 @@ from existing import OWNER, run_as
 
 from app import models
 from app.database import migrations
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 

@@ -19,7 +19,7 @@ from waiting import wait_until
 
 from app.config import PROJECT
 from app.database import migrations
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 APP = str(PROJECT / "wsgi.py")
 ACTIVE = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}' AND datname = current_database()"

@@ -11,7 +11,7 @@ from neighbours import running_pgbouncer
 from operators import started
 from waiting import wait_until, waiting_for_locks
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 

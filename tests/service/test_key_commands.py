@@ -15,13 +15,13 @@ from flask import Flask
 from waiting import wait_until, waiting_for_locks
 
 from app import create_app
-from app.api.known_keys import KnownKeys
+from app.auth.key_cache import KnownKeys
+from app.auth.keys import digest, is_mistyped, new_key
 from app.config import Settings
 from app.database import atomic, database
-from app.database.embedded import EmbeddedServer
 from app.database.session import configure
+from app.development.embedded import EmbeddedServer
 from app.errors import Busy
-from app.keys import digest, is_mistyped, new_key
 from app.repositories import keys
 
 pytestmark = pytest.mark.commands

@@ -12,7 +12,7 @@ from operators import ADA, make_person, of, on_a_terminal, started
 from psycopg2.extensions import parse_dsn
 from waiting import wait_until
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 TALK, TASK = of(ADA, 3), of(ADA, 4)
 

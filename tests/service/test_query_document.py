@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 
 from app.config import PROJECT
 from app.database import database
-from app.query import reading, values, vocabulary
+from app.query import parser, values, vocabulary
+from app.query.model import MOST_GROUPS
 from app.query.relations import expansions_of
-from app.query.terms import MOST_GROUPS
 from app.schemas.pages import LARGEST_PAGE
 
 GUIDE = (PROJECT / "docs" / "query-language.md").read_text()
@@ -130,8 +130,8 @@ def test_the_guide_names_all_that_can_be_expanded():
     ("what", "most"),
     [
         ("rows on a page", LARGEST_PAGE),
-        ("values in a list", reading.MOST_IN_A_LIST),
-        ("conditions in a query", reading.MOST_CONDITIONS),
+        ("values in a list", parser.MOST_IN_A_LIST),
+        ("conditions in a query", parser.MOST_CONDITIONS),
         ("wildcards in a pattern", values.MOST_WILDCARDS),
         ("characters in a pattern", values.LONGEST_PATTERN),
         ("levels into an object", vocabulary.DEEPEST_PATH),

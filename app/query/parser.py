@@ -9,10 +9,10 @@ from marshmallow import ValidationError
 
 from app.errors import Fault, Invalid
 from app.query import controls, cursors
-from app.query.alternatives import Given, Malformed, parse_groups, parse_list
 from app.query.controls import Unreadable, with_id
+from app.query.grammar import Given, Malformed, parse_groups, parse_list
+from app.query.model import TABLES_OF_GROUPS, Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
 from app.query.relations import REFERENCES, REVERSE, table_of_expansion
-from app.query.terms import TABLES_OF_GROUPS, Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
 from app.query.values import Read, read_flag, read_list
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
 from app.schemas.faults import PLUS_IN_QUERY

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from dotenv import dotenv_values
 
-from app.setting_values import (
+from app.config.readers import (
     path_reader,
     read_database_url,
     read_flag,
@@ -31,7 +31,7 @@ from app.setting_values import (
     show_url,
 )
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 # A term like the others; the schemas take it in bodies too.
-from app.relative_time import RelativeTime as RelativeTime
+from app.schemas.relative_time import RelativeTime as RelativeTime
 
 
 class Place(NamedTuple):
