@@ -12,7 +12,7 @@ from flask import Flask, current_app, g, request
 
 from app.api.problems import Forbidden, Unauthorized
 from app.api.transaction import WITHIN_BATCH
-from app.auth.key_cache import KnownKeys
+from app.auth.key_cache import KeyCache
 from app.auth.keys import digest, has_the_form_of_a_key, is_mistyped
 from app.auth.scopes import ADMIN, ENTITIES, allows, opening, scope_of
 from app.config import Settings
@@ -21,7 +21,7 @@ from app.telemetry.requests import CALLER
 PROTECTED = "/api/v1"
 KEY_HEADER = "X-Flux-Service-Key"
 KEY_IN_ENVIRONMENT = "HTTP_X_FLUX_SERVICE_KEY"
-EXTENSION = "flux_doorkeeper"
+EXTENSION = "flux_authenticator"
 CHECKS_ITSELF = ""
 SCOPE_OF_VIEW = "_required_scope"
 
@@ -36,12 +36,12 @@ class Caller:
     scopes: frozenset[str]
 
 
-class Doorkeeper:
+class Authenticator:
     """Tells from a key who calls."""
 
     def __init__(self, settings: Settings) -> None:
         self._digests = {name: digest(key) for name, key in settings.service_api_keys.items()}
-        self._known = KnownKeys(settings.database_pool_wait)
+        self._known = KeyCache(settings.database_pool_wait)
 
     def admit(self, key: str) -> Caller:
         """Who holds this key. Raises Unauthorized, and Unavailable when the database would have to be asked."""
@@ -72,7 +72,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Ask for a key, and for the scope of the operation, before anything else is done with a request."""
     if settings.open:
         return
-    doorkeeper = app.extensions[EXTENSION] = Doorkeeper(settings)
+    authenticator = app.extensions[EXTENSION] = Authenticator(settings)
 
     @app.before_request
     def require_key() -> None:
@@ -83,31 +83,31 @@ def init_app(app: Flask, settings: Settings) -> None:
         require_scope(scope_of_operation())
 
     def identify() -> Caller:
-        key = given_key()
+        key = request_key()
         if not key:
             raise Unauthorized(
                 f"This path needs a key. Send it as {KEY_HEADER}: <key> or as Authorization: Bearer <key>."
             )
-        caller = doorkeeper.admit(key)
+        caller = authenticator.admit(key)
         request.environ[CALLER] = caller.name
         return caller
 
 
-def given_key() -> str:
+def request_key() -> str:
     """The key that the request carries, or an empty text."""
     return request.environ.get(KEY_IN_ENVIRONMENT) or _bearer_token()
 
 
 def recognized() -> str | None:
     """What tells the caller from others, when that is known without the database; None in an open service too."""
-    doorkeeper: Doorkeeper | None = current_app.extensions.get(EXTENSION)
-    key = given_key()
-    return doorkeeper.recognize(key) if doorkeeper and key else None
+    authenticator: Authenticator | None = current_app.extensions.get(EXTENSION)
+    key = request_key()
+    return authenticator.recognize(key) if authenticator and key else None
 
 
 def brings_a_possible_key() -> bool:
     """Whether the request brings what is a key by its form and checksum, in a service that asks for keys."""
-    key = given_key()
+    key = request_key()
     return EXTENSION in current_app.extensions and has_the_form_of_a_key(key) and not is_mistyped(key)
 
 

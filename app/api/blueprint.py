@@ -13,7 +13,7 @@ from app.api.parser import JSON, MERGE_PATCH, ArgumentsParser
 from app.auth.scopes import scope_of
 from app.database import eventual_reads
 from app.errors import Fault, Invalid
-from app.query.parser import QueryReader
+from app.query.parser import QueryParser
 from app.schemas.base import BaseSchema
 
 View = Callable[..., Any]
@@ -62,13 +62,13 @@ class Blueprint(flask_smorest.Blueprint):
         take = super().arguments(loader, location=location, **options)
         return lambda view: _marked(take(view), TAKES_BODY if location == "json" else TAKES_QUERY, [])
 
-    def query(self, reader: QueryReader) -> Decorator:
-        """Hand the view, as its first argument, the query that the reader makes of the URL's parameters."""
+    def query(self, parser: QueryParser) -> Decorator:
+        """Hand the view, as its first argument, the query that the parser makes of the URL's parameters."""
 
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
-                query = reader.read_text(query_text())
+                query = parser.parse(query_text())
                 if query.others:
                     _require_reading(query.others)
                 if query.eventual:
@@ -76,7 +76,7 @@ class Blueprint(flask_smorest.Blueprint):
                         return view(query, *args, **path)
                 return view(query, *args, **path)
 
-            return _marked(with_query, TAKES_QUERY, references(reader))
+            return _marked(with_query, TAKES_QUERY, references(parser))
 
         return decorator
 

@@ -7,11 +7,11 @@ from app.api.blueprint import Blueprint
 from app.api.responses import LINK, rows_response, stream_response, wants_stream
 from app.query.controls import PAGING, READING, SHAPING
 from app.query.model import Query, SortKey
-from app.query.parser import QueryReader
+from app.query.parser import QueryParser
 from app.repositories import messages
 from app.schemas.messages import MessageSchema, NewMessageSchema
 
-TRANSCRIPT = QueryReader(
+TRANSCRIPT = QueryParser(
     "messages",
     "list messages",
     (*PAGING, *SHAPING, *READING),

@@ -19,7 +19,7 @@ from app.api.transaction import WITHIN_BATCH
 from app.config import Settings
 
 POLICY = "requests"
-REDIS_ANSWERS_WITHIN_SECONDS = 1
+REDIS_TIMEOUT = 1
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -61,8 +61,8 @@ def _limiter(settings: Settings) -> Limiter:
 
 def _redis_options() -> dict[str, Any]:
     return {
-        "socket_connect_timeout": REDIS_ANSWERS_WITHIN_SECONDS,
-        "socket_timeout": REDIS_ANSWERS_WITHIN_SECONDS,
+        "socket_connect_timeout": REDIS_TIMEOUT,
+        "socket_timeout": REDIS_TIMEOUT,
         "retry": Retry(NoBackoff(), 1),
         "wrap_exceptions": True,
     }

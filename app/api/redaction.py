@@ -10,14 +10,14 @@ import orjson
 from flask import request
 
 # A shorter one tells nothing, and would take too much else out of a message.
-SHORTEST = 3
+MIN_LENGTH = 3
 BETWEEN_PIECES = re.compile(r"[][,;:()/?&=]")
 
 
-def given_values() -> list[str]:
+def values_to_redact() -> list[str]:
     """The values as texts, the longest first."""
     texts = {str(value) for value in _values() if value is not None and not isinstance(value, bool)}
-    return sorted((text for text in texts if len(text) >= SHORTEST), key=len, reverse=True)
+    return sorted((text for text in texts if len(text) >= MIN_LENGTH), key=len, reverse=True)
 
 
 def _values() -> Iterator[Any]:

@@ -12,9 +12,9 @@ import click
 import orjson
 from flask import current_app
 
-from app.cli.stopping import end_if_stopped, stopping_by_itself, stopping_in_order, told_to_stop
+from app.cli.interrupts import interruptible, raise_if_stopped, signals_deferred, stop_requested
 from app.database import atomic, open_database
-from app.database.failures import first_line, schema_differs, sentence
+from app.database.failures import driver_message, schema_differs, sentence
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
@@ -32,17 +32,17 @@ def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with stopping_in_order():
+            with interruptible():
                 return command(*args, **kwargs)
         except click.exceptions.Exit:
             raise
         except Exception as error:
-            end_if_stopped(error)
-            told = _sentence(error)
-            if told is None:
+            raise_if_stopped(error)
+            message = _sentence(error)
+            if message is None:
                 raise
             _drop_what_output_refuses()
-            raise click.ClickException(told) from error
+            raise click.ClickException(message) from error
 
     return running
 
@@ -76,7 +76,7 @@ def _sentence(error: Exception) -> str | None:
         return None
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
-    said = first_line(error)
+    said = driver_message(error)
     if schema_differs(error):
         return f"The database's schema is not that of this version: {said}. Run flask db upgrade."
     return f"The database refused: {said}" if said else None
@@ -99,30 +99,30 @@ def change(dry_run: bool) -> Iterator[None]:
 
 
 def in_portions(
-    label: str, found: int, portions: Iterable[int], as_json: bool, tell: Callable[[int, bool], None]
+    label: str, found: int, portions: Iterable[int], as_json: bool, report: Callable[[int, bool], None]
 ) -> None:
-    """Take the portions to their end, or until somebody or a fault stops it, and `tell` how many rows they were and
+    """Take the portions to their end, or until somebody or a fault stops it, and `report` how many rows they were and
     whether it was stopped.
 
     What was done until then stays; the exit code of a command that was stopped is 1.
     """
     done, stopped = 0, True
     # A portion that the database has finished is counted, so nothing is raised between the two.
-    with stopping_by_itself():
+    with signals_deferred():
         try:
             with progress(label, found, as_json) as advance:
                 for count in portions:
                     done += count
                     advance(count)
-                    if told_to_stop():
+                    if stop_requested():
                         break
                 else:
                     stopped = False
         except ServiceError:
-            if not told_to_stop():
-                tell(done, stopped)
+            if not stop_requested():
+                report(done, stopped)
                 raise
-    tell(done, stopped)
+    report(done, stopped)
     if stopped:
         raise click.exceptions.Exit(1)
 

@@ -11,17 +11,17 @@ from peewee import Model
 
 from app import models, upgrades
 from app.cli.common import answer, in_sentences, json_option
-from app.cli.stopping import end_if_stopped
+from app.cli.interrupts import raise_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database
-from app.database.failures import first_line, sentence
+from app.database.failures import driver_message, sentence
 from app.database.replica import replica
 from app.database.statements import compiled
 from app.errors import Busy, ServiceError, TimedOut
 from app.upgrades import access
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
-OLDEST_VERSION = 14
+MIN_VERSION = 14
 LAG_ATTEMPTS = 5
 LAG_PAUSE_SECONDS = 0.2
 
@@ -65,7 +65,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             for name, check in CHECKS.items():
                 yield from _looked_at(name, check, settings)
     except ServiceError as error:
-        end_if_stopped(error)
+        raise_if_stopped(error)
         detail = f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings."
         yield Finding("connection", FAILURE, detail)
 
@@ -75,11 +75,11 @@ def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]
     try:
         yield from check(settings)
     except (Busy, TimedOut) as error:
-        end_if_stopped(error)
+        raise_if_stopped(error)
         detail = "The database did not tell in time: something is locked, by a migration for one. Look again later."
         yield Finding(name, WARNING, detail)
     except Exception as error:
-        said = first_line(error)
+        said = driver_message(error)
         if isinstance(error, ServiceError) or said is None:
             raise
         yield Finding(name, FAILURE, f"The database refused to tell: {said}. See docs/database-role.md.")
@@ -98,10 +98,8 @@ def _settings(settings: Settings) -> Finding:
 
 
 def _version(major: int, written: str) -> Finding:
-    if major < OLDEST_VERSION:
-        return Finding(
-            "version", FAILURE, f"The server is PostgreSQL {written}; upgrade it to {OLDEST_VERSION} or newer."
-        )
+    if major < MIN_VERSION:
+        return Finding("version", FAILURE, f"The server is PostgreSQL {written}; upgrade it to {MIN_VERSION} or newer.")
     return Finding("version", OK, f"The server is PostgreSQL {written}.")
 
 

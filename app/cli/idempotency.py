@@ -16,11 +16,11 @@ def purge(dry_run: bool, as_json: bool) -> None:
     """Drop the answers that have expired, a thousand at a time. Stopped in the middle, it goes on when run again."""
     found = answers.count_expired()
 
-    def tell(dropped: int, stopped: bool) -> None:
+    def report(dropped: int, stopped: bool) -> None:
         counted = {"found": found, "dropped": dropped, "dry_run": dry_run, "stopped": stopped}
         answer(counted, as_json, _sentence(found, dropped, dry_run, stopped))
 
-    in_portions("Dropping", found, () if dry_run else answers.purge(), as_json, tell)
+    in_portions("Dropping", found, () if dry_run else answers.purge(), as_json, report)
 
 
 def _sentence(found: int, dropped: int, dry_run: bool, stopped: bool) -> str:

@@ -17,7 +17,7 @@ from app.errors import Conflict, NotFound
 from app.repositories import keys as repository
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-LONGEST = timedelta(days=36_500)
+MAX_DURATION = timedelta(days=36_500)
 COLUMNS = ("name", "state", "scopes", "created_at", "expires_at", "last_used_at")
 
 keys = AppGroup("keys", help="Make and end the keys of callers.", short_help="Make and end the keys of callers.")
@@ -34,7 +34,7 @@ class Duration(click.ParamType[timedelta]):
             return value
         parts = re.fullmatch(r"([0-9]{1,5})([smhdw])", value)
         length = timedelta(**{UNITS[parts[2]]: int(parts[1])}) if parts else None
-        if length is None or length > LONGEST:
+        if length is None or length > MAX_DURATION:
             self.fail(f"{value} is no length of time up to 100 years. Write 45s, 30m, 24h, 90d or 4w.", param, ctx)
         return length
 
@@ -147,9 +147,9 @@ def _show_new(key: str, made: Mapping[str, Any], dry_run: bool, as_json: bool, o
     A dry run has made a key that nobody knows of, so it shows none.
     """
     if as_json:
-        told: dict[str, Any] = {"key": None if dry_run else key}
-        told |= {each: made[each] for each in ("name", "scopes", "expires_at")} | {"dry_run": dry_run}
-        click.echo(orjson.dumps(told | ({"old_expires_at": old_ends_at} if old_ends_at else {})))
+        document: dict[str, Any] = {"key": None if dry_run else key}
+        document |= {each: made[each] for each in ("name", "scopes", "expires_at")} | {"dry_run": dry_run}
+        click.echo(orjson.dumps(document | ({"old_expires_at": old_ends_at} if old_ends_at else {})))
         return
     what = f"A key of {made['name']} would be made." if dry_run else f"The key of {made['name']}, shown this once."
     end = f"ends {_minute(made['expires_at'])}" if made["expires_at"] else "has no end"

@@ -39,12 +39,12 @@ def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
     moment = purging.moment_before_now(age)
     found = purging.count_older(what, moment)
 
-    def tell(deleted: int, stopped: bool) -> None:
+    def report(deleted: int, stopped: bool) -> None:
         counted = {"found": found, "deleted": deleted, "dry_run": dry_run, "stopped": stopped}
         sentence = _sentence(what, moment, found, deleted, dry_run, stopped)
         answer({"what": what, "created_before": moment, **counted}, as_json, sentence)
 
-    in_portions("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, tell)
+    in_portions("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, report)
 
 
 def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool, stopped: bool) -> str:

@@ -14,7 +14,7 @@ from app.config import Settings
 
 JSON_OID = 114
 # A network that fell silent is noticed within half a minute; by the system's own default it would take hours.
-NOTICE_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Connector:
             connect_timeout=self._settings.connect_timeout,
             client_encoding="UTF8",
             fallback_application_name="flux-dao",
-            **NOTICE_SILENCE,
+            **KEEPALIVES,
             **options,
         )
         connection.autocommit = True

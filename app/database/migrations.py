@@ -12,7 +12,7 @@ from playhouse.migrations import Runner
 
 from app.config import PROJECT
 from app.database.connection import Database, database
-from app.database.failures import failing_in_our_words
+from app.database.failures import translated_errors
 from app.database.transactions import atomic
 from app.errors import Conflict, NotFound, ServiceError
 
@@ -49,7 +49,7 @@ def to_revert(target: str | None = None) -> list[str]:
 
 def status() -> list[Step]:
     """Every migration in order, applied or pending."""
-    with failing_in_our_words:
+    with translated_errors:
         return [Step(each.name, each.applied) for each in _runner().status()]
 
 
@@ -106,7 +106,7 @@ def alone() -> Iterator[Runner]:
 
     The lock is the transaction's, not the session's, so that a pooler in transaction mode may stand between.
     """
-    with atomic(), failing_in_our_words:
+    with atomic(), translated_errors:
         # Stricter ones would not see what another has migrated while this one waited.
         database.execute_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))

@@ -10,7 +10,7 @@ from typing import ParamSpec, Self, TypeVar
 import psycopg2
 
 from app.database.connection import database
-from app.database.failures import connection_is_lost, failing_in_our_words
+from app.database.failures import connection_is_lost, translated_errors
 from app.errors import Contended, InDoubt
 from app.telemetry.meters import meter
 
@@ -20,7 +20,7 @@ ATTEMPTS = 10
 # at a time.
 ATTEMPTS_IN_STRICT_ISOLATION = 25
 FIRST_PAUSE_SECONDS = 0.01
-LONGEST_PAUSE_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 0.2
 IN_DOUBT = (
     "The connection to the database broke while this was committed, so all of it was written or nothing. With an "
     "Idempotency-Key, repeat the request as it is; without one, look for the row, by its id for one, before you write "
@@ -41,7 +41,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def __enter__(self) -> Self:
         depth = database.transaction_depth()
         self._savepoint = f"flux_{depth}" if depth else None
-        with failing_in_our_words:
+        with translated_errors:
             database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
         database.push_transaction(self)
         return self
@@ -52,7 +52,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         database.pop_transaction()
         if database.take_back():
             return
-        with failing_in_our_words:
+        with translated_errors:
             if error is None:
                 self._commit()
             else:
@@ -88,7 +88,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
                     if attempt == attempts or not outermost:
                         raise
                     meter.now.retried("contention")
-                    time.sleep(random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)))
+                    time.sleep(random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, MAX_PAUSE_SECONDS)))
             raise AssertionError("the last attempt returns or raises")
 
         return in_a_transaction

@@ -35,7 +35,7 @@ def where(row: Any, filter: Filter) -> list[ColumnBase]:
     return _Conditions(row, _joined_column).of(filter)
 
 
-def where_alone(row: Any, filter: Filter) -> list[ColumnBase]:
+def where_without_joins(row: Any, filter: Filter) -> list[ColumnBase]:
     """The conditions of a filter where no join can stand, as in an UPDATE: subqueries look over references."""
     return _Conditions(row, _looked_up_column).of(filter)
 

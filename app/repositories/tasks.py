@@ -25,7 +25,7 @@ class TaskRepository(Repository):
         return dict(database.read(*groups.by_status(filter)))
 
     def count_by_group(self, filter: Filter, grouping: Grouping) -> list[dict[str, Any]]:
-        """The groups of the tasks that a filter matches, sorted, each with its counts; one more than MOST_GROUPS when
+        """The groups of the tasks that a filter matches, sorted, each with its counts; one more than MAX_GROUPS when
         there are more.
         """
         [(found,)] = database.read(*groups.groups(filter, grouping))

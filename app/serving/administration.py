@@ -66,14 +66,14 @@ def _own_database(settings: Settings) -> Database:
     server = embedded_server(settings)
     own = Database()
     # A database that does not answer in time is not ready.
-    hasty = replace(
+    impatient = replace(
         settings,
         database_pool_size=1,
         database_pool_wait=1,
         database_connect_timeout=2,
         database_statement_timeout=1,
     )
-    own.configure(hasty, server.url if server else settings.database_url)
+    own.configure(impatient, server.url if server else settings.database_url)
     return own
 
 

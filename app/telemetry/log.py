@@ -65,18 +65,18 @@ def stack(error: BaseException, given: Sequence[str] = ()) -> str:
     """The error's stack, and its causes' before it. Of each message the first line, since PostgreSQL puts values
     of the row below it; without the values that a request has given.
     """
-    told: list[str] = []
+    parts: list[str] = []
     cause: BaseException | None = error
-    while cause is not None and len(told) < MAX_CAUSES:
+    while cause is not None and len(parts) < MAX_CAUSES:
         message = _message(cause)
         for value in given:
             as_json = json.dumps(value)[1:-1]
             for written in (value, as_json, repr(value)[1:-1], repr(as_json)[1:-1]):
                 message = message.replace(written, "…")
         first = next((line for line in message.splitlines() if not line.startswith(" ")), type(cause).__name__)
-        told.insert(0, f"{''.join(traceback.format_tb(cause.__traceback__))}{first}")
+        parts.insert(0, f"{''.join(traceback.format_tb(cause.__traceback__))}{first}")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return "\n".join(told)
+    return "\n".join(parts)
 
 
 def _message(error: BaseException) -> str:

@@ -40,8 +40,8 @@ class PrometheusMeters(Meters):
             registry=None,
         )
         self._in_use = _gauge("db_client_connection_used", "Connections of the pools that are in use.")
-        self._waiting = _gauge("db_client_connection_pending_requests", "Threads that wait for a connection.")
-        self._gave_up = Counter(
+        self._pending_requests = _gauge("db_client_connection_pending_requests", "Threads that wait for a connection.")
+        self._timeouts = Counter(
             "db_client_connection_timeouts", "Threads that waited for a connection in vain.", registry=None
         )
         self._retries = Counter(
@@ -88,15 +88,15 @@ class PrometheusMeters(Meters):
         """One less in use."""
         self._in_use.dec()
 
-    def waiting_began(self) -> None:
+    def wait_began(self) -> None:
         """One more waits."""
-        self._waiting.inc()
+        self._pending_requests.inc()
 
-    def waiting_ended(self, in_vain: bool) -> None:
+    def wait_ended(self, timed_out: bool) -> None:
         """One less waits; one more gave up."""
-        self._waiting.dec()
-        if in_vain:
-            self._gave_up.inc()
+        self._pending_requests.dec()
+        if timed_out:
+            self._timeouts.inc()
 
     def retried(self, reason: str) -> None:
         """One more for this reason."""

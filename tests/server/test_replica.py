@@ -23,7 +23,7 @@ pytestmark = pytest.mark.server
 USERS = "/api/v1/users"
 EVENTUAL = {"consistency": "eventual"}
 PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
-MOST_LAG = 10
+MAX_LAG = 10
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def service(
     settings = {
         "DATABASE_URL": primary.url,
         "DATABASE_REPLICA_URL": standby.url,
-        "DATABASE_REPLICA_LAG": str(MOST_LAG),
+        "DATABASE_REPLICA_LAG": str(MAX_LAG),
         "AUTH_DISABLED": "true",
         "WEB_CONCURRENCY": "1",
         "ADMIN_PORT": str(free_port()),

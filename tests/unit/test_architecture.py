@@ -22,7 +22,7 @@ WALLS = {
     "app/telemetry": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database", "peewee",
                       "psycopg2", "marshmallow"),
     "app/errors.py": ("app", "flask", "peewee", "psycopg2", "marshmallow", "werkzeug"),
-    "app/config/readers.py": ("app", "flask", "peewee", "marshmallow"),
+    "app/config/parsers.py": ("app", "flask", "peewee", "marshmallow"),
     "app/config.py": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database",
                       "app.telemetry", "app.errors", "flask", "peewee", "marshmallow"),
 }  # fmt: skip
