@@ -1,4 +1,4 @@
-"""What can go wrong, in the service's own words: raised below HTTP, turned into HTTP in api/problems.py alone."""
+"""What can go wrong, without HTTP: api/problems.py alone turns these into answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

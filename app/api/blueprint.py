@@ -42,7 +42,7 @@ class Blueprint(flask_smorest.Blueprint):
     def route(
         self, rule: str, *, methods: Sequence[str], endpoint: str | None = None, **documentation: Any
     ) -> Decorator:
-        """As flask-smorest's, with what `doc` takes. The endpoint, by default the view's name, is the operation's id.
+        """Register a view, documented by `documentation`. The endpoint, by default its name, is the operation's id.
 
         A view that declares no query refuses any.
         """
@@ -56,7 +56,7 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
     def arguments(self, schema: BaseSchema | type[BaseSchema], *, location: str = "json", **options: Any) -> Decorator:
-        """As flask-smorest's: hand the view what the schema makes of the body, or of another `location`."""
+        """Hand the view what the schema makes of the body, or of another `location` of webargs; else answer 422."""
         # An instance, since webargs would make one for each request.
         loader = schema() if isinstance(schema, type) else schema
         take = super().arguments(loader, location=location, **options)

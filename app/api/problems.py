@@ -15,7 +15,6 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
-from app.api.redaction import values_to_redact
 from app.api.transaction import KEY_HEADER, OPERATION, WITHIN_BATCH
 from app.database.failures import translate_error
 from app.telemetry import requests
@@ -261,8 +260,7 @@ def _of_service_error(error: errors.ServiceError) -> Response:
 
 
 def _of_unforeseen(error: Exception) -> Response:
-    given = {"given": values_to_redact()}
-    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error, extra=given)
+    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error)
     return _response(
         UNFORESEEN, "The service met an error that nobody foresaw. Report the request_id to its operators."
     )

@@ -98,7 +98,7 @@ def wants_stream() -> bool:
 
 
 def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
-    """The same portions, the first of which is read already: what is wrong shows before the answer begins."""
+    """All portions again, after reading the first: what is wrong is raised before the answer begins."""
     first = next(portions, None)
     return portions if first is None else chain([first], portions)
 

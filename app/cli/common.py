@@ -1,9 +1,11 @@
 """What the commands share: the database they work on, errors as one sentence, their answer, and a progress bar."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import wraps
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
@@ -13,17 +15,42 @@ import orjson
 from flask import current_app
 
 from app.cli.interrupts import interruptible, raise_if_stopped, signals_deferred, stop_requested
-from app.database import atomic, open_database
+from app.database import open_database
 from app.database.failures import driver_message, schema_differs, sentence
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+MAX_DURATION = timedelta(days=36_500)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document, for programs.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+
+
+class Duration(click.ParamType[timedelta]):
+    """A length of time as people write it: 45s, 30m, 24h, 90d, 4w; longer than 0 unless it is `zero_too`."""
+
+    name = "duration"
+
+    def __init__(self, zero_too: bool = False) -> None:
+        self.zero_too = zero_too
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The length of time; fails with a sentence for what is none, or is longer than a hundred years."""
+        if isinstance(value, timedelta):
+            return value
+        parts = re.fullmatch(r"([0-9]{1,5})([smhdw])", value)
+        length = timedelta(**{UNITS[parts[2]]: int(parts[1])}) if parts else None
+        if length is None or length > MAX_DURATION or not (length or self.zero_too):
+            least = "from 0" if self.zero_too else "longer than 0 and"
+            self.fail(
+                f"{value} is no length of time {least} up to 100 years. Write 45s, 30m, 24h, 90d or 4w.", param, ctx
+            )
+        return length
 
 
 def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
@@ -48,7 +75,7 @@ def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _drop_what_output_refuses() -> None:
-    """Let it go nowhere: Python would try to write it again when it ends, and tell of that in its own words."""
+    """Let it go nowhere: Python would try to write it again when it ends, and print a traceback."""
     try:
         if sys.stdout:
             sys.stdout.flush()
@@ -57,7 +84,7 @@ def _drop_what_output_refuses() -> None:
 
 
 def with_database(command: Callable[P, R]) -> Callable[P, R]:
-    """The same on the settings' database."""
+    """Run the command as `in_sentences` does, with the settings' database open and without limits on statements."""
 
     @in_sentences
     @wraps(command)
@@ -80,22 +107,6 @@ def _sentence(error: Exception) -> str | None:
     if schema_differs(error):
         return f"The database's schema is not that of this version: {said}. Run flask db upgrade."
     return f"The database refused: {said}" if said else None
-
-
-class Undone(Exception):
-    """The end of a dry run, after which nothing stays."""
-
-
-@contextmanager
-def change(dry_run: bool) -> Iterator[None]:
-    """One transaction for what a command changes. A dry run does it all, finds out whether it can be, and undoes it."""
-    try:
-        with atomic():
-            yield
-            if dry_run:
-                raise Undone
-    except Undone:
-        pass
 
 
 def in_portions(

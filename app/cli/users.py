@@ -11,8 +11,9 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import answer, by_table, change, dry_run_option, json_option, progress, with_database
+from app.cli.common import answer, by_table, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
+from app.database import atomic
 from app.repositories import importing, people
 
 PURPOSE = "Export, import or erase a person with everything that is theirs."
@@ -50,7 +51,7 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     """
     counts: dict[str, int] = {}
     size = os.fstat(file.fileno()).st_size if file.seekable() else 0
-    with progress("Importing", size, as_json) as advance, change(dry_run):
+    with progress("Importing", size, as_json) as advance, atomic(undo=dry_run):
         counts = importing.import_person(_advancing(file, advance))
     _report("Would import" if dry_run else "Imported", counts, dry_run, as_json)
 

@@ -136,7 +136,7 @@ class Settings:
 
     @property
     def for_maintenance(self) -> Self:
-        """The same for work that may take its time, a migration for one: statements have no end."""
+        """These settings without limits on statements, locks and idle transactions, for migrations and commands."""
         return replace(self, database_statement_timeout=0, database_lock_timeout=0, database_idle_transaction_timeout=0)
 
     @property

@@ -30,7 +30,7 @@ class Reader(Protocol):
         """The rows; None when the database itself has to be asked."""
 
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
-        """As Database.stream."""
+        """The first column of one SELECT's rows, in portions of at most `rows_at_once`. Raises Unavailable."""
 
 
 class ThreadState(threading.local):
@@ -150,7 +150,7 @@ class Database(peewee.PostgresqlDatabase):
         return self._send(sql, params)
 
     def begin(self, isolation_level: str | None = None) -> None:
-        """BEGIN, as told or as the settings isolate; on a connection that turns out to be dead, on a new one."""
+        """Begin a transaction, at `isolation_level` or that of the settings; a dead connection is replaced."""
         self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
 
     def send_with_next(self, control: str) -> None:

@@ -36,7 +36,11 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
 
     `@atomic()` makes a whole function the transaction. Then, and only when it is the outermost, a deadlock or a
     serialization failure (SQLSTATE 40P01, 40001) runs the function again, a few times, with growing random pauses.
+    With `undo` nothing stays of what was done, for whoever only wants to see whether it could be.
     """
+
+    def __init__(self, undo: bool = False) -> None:
+        self._undo = undo
 
     def __enter__(self) -> Self:
         depth = database.transaction_depth()
@@ -53,7 +57,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         if database.take_back():
             return
         with translated_errors:
-            if error is None:
+            if error is None and not self._undo:
                 self._commit()
             else:
                 self._roll_back()
@@ -68,7 +72,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
             raise
 
     def _roll_back(self) -> None:
-        """Undo the block; what went wrong before stays the error that is told."""
+        """Undo the block; what went wrong in it stays the error that is raised."""
         try:
             database.execute_sql(f"ROLLBACK TO SAVEPOINT {self._savepoint}" if self._savepoint else "ROLLBACK")
         except psycopg2.Error:

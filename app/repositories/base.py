@@ -83,7 +83,7 @@ class Repository:
     def upsert_many(
         self, rows: Sequence[Mapping[str, Any]], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
     ) -> list[tuple[Row, Outcome]]:
-        """The same for many rows, in the order given; those that are recognised by one key take one statement."""
+        """For each row, in the order given, what `upsert` gives; those with the same kind of key take one statement."""
         return many.upsert(self.model, rows, how, filter, shape, new_id)
 
     def update(

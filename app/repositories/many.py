@@ -75,7 +75,7 @@ def _keys(model: Model, rows: Sequence[Values], indexed: bool) -> dict[Key, list
 def _upsert_group(
     model: Model, key: Key, rows: Sequence[Values], how: str, filter: Filter, shape: Shape, new_id: Callable[[], str]
 ) -> list[tuple[Row, Outcome]]:
-    """The same for rows that all have one key, whatever columns each of them names."""
+    """Upsert rows that all have one key, whatever columns each names; what each became, in the order given."""
     # In one order, so that two at once wait for each other and never both.
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
     naming = _naming(made, key) if how == "merge" else {}

@@ -27,11 +27,11 @@ class Target(NamedTuple):
     filter: Filter = ()
 
     def shape(self) -> "Target":
-        """What of it a statement depends on."""
+        """The target without its values: what the SQL of a statement depends on."""
         return Target(None, None if self.versions is None else (), filters.shape_of(self.filter))
 
     def values(self) -> dict[str, Any]:
-        """Its values, by the names of their parameters."""
+        """The id, the versions and the filter's values, by the names of their parameters."""
         named = filters.values(self.filter) | {"id": str(self.id)}
         return named if self.versions is None else named | {"versions": bound(list(self.versions))}
 
@@ -47,11 +47,11 @@ class Merge(NamedTuple):
     filter: Filter = ()
 
     def shape(self) -> "Merge":
-        """What of it a statement depends on."""
+        """The merge without the values of its filter: what the SQL of a statement depends on."""
         return self._replace(filter=filters.shape_of(self.filter))
 
     def values(self, naming: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """Its values, by the names of their parameters."""
+        """The ids of the rows that name a column, and the filter's values, by the names of their parameters."""
         named = {f"n_{name}": bound(list(ids)) for name, ids in naming.items()}
         any_named = {each for ids in naming.values() for each in ids}
         return filters.values(self.filter) | named | {"n_any": bound(list(any_named))}
@@ -66,14 +66,14 @@ def insert(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Boun
 def upsert(
     model: Model, rows: Sequence[Values], key: Key, shape: Shape, merge: Merge, naming: Mapping[str, Sequence[str]]
 ) -> Bound:
-    """The INSERT of rows of which some may be there; it gives those that it wrote, as `insert` does."""
+    """The INSERT of rows of which some may be there; gives the JSON, version and key of each row that it wrote."""
     columns = _written_columns(model, rows)
     values = {"rows": _row_values(model, columns, rows)} | merge.values(naming)
     return _insert(model, columns, key, shape, merge.shape()).bind(values)
 
 
 def select_by_keys(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
-    """The SELECT of the rows that are there with the keys of these, as `insert` gives them."""
+    """The SELECT of the rows with the same keys; gives the JSON, the version and the key's columns of each."""
     arrays = {f"k_{name}": bound([row[name] for row in rows]) for name in key.columns}
     return _select_by_keys(model, key, shape).bind(arrays)
 
@@ -216,7 +216,7 @@ def _delete_many(model: Model, query: Query) -> Statement:
 
 
 def _chosen(model: Model, query: Query, lock: str) -> tuple[CTE, CTE]:
-    """The ids that a query chooses, locked in their order, by id unless it sorts; and the same with their numbers."""
+    """The ids that a query chooses, locked in their order, by id unless it sorts; and those ids with their numbers."""
     rows: Any = matching(model, query.where, [model.id]).order_by(*ordering.first_order(model, query.sort))
     locked = rows.limit(parameter("limit")).for_update(lock, of=model, skip_locked=query.writing.skip_locked)
     chosen = locked.cte("chosen", materialized=True)

@@ -36,7 +36,7 @@ class Worker(ThreadWorker):
             client.sendall(_problem(exc))
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """As gthread's; when the worker stops, who connects is refused at once, and not when the last answer is out."""
+        """Take connections or not. When the worker stops, whoever connects is refused at once."""
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:

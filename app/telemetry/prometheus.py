@@ -63,47 +63,37 @@ class PrometheusMeters(Meters):
         _gauge("db_client_connection_max", "Connections that the pools may open.").set(pool_size)
 
     def request_began(self) -> None:
-        """One more in flight."""
         self._in_flight.inc()
 
     def request_ended(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """One less in flight, and its duration."""
         self._in_flight.dec()
         known_method = method if method in METHODS else OTHER_METHOD
         self._duration(known_method, route or UNMATCHED, status).observe(seconds)
 
     def request_rejected(self, reason: str) -> None:
-        """One more of this kind."""
         self._rejected.labels(reason).inc()
 
     def statement_sent(self, seconds: float) -> None:
-        """Its duration."""
         self._statements.observe(seconds)
 
     def connection_taken(self) -> None:
-        """One more in use."""
         self._in_use.inc()
 
     def connection_returned(self) -> None:
-        """One less in use."""
         self._in_use.dec()
 
     def wait_began(self) -> None:
-        """One more waits."""
         self._pending_requests.inc()
 
     def wait_ended(self, timed_out: bool) -> None:
-        """One less waits; one more gave up."""
         self._pending_requests.dec()
         if timed_out:
             self._timeouts.inc()
 
     def retried(self, reason: str) -> None:
-        """One more for this reason."""
         self._retries.labels(reason).inc()
 
     def eventual_read(self, answered_by: str) -> None:
-        """One more that was answered by this one."""
         self._eventual_reads.labels(answered_by).inc()
 
 

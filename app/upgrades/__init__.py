@@ -24,10 +24,6 @@ class Reverted:
     left: list[str] = field(default_factory=list)
 
 
-class _Undone(Exception):
-    """The end of a transaction that only looked."""
-
-
 def upgrade(target: str | None = None) -> list[str]:
     """Apply what is pending, up to `target`, and close the database to others, all or nothing; the names applied.
 
@@ -44,12 +40,8 @@ def upgrade(target: str | None = None) -> list[str]:
 
 def plan() -> Plan:
     """What `take_over_from` would do to this existing database. Changes nothing."""
-    try:
-        with atomic():
-            planned = take_over.plan(_generation())
-            raise _Undone
-    except _Undone:
-        return planned
+    with atomic(undo=True):
+        return take_over.plan(_generation())
 
 
 def take_over_from(report: Report, mend: bool = False, lock_timeout: int = 10) -> Plan | None:
