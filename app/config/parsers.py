@@ -28,29 +28,37 @@ def parse_flag(text: str) -> bool:
     raise ValueError("it must be true or false")
 
 
-def parse_positive(text: str) -> int:
-    """A whole number from 1."""
-    if not _is_number(text) or not 1 <= int(text) <= MAX_INTEGER:
-        raise ValueError(f"it must be a whole number from 1 to {MAX_INTEGER}")
-    return int(text)
+def whole_number(low: int, high: int, wanted: str = "") -> Callable[[str], int]:
+    """A parser of whole numbers in these bounds, both included; `wanted` says so in other words."""
+    wanted = wanted or f"a whole number from {low} to {high}"
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not low <= int(text) <= high:
+            raise ValueError(f"it must be {wanted}")
+        return int(text)
+
+    return parse
 
 
-def parse_pool_size(text: str) -> int:
-    """A whole number from 1 to 1000, which is more than any PostgreSQL is set up for."""
-    if not _is_number(text) or not 1 <= int(text) <= MAX_POOL_SIZE:
-        raise ValueError(f"it must be a whole number from 1 to {MAX_POOL_SIZE}")
-    return int(text)
+def choice(*choices: str) -> Callable[[str], str]:
+    """A parser of a few texts, whose case and spaces do not matter."""
+
+    def parse(text: str) -> str:
+        chosen = " ".join(text.lower().split())
+        if chosen not in choices:
+            raise ValueError(f"it must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return chosen
+
+    return parse
 
 
-def parse_seconds(text: str) -> int:
-    """A whole number of seconds; 0 stands for no end."""
-    if not _is_number(text) or int(text) > MAX_SECONDS:
-        raise ValueError(f"it must be a whole number of seconds up to {MAX_SECONDS}, or 0 for no limit")
-    return int(text)
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9]{1,10}", text))
+parse_positive = whole_number(1, MAX_INTEGER)
+# More than any PostgreSQL is set up for.
+parse_pool_size = whole_number(1, MAX_POOL_SIZE)
+parse_port = whole_number(1, 65535)
+parse_seconds = whole_number(0, MAX_SECONDS, f"a whole number of seconds up to {MAX_SECONDS}, or 0 for no limit")
+parse_isolation = choice("read committed", "repeatable read", "serializable")
+parse_log_level = choice("debug", "info", "warning", "error")
 
 
 def parse_rate(text: str) -> str:
@@ -60,14 +68,6 @@ def parse_rate(text: str) -> str:
     return text
 
 
-def parse_isolation(text: str) -> str:
-    """The name of an isolation level as SQL has it."""
-    level = " ".join(text.lower().split())
-    if level not in ("read committed", "repeatable read", "serializable"):
-        raise ValueError("it must be read committed, repeatable read or serializable")
-    return level
-
-
 def parse_redis_url(text: str) -> str:
     """The URL of a Redis."""
     if not text.startswith(("redis://", "rediss://", "redis+unix://")):
@@ -75,20 +75,6 @@ def parse_redis_url(text: str) -> str:
     if not text.startswith("redis+unix://"):
         _refuse_without_server(text)
     return text
-
-
-def parse_port(text: str) -> int:
-    """A TCP port."""
-    if not _is_number(text) or not 1 <= int(text) <= 65535:
-        raise ValueError("it must be a port, a whole number from 1 to 65535")
-    return int(text)
-
-
-def parse_log_level(text: str) -> str:
-    """The name of a level of Python's logging."""
-    if text.lower() not in ("debug", "info", "warning", "error"):
-        raise ValueError("it must be debug, info, warning or error")
-    return text.lower()
 
 
 def parse_http_url(text: str) -> str:

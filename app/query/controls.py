@@ -27,6 +27,7 @@ MAX_AFFECTED = QueryInteger(1, 100_000)
 DEFAULT_MAX_AFFECTED = 1000
 TIME_ZONE = TimeZoneName()
 COUNTS = ("exact", "estimated", "none")
+UPSERTS = ("merge", "ignore")
 TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
     "integer": int, "number": (int, float), "flag": bool, "list": list, "object": dict,
 }  # fmt: skip
@@ -129,32 +130,18 @@ def parse_time_column(table: str, text: str) -> str:
     return text
 
 
-def parse_count(text: str) -> str:
-    """How the total of a list is found."""
-    if text not in COUNTS:
-        raise BadValue(f"must be one of {', '.join(COUNTS)}.")
+def parse_choice(choices: Sequence[str], text: str) -> str:
+    """One of these texts."""
+    if text not in choices:
+        raise BadValue(f"must be one of {', '.join(choices)}.")
     return text
 
 
-def parse_return(text: str) -> bool:
-    """Whether a write by filter answers its rows."""
-    if text != "rows":
-        raise BadValue("must be rows, or be left out.")
+def parse_word(word: str, text: str) -> bool:
+    """True for this word, the only one that the parameter takes."""
+    if text != word:
+        raise BadValue(f"must be {word}, or be left out.")
     return True
-
-
-def parse_consistency(text: str) -> bool:
-    """Whether rows may come from a replica, which lags a little."""
-    if text != "eventual":
-        raise BadValue("must be eventual, or be left out.")
-    return True
-
-
-def parse_upsert(text: str) -> str:
-    """What is to be done with a row that has the same key."""
-    if text not in ("merge", "ignore"):
-        raise BadValue("must be merge or ignore.")
-    return text
 
 
 def _unknown(name: str, what: str, known: Sequence[str]) -> str:

@@ -111,15 +111,15 @@ class _Parsing:
         after = self._control(
             "cursor", lambda text: controls.parse_cursor(self.parser.table, text, list_fingerprint, sort), None
         )
-        count = self._control("count", controls.parse_count, "none" if after else "exact")
+        count = self._control("count", partial(controls.parse_choice, controls.COUNTS), "none" if after else "exact")
         grouping = self._grouping()
         writing = Writing(
             self._control("skip_locked", parse_flag, False),
             self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
-            self._control("return", controls.parse_return, False),
-            self._control("upsert", controls.parse_upsert, None),
+            self._control("return", partial(controls.parse_word, "rows"), False),
+            self._control("upsert", partial(controls.parse_choice, controls.UPSERTS), None),
         )
-        eventual = self._control("consistency", controls.parse_consistency, False)
+        eventual = self._control("consistency", partial(controls.parse_word, "eventual"), False)
         if after and "skip" in self.controls:
             self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
         if self.conditions > MAX_CONDITIONS:

@@ -9,6 +9,7 @@ import orjson
 from marshmallow import ValidationError, fields
 
 from app.schemas.fields import (
+    INTEGER_FORM,
     MAX_INTEGER,
     MIN_INTEGER,
     Choice,
@@ -54,7 +55,6 @@ KINDS: tuple[tuple[type[fields.Field[Any]], str], ...] = (
 WITHOUT_NULL = ("isnull", "empty", "exists")
 MAX_WILDCARDS = 10
 MAX_PATTERN_LENGTH = 1000
-INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 NUMBER_FORM = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 

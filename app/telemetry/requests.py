@@ -51,19 +51,6 @@ class MeasuredRequests:
 class MeasuredRequest:
     """One request while it runs."""
 
-    __slots__ = (
-        "_before",
-        "_min_level",
-        "_start_response",
-        "began",
-        "environ",
-        "failed",
-        "id",
-        "open",
-        "route",
-        "status",
-    )
-
     def __init__(self, environ: Environ, start_response: StartResponse, min_level: int) -> None:
         self.began = perf_counter()
         self.environ = environ
