@@ -14,7 +14,7 @@ from limits.errors import StorageError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.api.auth import PROTECTED, brings_a_possible_key, recognized
+from app.api.auth import PROTECTED, has_plausible_key, known_caller
 from app.api.transaction import WITHIN_BATCH
 from app.config import Settings
 
@@ -69,7 +69,7 @@ def _redis_options() -> dict[str, Any]:
 
 
 def _caller() -> str:
-    return recognized() or f"{'new keys of' if brings_a_possible_key() else 'address'} {request.remote_addr}"
+    return known_caller() or f"{'new keys of' if has_plausible_key() else 'address'} {request.remote_addr}"
 
 
 def _add_fields(response: Response, limiter: Limiter) -> None:

@@ -53,7 +53,7 @@ class Duration(click.ParamType[timedelta]):
         return length
 
 
-def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
+def readable_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Run the command so that it can be stopped in order, and tell what goes wrong in a sentence."""
 
     @wraps(command)
@@ -68,13 +68,13 @@ def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
             message = _sentence(error)
             if message is None:
                 raise
-            _drop_what_output_refuses()
+            _discard_output()
             raise click.ClickException(message) from error
 
     return running
 
 
-def _drop_what_output_refuses() -> None:
+def _discard_output() -> None:
     """Let it go nowhere: Python would try to write it again when it ends, and print a traceback."""
     try:
         if sys.stdout:
@@ -84,9 +84,9 @@ def _drop_what_output_refuses() -> None:
 
 
 def with_database(command: Callable[P, R]) -> Callable[P, R]:
-    """Run the command as `in_sentences` does, with the settings' database open and without limits on statements."""
+    """Run the command as `readable_errors` does, with the settings' database open and without limits on statements."""
 
-    @in_sentences
+    @readable_errors
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         with open_database(current_app.config["SETTINGS"].for_maintenance):
@@ -109,7 +109,7 @@ def _sentence(error: Exception) -> str | None:
     return f"The database refused: {said}" if said else None
 
 
-def in_portions(
+def run_in_batches(
     label: str, found: int, portions: Iterable[int], as_json: bool, report: Callable[[int, bool], None]
 ) -> None:
     """Take the portions to their end, or until somebody or a fault stops it, and `report` how many rows they were and

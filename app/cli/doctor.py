@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 from peewee import Model
 
 from app import models, upgrades
-from app.cli.common import answer, in_sentences, json_option
+from app.cli.common import answer, json_option, readable_errors
 from app.cli.interrupts import raise_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database
@@ -37,7 +37,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 @click.command()
 @json_option
 @with_appcontext
-@in_sentences
+@readable_errors
 def doctor(as_json: bool) -> None:
     """Check the settings and the database, and say what to do where something is wrong.
 
@@ -59,14 +59,14 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield Finding("connection", OK, "The database answers.")
             yield _version(version, written)
             for name, check in CHECKS.items():
-                yield from _looked_at(name, check, settings)
+                yield from _run_check(name, check, settings)
     except ServiceError as error:
         raise_if_stopped(error)
         detail = f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings."
         yield Finding("connection", FAILURE, detail)
 
 
-def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
+def _run_check(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
     """What the check finds, or that it was not allowed to look."""
     try:
         yield from check(settings)

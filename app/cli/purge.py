@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from app.cli.common import Duration, answer, dry_run_option, in_portions, json_option, with_database
+from app.cli.common import Duration, answer, dry_run_option, json_option, run_in_batches, with_database
 from app.repositories import purging
 
 
@@ -28,7 +28,7 @@ def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
         sentence = _sentence(what, moment, found, deleted, dry_run, stopped)
         answer({"what": what, "created_before": moment, **counted}, as_json, sentence)
 
-    in_portions("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, report)
+    run_in_batches("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, report)
 
 
 def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool, stopped: bool) -> str:

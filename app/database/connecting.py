@@ -68,12 +68,12 @@ class Connector:
         except psycopg2.OperationalError as error:
             if not _refuses_options(error):
                 raise
-            self._send_along()
+            self._use_set_local()
             return self._connect()
         if self._sessions_keep is None:
             self._sessions_keep = self._are_kept(connection)
             if not self._sessions_keep:
-                self._send_along()
+                self._use_set_local()
         return connection
 
     def _connect(self, **options: str) -> extensions.connection:
@@ -106,7 +106,7 @@ class Connector:
     def _given_options(self) -> str:
         return extensions.parse_dsn(self._settings.url).get("options") or os.environ.get("PGOPTIONS", "")
 
-    def _send_along(self) -> None:
+    def _use_set_local(self) -> None:
         self._sessions_keep = False
         self.set_local = "".join(f"SET LOCAL {name}='{value}';" for name, value in self._settings.parameters().items())
 

@@ -153,16 +153,16 @@ class Database(peewee.PostgresqlDatabase):
         """Begin a transaction, at `isolation_level` or that of the settings; a dead connection is replaced."""
         self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
 
-    def send_with_next(self, control: str) -> None:
+    def send_before_next(self, control: str) -> None:
         """Send this BEGIN or SAVEPOINT in one message with the next statement, which saves it a round trip."""
         self.connection()
         self._thread.pending.append(control)
 
-    def send_along(self, sql: str) -> None:
+    def append_to_pending(self, sql: str) -> None:
         """Send this in the same message as the BEGIN that waits; what it gives is not read, but it may fail."""
         self._thread.pending[-1] += f";{sql}"
 
-    def take_back(self) -> bool:
+    def discard_pending(self) -> bool:
         """Forget the last control that waits; False when none does, because a statement took it along."""
         pending = self._thread.pending
         return bool(pending and pending.pop())
@@ -182,7 +182,7 @@ class Database(peewee.PostgresqlDatabase):
             cursor = self._execute(message, parameters, count)
         except psycopg2.Error as error:
             pending.clear()
-            self._give_up_session(error)
+            self._discard_session(error)
             if not repeatable or not connection_is_lost(error):
                 raise
             meter.now.retried("connection")
@@ -213,13 +213,13 @@ class Database(peewee.PostgresqlDatabase):
             return f"{begin};{self._connector.set_local}{rest}".rstrip(";")
         return f"{self._connector.set_local}{message}"
 
-    def _give_up_session(self, error: psycopg2.Error) -> None:
+    def _discard_session(self, error: psycopg2.Error) -> None:
         """Close what leads to a server that has gone, or that is a standby now and takes no writes any more."""
         if error.pgcode == READ_ONLY or connection_is_lost(error):
             self.connection().close()
             self.close_idle()
 
-    def read_by(self, reader: Reader | None) -> Reader | None:
+    def use_reader(self, reader: Reader | None) -> Reader | None:
         """Let this thread's reads outside transactions be answered there; who answered them before."""
         before, self._thread.reader = self._thread.reader, reader
         return before

@@ -58,7 +58,7 @@ def revision(name: str) -> Path:
     return Path(_runner().create(name))
 
 
-def obstacle(source: Database = database) -> str | None:
+def not_ready_reason(source: Database = database) -> str | None:
     """Why the database cannot serve this code now, as a sentence; None when it can. Gives its connection back."""
     try:
         missing = pending(source)

@@ -177,9 +177,9 @@ def eventual_reads() -> Iterator[None]:
         yield
         return
     replica.watch()
-    before = database.read_by(replica)
+    before = database.use_reader(replica)
     try:
         yield
     finally:
-        database.read_by(before)
+        database.use_reader(before)
         replica.release()

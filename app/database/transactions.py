@@ -46,7 +46,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         depth = database.transaction_depth()
         self._savepoint = f"flux_{depth}" if depth else None
         with translated_errors:
-            database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
+            database.send_before_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
         database.push_transaction(self)
         return self
 
@@ -54,7 +54,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         database.pop_transaction()
-        if database.take_back():
+        if database.discard_pending():
             return
         with translated_errors:
             if error is None and not self._undo:

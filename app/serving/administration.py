@@ -82,9 +82,9 @@ def _health(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]
 
 
 def _ready(database: Database, _: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    obstacle = migrations.obstacle(database)
-    if obstacle:
-        return _answer(start_response, HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not_ready", "detail": obstacle})
+    reason = migrations.not_ready_reason(database)
+    if reason:
+        return _answer(start_response, HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not_ready", "detail": reason})
     return _answer(start_response, HTTPStatus.OK, {"status": "ready", "pending_migrations": []})
 
 
