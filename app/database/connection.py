@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -61,11 +60,6 @@ class Database(peewee.PostgresqlDatabase):
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
         size, wait = settings.database_pool_size, settings.database_pool_wait
         self._use(SessionSettings.of(settings, url), size, wait, settings.database_isolation)
-
-    def move(self, url: str) -> None:
-        """Use the database at `url`, otherwise as configured."""
-        session, *others = self._configuration
-        self._use(replace(session, url=url), *others)
 
     def _use(self, session: SessionSettings, size: int, wait: int, isolation: str) -> None:
         if (session, size, wait, isolation) == self._configuration:
