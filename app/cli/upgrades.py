@@ -55,16 +55,14 @@ def downgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
 
     Where an older program's database was taken over, that is reverted as a whole, and its rows stay.
     """
-    if dry_run:
-        _report_names("revert", "reverted", migrations.to_revert(target), dry_run, as_json)
-        return
-    done = upgrades.downgrade(target)
-    lines = [f"Reverted {name}." for name in done.migrations]
+    done = upgrades.to_revert(target) if dry_run else upgrades.downgrade(target)
+    lines = [f"{'Would revert' if dry_run else 'Reverted'} {name}." for name in done.migrations]
     if done.taking_over:
-        lines.append("Gave the database back to the older program: what taking it over changed is undone.")
+        given = "Would give" if dry_run else "Gave"
+        lines.append(f"{given} the database back to the older program: what taking it over changed is undone.")
     lines += [f"Left as it is, since rows made since are in the way: {left}." for left in done.left]
     answer(
-        {"reverted": done.migrations, "gave_back": done.taking_over, "left": done.left, "dry_run": False},
+        {"reverted": done.migrations, "gave_back": done.taking_over, "left": done.left, "dry_run": dry_run},
         as_json,
         "\n".join(lines or ["Nothing to do."]),
     )
@@ -90,10 +88,13 @@ def status(as_json: bool) -> None:
 @json_option
 @with_database
 def mended(as_json: bool) -> None:
-    """List the rows that flask db upgrade --mend changed, as they were, with the rule that each broke."""
-    rows = mended_rows.list_all()
-    lines = [f"{row['at']}  {row['table']}  {row['id']}  {row['rule']}  {row['row']}" for row in rows]
-    answer({"mended": rows}, as_json, "\n".join(lines or ["None."]))
+    """List the rows that flask db upgrade --mend changed, as they were, with the rule that each broke: one a line."""
+    if as_json:
+        click.echo('{"mended":[', nl=False)
+    for number, row in enumerate(mended_rows.list_all()):
+        click.echo((b"," if as_json and number else b"") + row, nl=not as_json)
+    if as_json:
+        click.echo("]}")
 
 
 def _pending(found: upgrades.Found, target: str | None) -> list[str]:

@@ -47,6 +47,9 @@ class SessionSettings:
             "lock_timeout": str(self.lock_timeout * 1000),
             "idle_in_transaction_session_timeout": str(self.idle_transaction_timeout * 1000),
             "TimeZone": "UTC",
+            # Whatever the role or the database has as its own: on Supabase `auth` has a table of users too. The team's
+            # own triggers may need what Supabase keeps in `extensions`.
+            "search_path": "public,extensions",
         }
 
 
@@ -108,7 +111,7 @@ class Connector:
 
     def _use_set_local(self) -> None:
         self._sessions_keep = False
-        self.set_local = "".join(f"SET LOCAL {name}='{value}';" for name, value in self._settings.parameters().items())
+        self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._settings.parameters().items())
 
 
 def _refuses_options(error: Exception) -> bool:

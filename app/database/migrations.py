@@ -14,12 +14,18 @@ from app.config import PROJECT
 from app.database.connection import Database, database
 from app.database.failures import translated_errors
 from app.database.transactions import atomic
-from app.errors import Conflict, NotFound, ServiceError
+from app.errors import Conflict, NotFound, ServiceError, Unavailable
 
 FOLDER = PROJECT / "migrations"
 TABLE = "schema_migration"
 # Any number will do, if it is always the same: who migrates holds the advisory lock of this number.
 LOCK = 4_631_207
+
+
+HIDDEN = (
+    "Row level security hides every row from this role. Make it a member of flux_service, as docs/database-role.md "
+    "says, and run flask db upgrade as the owner of the tables."
+)
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,15 @@ def unknown() -> list[str]:
 
 
 def applied(source: Database = database) -> set[str]:
-    """The names of the migrations that the database has seen. One statement."""
+    """The names of the migrations that the database has seen. One statement where there are some.
+
+    Raises Unavailable when row level security hides them from this role, and with them every other row.
+    """
     try:
-        return {name for (name,) in source.read(f"SELECT name FROM {TABLE}")}
+        seen = {name for (name,) in source.read(f"SELECT name FROM {TABLE}")}
+        if not seen and source.read(f"SELECT row_security_active('{TABLE}')")[0][0]:
+            raise Unavailable(HIDDEN)
+        return seen
     except psycopg2.errors.UndefinedTable:
         return set()
 

@@ -1,18 +1,20 @@
 """The rows that `flask db upgrade --mend` changed, as they were before: kept for people who look after the database."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-import orjson
-from peewee import SQL, Select, fn
+from peewee import fn
 
 from app import models
 from app.database import database
 from app.database.statements import compiled, parameter
 from app.models import MendedRow
+from app.repositories.shapes import json_of
 
-_chosen = MendedRow.select().order_by(MendedRow.at, MendedRow.table, MendedRow.id, MendedRow.rule)
-LIST = compiled(Select((_chosen.alias("r"),), (fn.coalesce(fn.json_agg(SQL("r")), SQL("'[]'::json")),)))
+ROWS_AT_ONCE = 1000
+
+LIST = compiled(json_of(MendedRow.select().order_by(MendedRow.at, MendedRow.table, MendedRow.id, MendedRow.rule)))
 
 
 def _refers_to(column: str, model: Any = None) -> Any:
@@ -33,10 +35,10 @@ DELETE = compiled(
 )
 
 
-def list_all() -> list[dict[str, Any]]:
-    """Every mended row with its table, id, rule and time, by time."""
-    rows: list[dict[str, Any]] = orjson.loads(database.read(*LIST.bind())[0][0])
-    return rows
+def list_all() -> Iterator[bytes]:
+    """Every mended row with its table, id, rule and time as JSON, by time; only some are in memory at a time."""
+    for rows in database.stream(*LIST.bind(), ROWS_AT_ONCE):
+        yield from rows
 
 
 def delete_of_person(id: str | UUID) -> int:

@@ -1,6 +1,6 @@
 """What `flask db upgrade` and `downgrade` do: recognize the database, migrate it or take it over, and close it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.config import Settings
 from app.database import atomic, migrations, open_database
@@ -11,7 +11,8 @@ from app.upgrades.recognition import Found, recognize, tables_of
 from app.upgrades.take_over import BrokenRows, Plan, Report
 
 __all__ = [
-    "BrokenRows", "Found", "Plan", "Reverted", "downgrade", "fault", "plan", "recognize", "take_over_from", "upgrade",
+    "BrokenRows", "Found", "Plan", "Reverted", "downgrade", "fault", "plan", "recognize", "take_over_from", "to_revert",
+    "upgrade",
 ]  # fmt: skip
 
 
@@ -71,17 +72,13 @@ def downgrade(target: str | None = None) -> Reverted:
         return Reverted([])
     with migrations.alone() as runner:
         # Once more, now that nobody else migrates.
-        steps = migrations.to_revert(target)
-        taken_over = log.taken_over()
-        if not taken_over:
-            return Reverted(runner.down(target) if steps else [])
-        later = [name for name in steps if name > taken_over[1]]
-        if later:
-            runner.down(later[-1])
-        if later == steps:
-            return Reverted(later)
+        steps = to_revert(target)
+        if steps.migrations:
+            runner.down(steps.migrations[-1])
+        if not steps.taking_over:
+            return steps
         access.withdraw()
-        return Reverted(later, taking_over=True, left=log.undo_all())
+        return replace(steps, left=log.undo_all())
 
 
 def fault(settings: Settings) -> str | None:
@@ -95,6 +92,14 @@ def fault(settings: Settings) -> str | None:
     except ServiceError as error:
         return sentence(error)
     return f"The database lacks migrations: {', '.join(pending)}. Run flask db upgrade." if pending else None
+
+
+def to_revert(target: str | None = None) -> Reverted:
+    """What `downgrade` would undo. Changes nothing."""
+    steps = migrations.to_revert(target)
+    taken_over = log.taken_over() if steps else None
+    later = [name for name in steps if not taken_over or name > taken_over[1]]
+    return Reverted(later, taking_over=later != steps)
 
 
 def _generation() -> str:

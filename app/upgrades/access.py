@@ -14,7 +14,8 @@ BROWSER_ROLES = ("anon", "authenticated")
 SERVERS_ROLE = "service_role"
 
 ENTITY_TABLES = tuple(models.ENTITIES)
-INTERNAL_TABLES = (*(model._meta.table_name for model in models.INTERNAL), migrations.TABLE, LOG)
+HISTORY_TABLES = (migrations.TABLE, LOG)
+INTERNAL_TABLES = (*(model._meta.table_name for model in models.INTERNAL), *HISTORY_TABLES)
 
 FUNCTION_NAMES = ("touch_row", "merge_patch", "add_numbers", "claim_idempotency_key")
 
@@ -64,12 +65,20 @@ WITH ours AS (
     SELECT s.rolname, 'empty ' || o.relname, format('REVOKE TRUNCATE ON %%I FROM PUBLIC', o.relname)
     FROM ours o CROSS JOIN strangers s WHERE has_table_privilege(s.oid, o.oid, 'TRUNCATE')
     UNION ALL
+    -- A materialized view is read without the policies of its tables, and so is a view that does not ask for them.
+    SELECT s.rolname, 'read ' || o.relname || ' in the view ' || v.oid::regclass,
+        format('REVOKE ALL ON %%s FROM PUBLIC', v.oid::regclass)
+    FROM ours o JOIN pg_depend d ON d.refobjid = o.oid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class CROSS JOIN strangers s
+    WHERE has_any_column_privilege(s.oid, v.oid, 'SELECT') AND v.relkind IN ('m', 'v')
+        AND NOT coalesce(v.reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false)
+    UNION ALL
     SELECT s.rolname, 'call ' || f.name, format('REVOKE ALL ON FUNCTION %%s FROM PUBLIC', f.name)
     FROM (SELECT unnest(%(found)s::text[]) AS name) f CROSS JOIN strangers s
     WHERE has_function_privilege(s.oid, f.name, 'EXECUTE')
 )
-SELECT string_agg(rolname, ', ' ORDER BY rolname), what,
-    CASE WHEN cure LIKE 'REVOKE%%' THEN cure || string_agg(', ' || quote_ident(rolname), '' ORDER BY rolname)
+SELECT string_agg(DISTINCT rolname, ', '), what,
+    CASE WHEN cure LIKE 'REVOKE%%' THEN cure || string_agg(DISTINCT ', ' || quote_ident(rolname), '')
          ELSE cure END
 FROM openings GROUP BY what, cure ORDER BY what
 """
@@ -104,7 +113,7 @@ def close() -> None:
     for table in _present(INTERNAL_TABLES):
         database.execute_sql(f"REVOKE ALL ON TABLE {table} FROM {everybody}")
     for table in _present(ENTITY_TABLES):
-        database.execute_sql(f"REVOKE TRUNCATE, REFERENCES, TRIGGER ON TABLE {table} FROM {strangers}")
+        database.execute_sql(f"REVOKE {_beside_rows()} ON TABLE {table} FROM {strangers}")
     database.execute_sql(f"REVOKE ALL ON SEQUENCE {migrations.TABLE}_id_seq FROM {everybody}")
     for function in _functions():
         database.execute_sql(f"REVOKE ALL ON FUNCTION {function} FROM {strangers}")
@@ -122,9 +131,15 @@ def withdraw() -> None:
 def _let_the_service_through() -> None:
     tables = [*ENTITY_TABLES, *INTERNAL_TABLES]
     for (table,) in database.read(WITHOUT_POLICY, (tables, SERVICE_ROLE)):
-        database.execute_sql(
-            f"CREATE POLICY {SERVICE_ROLE} ON {table} TO {SERVICE_ROLE} USING (true) WITH CHECK (true)"
-        )
+        # What a downgrade executes, and which migrations there were, is the owner's to write.
+        allowed = "FOR SELECT TO {} USING (true)" if table in HISTORY_TABLES else "TO {} USING (true) WITH CHECK (true)"
+        database.execute_sql(f"CREATE POLICY {SERVICE_ROLE} ON {table} {allowed.format(SERVICE_ROLE)}")
+
+
+def _beside_rows() -> str:
+    """The rights on a table that row level security does not hold."""
+    [(version,)] = database.read("SELECT current_setting('server_version_num')::int")
+    return "TRUNCATE, REFERENCES, TRIGGER, MAINTAIN" if version >= 170_000 else "TRUNCATE, REFERENCES, TRIGGER"
 
 
 def _functions() -> list[str]:

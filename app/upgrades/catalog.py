@@ -6,7 +6,8 @@ from typing import Any
 from app.database import database
 
 COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+SELECT c.relname, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    coalesce(pg_get_expr(d.adbin, d.adrelid), CASE WHEN a.attidentity <> '' THEN 'identity' END)
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -17,22 +18,23 @@ SELECT relname, relrowsecurity, coalesce(reloptions, '{}'), greatest(reltuples, 
 FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'
 """
 CONSTRAINTS = """
-SELECT c.relname, k.conname, k.contype::text, pg_get_constraintdef(k.oid), pg_get_expr(k.conbin, k.conrelid),
-    ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS n(number, place)
+SELECT c.relname, quote_ident(k.conname), k.contype::text, pg_get_constraintdef(k.oid),
+    pg_get_expr(k.conbin, k.conrelid),
+    ARRAY(SELECT quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY AS n(number, place)
           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.number ORDER BY n.place)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
 WHERE c.relnamespace = %s::regnamespace AND k.contype IN ('c', 'f', 'p') ORDER BY k.conname
 """
 INDEXES = """
-SELECT c.relname, i.relname, x.indisunique, pg_get_indexdef(i.oid), pg_get_expr(x.indpred, x.indrelid),
-    ARRAY(SELECT a.attname::text FROM unnest(x.indkey::int[]) WITH ORDINALITY AS n(number, place)
+SELECT c.relname, quote_ident(i.relname), x.indisunique, pg_get_indexdef(i.oid), pg_get_expr(x.indpred, x.indrelid),
+    ARRAY(SELECT quote_ident(a.attname) FROM unnest(x.indkey::int[]) WITH ORDINALITY AS n(number, place)
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = n.number ORDER BY n.place),
     (SELECT pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('u', 'p', 'x'))
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
 WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND x.indisvalid ORDER BY i.relname
 """
 TRIGGERS = """
-SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid), t.tgenabled::text
+SELECT c.relname, quote_ident(t.tgname), pg_get_triggerdef(t.oid), t.tgenabled::text
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal ORDER BY t.tgname
 """
@@ -109,8 +111,11 @@ class Table:
 
 
 def tables(schema: str) -> dict[str, Table]:
-    """The tables of a schema by name, with every definition as it reads with this schema in the search path alone."""
-    database.execute_sql(f"SET LOCAL search_path = {schema}")
+    """The tables of a schema by name, with every definition as it reads with this schema in the search path alone.
+
+    What the tables have is named as SQL writes it, in quotes where it needs them.
+    """
+    database.execute_sql(f"SET LOCAL search_path = {schema}; SET LOCAL quote_all_identifiers = off")
     found = {
         name: Table(name, secured, tuple(options), rows)
         for name, secured, options, rows in database.read(TABLES, (schema,))

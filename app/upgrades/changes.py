@@ -48,6 +48,10 @@ def refuse_what_is_in_the_way(
                 f"The table {name} is another program's, as it has no {', '.join(sorted(missing))}. Rename it, or move "
                 "it to another schema."
             )
+        wanted_triggers = {trigger.name: trigger.definition for trigger in ours[name].triggers}
+        for trigger in theirs[name].triggers:
+            if wanted_triggers.get(trigger.name, trigger.definition) != trigger.definition:
+                raise Conflict(f"{name} has a trigger {trigger.name} that is not ours. Rename it.")
         for column in theirs[name].columns.values():
             wanted = ours[name].columns.get(column.name)
             if wanted is not None and wanted.type != column.type:
@@ -122,7 +126,8 @@ def indexes(theirs: Table, ours: Table) -> Iterator[Change]:
                 )
             yield from (_drop(theirs, each) for each in same if each is not keeper and not each.constraint)
             continue
-        replaced = [each for each in left if wanted.unique and each.unique and each.columns == wanted.columns]
+        # One without a predicate is a rule of its own, or serves an ON CONFLICT that ours does not.
+        replaced = [each for each in left if each.predicate and _same_key(each, wanted)]
         left = [each for each in left if each not in replaced]
         yield from (_drop(theirs, each) for each in replaced)
         yield Change(theirs.name, f"makes index {wanted.name}", wanted.definition, f"DROP INDEX {wanted.name}")
@@ -199,12 +204,12 @@ def _checks(theirs: Table, ours: Table, kept_checks: set[str]) -> Iterator[Chang
             left.remove(same)
             yield from _rename(theirs, same, wanted)
             continue
-        old = [each for each in left if each.columns == wanted.columns]
+        old = [each for each in left if each.name == wanted.name]
         left = [each for each in left if each not in old]
         yield from _replace_check(theirs, wanted, old, kept_checks)
     # What an older program's own checks are called by PostgreSQL; any other is somebody's rule, and stays.
-    for free in (each for each in left if each.name == f"{theirs.name}_{each.columns[0]}_check"):
-        if set(free.columns) <= ours.columns.keys():
+    for free in left:
+        if free.name in {f"{theirs.name}_{column}_check" for column in free.columns if column in ours.columns}:
             yield Change(
                 theirs.name,
                 f"drops {free.name}",
@@ -270,14 +275,11 @@ def _rename(theirs: Table, there: Constraint, wanted: Constraint) -> Iterator[Ch
         )
 
 
+def _same_key(one: Index, other: Index) -> bool:
+    return one.unique and other.unique and one.columns == other.columns
+
+
 def _drop(theirs: Table, index: Index) -> Change:
-    if index.constraint:
-        return Change(
-            theirs.name,
-            f"drops {index.name}",
-            f"ALTER TABLE {theirs.name} DROP CONSTRAINT {index.name}",
-            f"ALTER TABLE {theirs.name} ADD CONSTRAINT {index.name} {index.constraint}",
-        )
     return Change(theirs.name, f"drops index {index.name}", f"DROP INDEX {index.name}", index.definition)
 
 

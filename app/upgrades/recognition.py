@@ -90,7 +90,7 @@ COMMON = {
 # What each generation has besides.
 GENERATIONS = {
     "B": {
-        "users": {"timezone": "text", "phone_verified": "boolean", "monthly_token_usage": "jsonb"},
+        "users": {"timezone": "text", "phone_verified": "boolean"},
         "tasks": {"class_tags": "text[]", "escalation_policy": "text", "conversation_id": "uuid"},
         "conversations": {"title": "text"},
         "messages": {"agent_node": "text", "tokens_used": "integer", "provider": "text"},

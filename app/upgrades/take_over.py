@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
-from time import monotonic
+from time import monotonic, sleep
 
-from app.database import database, migrations
+from app.database import atomic, database, migrations
 from app.database.failures import translated_errors
 from app.errors import Busy
 from app.upgrades import catalog, changes, log, rules
@@ -20,6 +20,7 @@ from app.upgrades.rules import Broken
 REFERENCE = "flux_dao_reference"
 # Measured with 1,000,000 tasks, on a slow disk; see docs/supabase.md.
 ROWS_A_SECOND = 10_000
+LOCK_PAUSE_SECONDS = 0.1
 
 # PostgreSQL's letters for when a trigger fires, and what brings that back.
 ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
@@ -119,16 +120,26 @@ def lock(tables: Sequence[str], report: Report, timeout: int) -> None:
         f"Locks {', '.join(tables)}, together {rows:,} rows. Until the end, in about {1 + rows // ROWS_A_SECOND} s, "
         "nobody else can read or write them."
     )
-    database.execute_sql(f"SET LOCAL lock_timeout = '{timeout}s'")
+    deadline = monotonic() + timeout
+    while not _locked(tables):
+        if timeout and monotonic() > deadline:
+            raise Busy(
+                f"Other programs kept the tables in use for {timeout} s, so nothing was changed. Stop them for as long "
+                "as this takes, try again at a quieter time, or raise DATABASE_LOCK_TIMEOUT."
+            )
+        sleep(LOCK_PAUSE_SECONDS)
+    # Where it would hide rows even from the owner, PostgreSQL says so from here on.
+    database.execute_sql("SET LOCAL row_security = off")
+
+
+def _locked(tables: Sequence[str]) -> bool:
+    """Whether all of the tables could be locked at once: waiting for one after the other could stop others for good."""
     try:
-        with translated_errors:
-            database.execute_sql(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
-    except Busy as error:
-        raise Busy(
-            f"Other programs kept the tables in use for {timeout} s, so nothing was changed. Stop them for as "
-            "long as this takes, try again at a quieter time, or raise DATABASE_LOCK_TIMEOUT."
-        ) from error
-    database.execute_sql("SET LOCAL lock_timeout = 0")
+        with atomic(), translated_errors:
+            database.execute_sql(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE NOWAIT")
+    except Busy:
+        return False
+    return True
 
 
 def refuse_broken(broken: list[Broken], mend: bool) -> None:

@@ -1,7 +1,9 @@
 """Who may touch the service's tables and functions on a Supabase project: the owner, the service, and nobody else."""
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import existing
@@ -13,6 +15,7 @@ from existing import OWNER, run_as
 from app import models
 from app.database import migrations
 from app.development.embedded import EmbeddedServer
+from app.upgrades import access
 
 pytestmark = pytest.mark.commands
 
@@ -119,8 +122,13 @@ def test_the_advisors_find_nothing(project: str, advice: str):
     assert run_alone(project, ADVISORS[advice].replace("%(theirs)s", known).replace("%%", "%")) == []
 
 
-def test_the_doctor_finds_nobody_who_could_touch_them(project: str):
-    found = flask("doctor", DATABASE_URL=url_with(project, user=OWNER), AUTH_DISABLED="true").stdout
+def test_the_doctor_finds_nobody_but_who_reads_copies_in_views(project: str):
+    url = url_with(project, user=OWNER)
+    for finding in access_findings(flask("doctor", "--json", DATABASE_URL=url, AUTH_DISABLED="true").stdout):
+        if "Run: " in finding:
+            assert re.match(r"anon, authenticated can read \w+ in the view \w+\. Run: REVOKE ALL ON \w+ FROM ", finding)
+            run_alone(url, finding.partition("Run: ")[2])
+    found = flask("doctor", DATABASE_URL=url, AUTH_DISABLED="true").stdout
     assert "ok       access          Nobody but the owner and the service" in found
 
 
@@ -148,6 +156,22 @@ def test_the_doctor_tells_who_can_and_the_statement_that_ends_it(project: str, o
 
 def access_findings(document: str) -> list[str]:
     return [each["detail"] for each in json.loads(document)["findings"] if each["check"] == "access"]
+
+
+def test_nobody_may_maintain_a_table(project: str):
+    for role in BROWSER:
+        assert refused(project, role, "REINDEX TABLE tasks")
+
+
+def test_the_service_cannot_write_what_a_downgrade_executes(postgres: EmbeddedServer, project: str):
+    with limited_role(postgres, project) as url:
+        for table in access.HISTORY_TABLES:
+            if run_alone(project, f"SELECT to_regclass('{table}') IS NULL") == [(False,)]:
+                column = "name" if table == migrations.TABLE else "undo"
+                with suppress(psycopg2.errors.InsufficientPrivilege):
+                    assert run_alone(url, f"UPDATE {table} SET {column} = 'DROP TABLE tasks' RETURNING 1") == []
+                with suppress(psycopg2.errors.InsufficientPrivilege):
+                    assert run_alone(url, f"DELETE FROM {table} RETURNING 1") == []
 
 
 def test_a_limited_role_serves_behind_row_level_security(postgres: EmbeddedServer, project: str):

@@ -77,7 +77,7 @@ def test_a_database_that_does_not_answer_is_a_failure():
 @pytest.mark.direct("A pooler has its own words for it.")
 def test_why_a_database_does_not_answer_is_told_without_a_password(url: str):
     refused = doctor(url_with(url, dbname="nowhere", password="geheim"))[1]["connection"][1]
-    assert "at the moment. Try again in a few seconds. PostgreSQL says: connection to server " in refused
+    assert "The database cannot be reached. PostgreSQL says: connection to server " in refused
     assert 'FATAL:  database "nowhere" does not exist. Check that it runs, and DATABASE_URL ' in refused
     # A password with an @ that is not written as %40 goes on in the host.
     unknown = doctor("postgresql://u:ge@heim@nowhere.invalid/x")[1]["connection"][1]

@@ -1,11 +1,12 @@
 """The role of docs/database-role.md: the service works with it, and it can do nothing more."""
 
+import os
 import re
 from collections.abc import Iterator
 
 import psycopg2
 import pytest
-from conftest import flask, limited_role, run_alone, temporary_database
+from conftest import flask, limited_role, run_alone, temporary_database, url_with
 
 from app.development.embedded import EmbeddedServer
 
@@ -47,3 +48,16 @@ def test_migrating_is_refused_in_a_sentence(limited: str):
 
 def test_the_role_may_compare_the_schema_with_the_code(limited: str):
     assert flask("db", "status", DATABASE_URL=limited).returncode == 0
+
+
+def test_a_role_that_row_level_security_holds_off_is_told_so(postgres: EmbeddedServer):
+    role = f"held_off_{os.getpid()}"
+    with temporary_database(postgres, "held_off") as url:
+        assert flask("db", "upgrade", DATABASE_URL=url).returncode == 0
+        run_alone(url, f"CREATE ROLE {role} LOGIN", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        try:
+            done = flask("db", "status", DATABASE_URL=url_with(url, user=role))
+        finally:
+            run_alone(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Row level security hides every row from this role. Make it a member of ")

@@ -106,7 +106,7 @@ def test_a_database_that_is_lost_in_the_middle_leaves_a_count_of_what_was_done(u
     assert (process.returncode, told["found"], told["stopped"]) == (1, 100_000, True)
     # The last portion may have been deleted without its answer.
     assert gone - 1_000 <= told["deleted"] <= gone
-    assert wrong.startswith("Error: The database cannot be reached at the moment.")
+    assert wrong.startswith("Error: The database cannot be reached. PostgreSQL says: ")
 
 
 @contextmanager

@@ -152,6 +152,11 @@ def test_other_tables_beside_ours_are_in_nobodys_way(postgres: EmbeddedServer):
             "The table api_keys is another program's, as it has no created_at",
         ),
         ("ALTER TABLE tasks ADD COLUMN tenant text NOT NULL", "tasks.tenant is no column of the service"),
+        (
+            "CREATE TRIGGER tasks_touch BEFORE UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION"
+            " suppress_redundant_updates_trigger()",
+            "tasks has a trigger tasks_touch that is not ours",
+        ),
         ("ALTER TABLE tasks ADD COLUMN version text", "tasks.version is text, and must be integer"),
         ("CREATE FUNCTION touch_row() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function touch_row() that is not ours"),
     ],
@@ -162,6 +167,35 @@ def test_what_is_in_the_way_is_told_and_left_alone(existing: str, statement: str
     done = flask("db", "upgrade", DATABASE_URL=existing)
     assert (done.returncode, sentence in done.stderr) == (1, True), done.stderr
     assert schema(existing) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        """CREATE TRIGGER "My Trigger" BEFORE UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION own()""",
+        'ALTER TABLE goals ADD "order" int',
+        'ALTER TABLE patterns ADD "sortKey" int',
+        'CREATE INDEX "Dup of it" ON tasks (goal_id)',
+        'ALTER TABLE tasks RENAME CONSTRAINT tasks_goal_id_fkey TO "FK_goal"',
+        "ALTER TABLE tasks ADD CONSTRAINT title_not_blank CHECK (btrim(title) <> '')",
+        "ALTER TABLE tasks ADD CHECK (current_setting('x.y', true) IS DISTINCT FROM '1')",
+        "ALTER TABLE tasks ADD seq bigint GENERATED ALWAYS AS IDENTITY",
+        "CREATE VIEW own_view AS SELECT * FROM tasks",
+        "CREATE UNIQUE INDEX own_rule ON patterns (user_id, pattern_type, description)",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = auth, public', current_database()); END $$",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET quote_all_identifiers = on', current_database()); END $$",
+    ],
+)
+def test_what_a_team_has_of_its_own_stays(clean: str, statement: str):
+    run_alone(clean, "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$", statement)
+    before, rows = schema(clean), snapshot(clean)
+    upgraded(clean)
+    assert lost(rows, snapshot(clean)) == []
+    assert "A database of this service" in flask("db", "status", DATABASE_URL=clean).stdout
+    if "title_not_blank" in statement:
+        assert "title_not_blank" in {name for _, _, name, _ in schema(clean)}
+    assert flask("db", "downgrade", DATABASE_URL=clean).returncode == 0
+    assert schema(clean) == before
 
 
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(broken: str, generation: Generation):
@@ -381,6 +415,8 @@ def test_who_uses_the_tables_for_too_long_is_told_of(clean: str):
 def test_a_downgrade_gives_the_older_program_its_database_back(clean: str, generation: Generation):
     before = schema(clean)
     upgraded(clean)
+    told = flask("db", "downgrade", "--dry-run", DATABASE_URL=clean).stdout
+    assert told.startswith("Would give the database back to the older program")
     for table in TABLES[generation]:
         for statement in OLD_INSERTS[generation].get(table, ()):
             run_alone(clean, statement)

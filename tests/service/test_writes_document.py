@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from test_races import at_the_same_moment
 from werkzeug.test import TestResponse
 
+from app.api.parser import MAX_BULK_ROWS
 from app.api.problems import KINDS
 from app.config import PROJECT
 from app.database import database
@@ -24,7 +25,6 @@ from app.errors import ConditionFailed
 from app.query.controls import DEFAULT_MAX_AFFECTED
 from app.repositories.base import new_id
 from app.repositories.natural_keys import NATURAL_KEYS
-from app.schemas.base import MAX_BULK_ROWS
 from app.schemas.batch import MAX_OPERATIONS
 
 GUIDE = (PROJECT / "docs" / "writes.md").read_text()
