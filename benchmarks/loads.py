@@ -152,7 +152,7 @@ def asking(what: str, **parameters: str | datetime) -> Request:
 
 def cursor_at(created_at: datetime, id: str) -> str:
     """The cursor for the tasks behind this one, as the service makes it for its list."""
-    every_task = QueryParser("tasks", "list tasks").read([])
+    every_task = QueryParser("tasks", "list tasks").parse_pairs([])
     return cursors.encode([created_at.isoformat(), id], every_task.fingerprint)
 
 

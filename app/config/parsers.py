@@ -55,7 +55,7 @@ def choice(*choices: str) -> Callable[[str], str]:
 parse_positive = whole_number(1, MAX_INTEGER)
 # More than any PostgreSQL is set up for.
 parse_pool_size = whole_number(1, MAX_POOL_SIZE)
-parse_port = whole_number(1, 65535)
+parse_port = whole_number(1, 65535, "a port, a whole number from 1 to 65535")
 parse_seconds = whole_number(0, MAX_SECONDS, f"a whole number of seconds up to {MAX_SECONDS}, or 0 for no limit")
 parse_isolation = choice("read committed", "repeatable read", "serializable")
 parse_log_level = choice("debug", "info", "warning", "error")
