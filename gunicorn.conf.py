@@ -6,10 +6,11 @@ import os
 import socket
 import sys
 
-from app import administration, upgrades
+from app import upgrades
 from app.config import SettingError, load_settings
 from app.database import EmbeddedError, configure, embedded_server, open_database
 from app.errors import ServiceError
+from app.serving import administration
 from app.telemetry import log
 
 try:
@@ -22,7 +23,7 @@ address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{s
 bind = address
 workers = settings.web_concurrency
 threads = settings.web_threads
-worker_class = "app.worker.Worker"
+worker_class = "app.serving.worker.Worker"
 # In memory, so that a busy disk never makes a worker look dead. gunicorn makes the file itself, under a random name.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nosec B108
 # Between a TERM and the end, requests that were accepted are answered.

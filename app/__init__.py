@@ -15,10 +15,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     if not _is_maintenance():
         settings.refuse_to_be_open_by_accident()
     app = Service(__name__, static_folder=None)
+    app.config["SETTINGS"] = settings
     telemetry.init_traces(app, settings)
     database.init_app(app, settings)
     api.init_app(app, settings)
-    cli.init_app(app, settings)
+    cli.init_app(app)
     telemetry.init_app(app, settings)
     return app
 

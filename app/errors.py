@@ -1,9 +1,9 @@
-"""What can go wrong, in the service's own words: raised below HTTP, turned into HTTP in api/problems.py alone."""
+"""What can go wrong, without HTTP: api/problems.py alone turns these into answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_FAULTS_TOLD = 20
+MAX_FAULTS = 20
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Invalid(ServiceError):
     @classmethod
     def from_faults(cls, faults: Sequence[Fault], hint: str | None = None) -> "Invalid":
         """The error for these faults; its sentence repeats them, since many callers read nothing else."""
-        detail = " ".join(fault.detail for fault in faults[:MOST_FAULTS_TOLD])
-        if len(faults) > MOST_FAULTS_TOLD:
-            detail += f" And {len(faults) - MOST_FAULTS_TOLD} more."
+        detail = " ".join(fault.detail for fault in faults[:MAX_FAULTS])
+        if len(faults) > MAX_FAULTS:
+            detail += f" And {len(faults) - MAX_FAULTS} more."
         return cls(detail, faults=faults, hint=hint)
 
 

@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 import orjson
 
 from app.query import cursors
-from app.query.reading import QueryReader
+from app.query.parser import QueryParser
 from benchmarks.measuring import Request, run_sql
 
 API = "/api/v1"
 TASKS = f"{API}/tasks"
-MOST_TASKS = 10_000
-MOST_PEOPLE = 1_000
-MOST_CURSORS = 1_000
+MAX_TASKS = 10_000
+MAX_PEOPLE = 1_000
+MAX_CURSORS = 1_000
 MANY = 100
 TASKS_OF_A_GOAL = 10
 # One drive meets a row this often at most.
@@ -42,19 +42,19 @@ def loads(database_url: str) -> dict[str, list[Request]]:
     """The requests by operation, those that only read first, over tasks and people drawn from the whole database."""
     # Drawn by a hash, so that they are spread over the table and the same in each run over the same rows.
     drawn = "ORDER BY md5(id::text) LIMIT"
-    tasks = [row[0] for row in run_sql(database_url, f"SELECT id::text FROM tasks {drawn} {MOST_TASKS}")]
+    tasks = [row[0] for row in run_sql(database_url, f"SELECT id::text FROM tasks {drawn} {MAX_TASKS}")]
     people = run_sql(
         database_url,
         f"""
         SELECT drawn.id::text, min(scheduled_at), max(scheduled_at), min(created_at), max(created_at),
                array_agg(tasks.id::text)
-        FROM (SELECT id FROM users {drawn} {MOST_PEOPLE}) AS drawn
+        FROM (SELECT id FROM users {drawn} {MAX_PEOPLE}) AS drawn
         JOIN tasks ON tasks.user_id = drawn.id
         GROUP BY drawn.id ORDER BY md5(drawn.id::text)
         """,
     )
     # A place in the list of all tasks, newest first: the rows behind it are a page.
-    places = run_sql(database_url, f"SELECT created_at, id::text FROM tasks {drawn} {MOST_CURSORS}")
+    places = run_sql(database_url, f"SELECT created_at, id::text FROM tasks {drawn} {MAX_CURSORS}")
     return {
         HEALTH: [Request("GET", "/health")],
         GET_ONE: [Request("GET", f"{TASKS}/{task}") for task in tasks],
@@ -93,13 +93,13 @@ def conditional_writes(database_url: str) -> dict[str, Callable[[], list[Request
 
 def some_people(database_url: str) -> list[str]:
     """The ids of people, drawn from all."""
-    drawn = f"SELECT id::text FROM users ORDER BY md5(id::text) LIMIT {MOST_PEOPLE}"
+    drawn = f"SELECT id::text FROM users ORDER BY md5(id::text) LIMIT {MAX_PEOPLE}"
     return [row[0] for row in run_sql(database_url, drawn)]
 
 
 def patches_of_versions(database_url: str) -> list[Request]:
     """PATCHes of tasks at the versions that they have now, and at those to which one drive brings them."""
-    drawn = f"SELECT id::text, version FROM tasks ORDER BY md5(id::text) LIMIT {MOST_TASKS}"
+    drawn = f"SELECT id::text, version FROM tasks ORDER BY md5(id::text) LIMIT {MAX_TASKS}"
     return [
         sending(
             "PATCH",
@@ -118,7 +118,7 @@ def claims(database_url: str) -> list[Request]:
         "UPDATE tasks SET status = 'done' WHERE status = 'pending'",
         f"""
         UPDATE tasks SET status = 'pending', scheduled_at = now() - number * interval '1 minute'
-        FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM tasks ORDER BY id LIMIT {MOST_TASKS}) AS due
+        FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM tasks ORDER BY id LIMIT {MAX_TASKS}) AS due
         WHERE tasks.id = due.id
         """,
         "VACUUM (ANALYZE) tasks",
@@ -152,7 +152,7 @@ def asking(what: str, **parameters: str | datetime) -> Request:
 
 def cursor_at(created_at: datetime, id: str) -> str:
     """The cursor for the tasks behind this one, as the service makes it for its list."""
-    every_task = QueryReader("tasks", "list tasks").read([])
+    every_task = QueryParser("tasks", "list tasks").parse_pairs([])
     return cursors.encode([created_at.isoformat(), id], every_task.fingerprint)
 
 

@@ -21,7 +21,7 @@ import psutil
 import psycopg2
 
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 from tests.servers import command_environment, free_port
 
 FOLDER = PROJECT / "benchmarks"

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import psycopg2
 
-from app.query.reading import ask
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import ask
 from app.repositories import reads
 from benchmarks import loads
 from benchmarks.measuring import (

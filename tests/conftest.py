@@ -24,7 +24,7 @@ from servers import RunningServer, command_environment, running_server, surround
 from app import create_app, upgrades
 from app.config import PROJECT, Settings
 from app.database import database, open_database
-from app.database.embedded import EmbeddedServer, programs
+from app.development.embedded import EmbeddedServer, programs
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.

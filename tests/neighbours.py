@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from servers import free_port
 
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer, _account, _open_the_way_to
+from app.development.embedded import EmbeddedServer, _account, _open_the_way_to
 
 PGBOUNCER = """
 [databases]

@@ -10,18 +10,18 @@ from typing import Any
 
 from flask import Flask, current_app, g, request
 
-from app.api.known_keys import KnownKeys
 from app.api.problems import Forbidden, Unauthorized
 from app.api.transaction import WITHIN_BATCH
+from app.auth.key_cache import KeyCache
+from app.auth.keys import digest, has_the_form_of_a_key, is_mistyped
+from app.auth.scopes import ADMIN, ENTITIES, allows, granting_scopes, scope_of
 from app.config import Settings
-from app.keys import digest, has_the_form_of_a_key, is_mistyped
-from app.scopes import ADMIN, ENTITIES, allows, opening, scope_of
 from app.telemetry.requests import CALLER
 
 PROTECTED = "/api/v1"
 KEY_HEADER = "X-Flux-Service-Key"
 KEY_IN_ENVIRONMENT = "HTTP_X_FLUX_SERVICE_KEY"
-EXTENSION = "flux_doorkeeper"
+EXTENSION = "flux_authenticator"
 CHECKS_ITSELF = ""
 SCOPE_OF_VIEW = "_required_scope"
 
@@ -36,27 +36,27 @@ class Caller:
     scopes: frozenset[str]
 
 
-class Doorkeeper:
+class Authenticator:
     """Tells from a key who calls."""
 
     def __init__(self, settings: Settings) -> None:
         self._digests = {name: digest(key) for name, key in settings.service_api_keys.items()}
-        self._known = KnownKeys(settings.database_pool_wait)
+        self._known = KeyCache(settings.database_pool_wait)
 
-    def admit(self, key: str) -> Caller:
+    def authenticate(self, key: str) -> Caller:
         """Who holds this key. Raises Unauthorized, and Unavailable when the database would have to be asked."""
         given = digest(key)
         name = self._listed(given)
         if name is not None:
             return Caller(name, frozenset((ADMIN,)))
         if not self._known.has_seen(given):
-            _refuse_what_we_never_made(key)
+            _check_form(key)
         found = self._known.find(given)
         if found is None:
             raise Unauthorized("The key is not known, has ended or was revoked. Ask for a new one.")
         return Caller(found.name, found.scopes)
 
-    def recognize(self, key: str) -> str | None:
+    def known_name(self, key: str) -> str | None:
         """What tells this key from others, when it is known without asking the database."""
         given = digest(key)
         return self._listed(given) or (given.hex() if self._known.has_seen(given) else None)
@@ -72,7 +72,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Ask for a key, and for the scope of the operation, before anything else is done with a request."""
     if settings.open:
         return
-    doorkeeper = app.extensions[EXTENSION] = Doorkeeper(settings)
+    authenticator = app.extensions[EXTENSION] = Authenticator(settings)
 
     @app.before_request
     def require_key() -> None:
@@ -83,31 +83,31 @@ def init_app(app: Flask, settings: Settings) -> None:
         require_scope(scope_of_operation())
 
     def identify() -> Caller:
-        key = given_key()
+        key = request_key()
         if not key:
             raise Unauthorized(
                 f"This path needs a key. Send it as {KEY_HEADER}: <key> or as Authorization: Bearer <key>."
             )
-        caller = doorkeeper.admit(key)
+        caller = authenticator.authenticate(key)
         request.environ[CALLER] = caller.name
         return caller
 
 
-def given_key() -> str:
+def request_key() -> str:
     """The key that the request carries, or an empty text."""
     return request.environ.get(KEY_IN_ENVIRONMENT) or _bearer_token()
 
 
-def recognized() -> str | None:
+def known_caller() -> str | None:
     """What tells the caller from others, when that is known without the database; None in an open service too."""
-    doorkeeper: Doorkeeper | None = current_app.extensions.get(EXTENSION)
-    key = given_key()
-    return doorkeeper.recognize(key) if doorkeeper and key else None
+    authenticator: Authenticator | None = current_app.extensions.get(EXTENSION)
+    key = request_key()
+    return authenticator.known_name(key) if authenticator and key else None
 
 
-def brings_a_possible_key() -> bool:
+def has_plausible_key() -> bool:
     """Whether the request brings what is a key by its form and checksum, in a service that asks for keys."""
-    key = given_key()
+    key = request_key()
     return EXTENSION in current_app.extensions and has_the_form_of_a_key(key) and not is_mistyped(key)
 
 
@@ -129,7 +129,7 @@ def require_scope(scope: str) -> None:
     caller: Caller | None = g.get("caller")
     if caller is None or scope == CHECKS_ITSELF or allows(caller.scopes, scope):
         return
-    *others, last = opening(scope)
+    *others, last = granting_scopes(scope)
     needed = f"{', '.join(others)} or {last}" if others else last
     raise Forbidden(
         f"The key {caller.name} may not do this: it needs the scope {needed}, "
@@ -149,7 +149,7 @@ def scope_of_operation() -> str:
     return scope_of(entity, request.method) if entity in ENTITIES else ADMIN
 
 
-def _refuse_what_we_never_made(key: str) -> None:
+def _check_form(key: str) -> None:
     """Raise Unauthorized for what cannot be a key of ours, so that the database is not asked about it."""
     if not has_the_form_of_a_key(key):
         raise Unauthorized("The key is not known. Check it for typing errors, or ask for a new one.")

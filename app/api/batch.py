@@ -24,7 +24,7 @@ HEADERS = {"if-match": IF_MATCH, "if-none-match": IF_NONE_MATCH, "content-type":
 ANSWERED_HEADERS = ("ETag", "Location", "Link")
 COUNTS = ("updated_count", "deleted_count", "created_count")
 # What belongs to the request around the operations, and not to each of them.
-LEFT_BEHIND = ("HTTP_ACCEPT", KEY_IN_ENVIRONMENT, IF_MATCH, IF_NONE_MATCH, OPERATION, "werkzeug.request")
+NOT_INHERITED = ("HTTP_ACCEPT", KEY_IN_ENVIRONMENT, IF_MATCH, IF_NONE_MATCH, OPERATION, "werkzeug.request")
 
 blueprint = Blueprint("batch", "Several operations in one transaction.", "/batch")
 
@@ -41,7 +41,7 @@ def run_batch(values: dict[str, Any]) -> Response:
     """
     refuse_in_batch()
     operations = values["operations"]
-    _refuse_twins(operations)
+    _refuse_duplicates(operations)
     answers = Answers(current_app.config["MAX_CONTENT_LENGTH"])
     documents = [_do(index, operation, answers) for index, operation in enumerate(operations)]
     del request.environ[OPERATION]
@@ -91,7 +91,7 @@ def _environment(operation: Operation, given: Mapping[str, Any], answers: Answer
         _refuse("path", f"must start with / and lead on below {PROTECTED}, as /tasks does.")
     more = urlencode(_parameters(answers.resolve(given.get("query", {}))))
     body = orjson.dumps(answers.resolve_body(given["body"])) if "body" in given else b""
-    kept = {name: value for name, value in request.environ.items() if name not in LEFT_BEHIND}
+    kept = {name: value for name, value in request.environ.items() if name not in NOT_INHERITED}
     return kept | {
         WITHIN_BATCH: operation,
         "REQUEST_METHOD": operation.method,
@@ -158,7 +158,7 @@ def _affected(answer: Any) -> int:
     return len(answer["items"]) if "next_cursor" in answer else 1
 
 
-def _refuse_twins(operations: list[dict[str, Any]]) -> None:
+def _refuse_duplicates(operations: list[dict[str, Any]]) -> None:
     names = [operation["name"] for operation in operations if "name" in operation]
     for index, operation in enumerate(operations):
         name = operation.get("name")

@@ -10,11 +10,11 @@ from flask import request
 from app.api.auth import require_scope
 from app.api.parameters import references
 from app.api.parser import JSON, MERGE_PATCH, ArgumentsParser
+from app.auth.scopes import scope_of
 from app.database import eventual_reads
 from app.errors import Fault, Invalid
-from app.query.reading import QueryReader
+from app.query.parser import QueryParser
 from app.schemas.base import BaseSchema
-from app.scopes import scope_of
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
@@ -42,7 +42,7 @@ class Blueprint(flask_smorest.Blueprint):
     def route(
         self, rule: str, *, methods: Sequence[str], endpoint: str | None = None, **documentation: Any
     ) -> Decorator:
-        """As flask-smorest's, with what `doc` takes. The endpoint, by default the view's name, is the operation's id.
+        """Register a view, documented by `documentation`. The endpoint, by default its name, is the operation's id.
 
         A view that declares no query refuses any.
         """
@@ -56,19 +56,19 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
     def arguments(self, schema: BaseSchema | type[BaseSchema], *, location: str = "json", **options: Any) -> Decorator:
-        """As flask-smorest's: hand the view what the schema makes of the body, or of another `location`."""
+        """Hand the view what the schema makes of the body, or of another `location` of webargs; else answer 422."""
         # An instance, since webargs would make one for each request.
         loader = schema() if isinstance(schema, type) else schema
         take = super().arguments(loader, location=location, **options)
         return lambda view: _marked(take(view), TAKES_BODY if location == "json" else TAKES_QUERY, [])
 
-    def query(self, reader: QueryReader) -> Decorator:
-        """Hand the view, as its first argument, the query that the reader makes of the URL's parameters."""
+    def query(self, parser: QueryParser) -> Decorator:
+        """Hand the view, as its first argument, the query that the parser makes of the URL's parameters."""
 
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
-                query = reader.read_text(query_text())
+                query = parser.parse(query_text())
                 if query.others:
                     _require_reading(query.others)
                 if query.eventual:
@@ -76,7 +76,7 @@ class Blueprint(flask_smorest.Blueprint):
                         return view(query, *args, **path)
                 return view(query, *args, **path)
 
-            return _marked(with_query, TAKES_QUERY, references(reader))
+            return _marked(with_query, TAKES_QUERY, references(parser))
 
         return decorator
 

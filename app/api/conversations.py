@@ -9,8 +9,8 @@ from app.api.blueprint import Blueprint
 from app.api.responses import ETAG, row_response
 from app.api.transaction import transaction
 from app.query.controls import SHAPING
-from app.query.reading import QueryReader
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import QueryParser
 from app.repositories import conversations
 from app.schemas.conversations import (
     ConversationPatchSchema,
@@ -19,7 +19,7 @@ from app.schemas.conversations import (
     NewConversationSchema,
 )
 
-VOICE = QueryReader("conversations", "update conversations", SHAPING)
+VOICE = QueryParser("conversations", "update conversations", SHAPING)
 
 blueprint = Blueprint("conversations", "Chats and voice sessions with a person.", "/conversations")
 crud.collection(blueprint, conversations, NewConversationSchema, ConversationSchema)

@@ -22,13 +22,13 @@ from app.api.responses import (
 )
 from app.api.transaction import transaction
 from app.query.controls import LISTING, READING, SHAPING
-from app.query.reading import QueryReader
-from app.query.terms import Query, SortKey
+from app.query.model import Query, SortKey
+from app.query.parser import QueryParser
 from app.repositories.base import Repository
 from app.repositories.many import Outcome
 from app.repositories.rows import Row
 from app.schemas.base import BaseSchema, has_numbers, increment_schema
-from app.schemas.pages import USUAL_PAGE, CountSchema, page_schema
+from app.schemas.pages import DEFAULT_PAGE_SIZE, CountSchema, page_schema
 
 Schema = type[BaseSchema]
 STREAMS = "With `Accept: application/x-ndjson` every match is answered, a row a line, from one snapshot."
@@ -41,7 +41,7 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
     """Add GET on the collection: one page of its rows, or all of them as a stream."""
     page = page_schema(row)
     newest_first = [SortKey(newest_by, descending=True)]
-    reader = QueryReader(repository.table, f"list {repository.table}", (*LISTING, *READING), newest_first)
+    parser = QueryParser(repository.table, f"list {repository.table}", (*LISTING, *READING), newest_first)
 
     @blueprint.route(
         "",
@@ -50,19 +50,19 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
         summary=f"List the {repository.plural}, newest first.",
         description=STREAMS,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.response(200, page, example=page.example, headers=LINK)
     def list_rows(query: Query) -> Response:
         if wants_stream():
             return stream_response(repository.stream(query))
-        query = query._replace(limit=query.limit or USUAL_PAGE)
+        query = query._replace(limit=query.limit or DEFAULT_PAGE_SIZE)
         rows = repository.find(query)
         return page_response(rows, _total(repository, query), query)
 
 
 def count_rows(blueprint: Blueprint, repository: Repository) -> None:
     """Add GET on /count: how many rows match."""
-    reader = QueryReader(repository.table, f"count {repository.table}", READING)
+    parser = QueryParser(repository.table, f"count {repository.table}", READING)
 
     @blueprint.route(
         "/count",
@@ -70,7 +70,7 @@ def count_rows(blueprint: Blueprint, repository: Repository) -> None:
         endpoint=f"count_{blueprint.name}",
         summary=f"Count the {repository.plural} that match.",
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.response(200, CountSchema, example=CountSchema.example)
     def count_rows(query: Query) -> Response:
         return json_response({"count": repository.count(query.where)})
@@ -78,7 +78,7 @@ def count_rows(blueprint: Blueprint, repository: Repository) -> None:
 
 def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
     """Add POST on the collection: a new row, or with `upsert` the one that has its key."""
-    reader = QueryReader(repository.table, f"create {repository.table}", ("upsert", *SHAPING))
+    parser = QueryParser(repository.table, f"create {repository.table}", ("upsert", *SHAPING))
 
     @blueprint.route(
         "",
@@ -87,7 +87,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
         summary=f"Create a {repository.noun}.",
         description=UPSERTS,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.arguments(new, example=new.example)
     @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
     @blueprint.alt_response(200, schema=row, example=row.example, description="It existed (upsert)", headers=ETAG)
@@ -106,7 +106,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
 
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     """Add GET on a row."""
-    reader = QueryReader(repository.table, f"get {repository.table}", (*SHAPING, *READING), filters=False)
+    parser = QueryParser(repository.table, f"get {repository.table}", (*SHAPING, *READING), filters=False)
 
     @blueprint.route(
         blueprint.row_path,
@@ -114,7 +114,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
         endpoint=f"get_{name_of(repository)}",
         summary=f"Get one {repository.noun}.",
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     def get_row(query: Query, id: str) -> Response:
         found = repository.get(id, query.shape)
@@ -123,7 +123,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
 
 def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
     """Add PATCH on a row: only the fields in the body change."""
-    reader = QueryReader(repository.table, f"update {repository.table}", SHAPING)
+    parser = QueryParser(repository.table, f"update {repository.table}", SHAPING)
 
     @blueprint.route(
         blueprint.row_path,
@@ -132,7 +132,7 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
         summary=f"Change some fields of a {repository.noun}.",
         description=CONDITIONAL,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction
@@ -154,7 +154,7 @@ def changed_row(repository: Repository, id: str, values: dict[str, Any], query: 
 
 def delete_row(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on a row."""
-    reader = QueryReader(repository.table, f"delete {repository.table}")
+    parser = QueryParser(repository.table, f"delete {repository.table}")
 
     @blueprint.route(
         blueprint.row_path,
@@ -163,7 +163,7 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
         summary=f"Delete a {repository.noun}, and what belongs to it.",
         description=CONDITIONAL,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.response(204)
     @transaction
     def delete_row(query: Query, id: str) -> Response:
@@ -174,7 +174,7 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
 def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
     """Add POST on a row's /increment: amounts are added to its numbers."""
     amounts = increment_schema(new)
-    reader = QueryReader(repository.table, f"increment {repository.table}", SHAPING, filters=False)
+    parser = QueryParser(repository.table, f"increment {repository.table}", SHAPING, filters=False)
 
     @blueprint.route(
         f"{blueprint.row_path}/increment",
@@ -183,7 +183,7 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
         summary=f"Add to numbers of a {repository.noun}, those inside its objects too.",
         description=ADDS,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.arguments(amounts, example=amounts.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction

@@ -10,8 +10,8 @@ from app.api.responses import json_bytes, json_response
 from app.api.transaction import transaction
 from app.errors import Invalid
 from app.query.controls import DELETING, SHAPING, WRITING
-from app.query.reading import QueryReader
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import QueryParser
 from app.repositories.base import Repository
 from app.repositories.many import Outcome, counted
 from app.repositories.rows import Row
@@ -28,7 +28,7 @@ BY_FILTER = (
 
 def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
     """Add POST on /bulk: up to 1000 new rows."""
-    reader = QueryReader(repository.table, f"create many {repository.table}", ("upsert", *SHAPING))
+    parser = QueryParser(repository.table, f"create many {repository.table}", ("upsert", *SHAPING))
     answer = created_many_schema(row)
 
     @blueprint.route(
@@ -38,7 +38,7 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
         summary=f"Create up to 1000 {repository.plural} at once.",
         description=BULK,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.arguments(new(many=True), example=[new.example])
     @blueprint.response(201, answer, example=answer.example)
     @blueprint.alt_response(200, schema=answer, example=answer.example, description="All of them existed (upsert)")
@@ -61,7 +61,7 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
 
 def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
     """Add PATCH on the collection: every row that matches is changed."""
-    reader = QueryReader(repository.table, f"update many {repository.table}", WRITING)
+    parser = QueryParser(repository.table, f"update many {repository.table}", WRITING)
     answer = updated_many_schema(row)
 
     @blueprint.route(
@@ -71,7 +71,7 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
         summary=f"Change all {repository.plural} that match.",
         description=BY_FILTER,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, answer, example=answer.example)
     @transaction
@@ -84,7 +84,7 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
 
 def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
     """Add DELETE on the collection: every row that matches is deleted."""
-    reader = QueryReader(repository.table, f"delete many {repository.table}", DELETING)
+    parser = QueryParser(repository.table, f"delete many {repository.table}", DELETING)
 
     @blueprint.route(
         "",
@@ -93,7 +93,7 @@ def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
         summary=f"Delete all {repository.plural} that match, and what belongs to them.",
         description=BY_FILTER,
     )
-    @blueprint.query(reader)
+    @blueprint.query(parser)
     @blueprint.response(200, DeletedCountSchema, example=DeletedCountSchema.example)
     @transaction
     def delete_rows(query: Query) -> Response:

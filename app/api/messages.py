@@ -6,12 +6,12 @@ from app.api import crud, crud_many
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, rows_response, stream_response, wants_stream
 from app.query.controls import PAGING, READING, SHAPING
-from app.query.reading import QueryReader
-from app.query.terms import Query, SortKey
+from app.query.model import Query, SortKey
+from app.query.parser import QueryParser
 from app.repositories import messages
 from app.schemas.messages import MessageSchema, NewMessageSchema
 
-TRANSCRIPT = QueryReader(
+TRANSCRIPT = QueryParser(
     "messages",
     "list messages",
     (*PAGING, *SHAPING, *READING),

@@ -11,7 +11,7 @@ from app.database import migrations
 from app.errors import Unavailable
 from app.schemas.operations import HealthSchema, NotReadySchema, ReadySchema
 
-READY_WITHIN_SECONDS = 1.5
+READY_TIMEOUT = 1.5
 
 blueprint = Blueprint("operations", "Whether the service is alive and ready.", needs_key=False)
 
@@ -29,11 +29,11 @@ def check_health() -> Response:
 def check_readiness() -> Response:
     """Tell whether the database answers and its schema is current."""
     try:
-        obstacle = _asker().submit(migrations.obstacle).result(timeout=READY_WITHIN_SECONDS)
+        reason = _asker().submit(migrations.not_ready_reason).result(timeout=READY_TIMEOUT)
     except TimeoutError:
-        obstacle = f"The database did not answer within {READY_WITHIN_SECONDS} s."
-    if obstacle:
-        return _not_ready(obstacle)
+        reason = f"The database did not answer within {READY_TIMEOUT} s."
+    if reason:
+        return _not_ready(reason)
     return json_response({"status": "ready", "pending_migrations": []})
 
 

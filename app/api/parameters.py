@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.query.reading import MOST_IN_A_LIST, Fixed, QueryReader
+from app.query.model import GROUPS
+from app.query.parser import MAX_LIST_VALUES, Fixed, QueryParser
 from app.query.relations import REFERENCES, REVERSE, expansions_of
-from app.query.terms import GROUPS
 from app.query.values import OPERATORS_OF_KIND, kind_of
 from app.query.vocabulary import VOCABULARIES, Parameter, Vocabulary, vocabulary
 from app.schemas.fields import Choice, ListOf
-from app.schemas.pages import LARGEST_PAGE, USUAL_PAGE
+from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 Schema = dict[str, Any]
 
@@ -47,7 +47,7 @@ MEANINGS = {
 }
 CONTROLS: dict[str, tuple[Schema, str]] = {
     "sort": ({"type": "string"}, "Columns by comma; `-` before one is descending; nulls last unless `:nullsfirst`."),
-    "limit": ({"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}, "How many rows to answer at most."),
+    "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}, "How many rows to answer at most."),
     "skip": ({"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, "How many rows to leave out from the start."),
     "cursor": ({"type": "string"}, "The `next_cursor` of the page before."),
     "count": (
@@ -83,10 +83,10 @@ EITHER = (
 )
 
 
-def references(reader: QueryReader) -> list[Schema | str]:
-    """What an operation with this reader lists as its parameters: descriptions, or names of components."""
-    names = [*_own_names(reader), *(f"{reader.table}.{name}" for name in _filters(reader))]
-    return [*_described(reader), *names]
+def references(parser: QueryParser) -> list[Schema | str]:
+    """What an operation with this parser lists as its parameters: descriptions, or names of components."""
+    names = [*_own_names(parser), *(f"{parser.table}.{name}" for name in _filters(parser))]
+    return [*_described(parser), *names]
 
 
 def components() -> dict[str, Schema]:
@@ -106,20 +106,20 @@ def components() -> dict[str, Schema]:
     return found
 
 
-def _own_names(reader: QueryReader) -> Iterator[str]:
-    for name in reader.controls:
+def _own_names(parser: QueryParser) -> Iterator[str]:
+    for name in parser.controls:
         if name == "expand":
-            yield f"{reader.table}.expand"
+            yield f"{parser.table}.expand"
         elif name in CONTROLS and name != "limit":
             yield name
-    if reader.filters:
+    if parser.filters:
         yield "or"
 
 
-def _filters(reader: QueryReader) -> list[str]:
-    if not reader.filters:
+def _filters(parser: QueryParser) -> list[str]:
+    if not parser.filters:
         return []
-    return [*(name for name in _listed(vocabulary(reader.table)) if name not in reader.required), "paths"]
+    return [*(name for name in _listed(vocabulary(parser.table)) if name not in parser.required), "paths"]
 
 
 def _listed(vocabulary: Vocabulary) -> list[str]:
@@ -127,17 +127,17 @@ def _listed(vocabulary: Vocabulary) -> list[str]:
     return [name for name, parameter in vocabulary.own.items() if not parameter.or_null]
 
 
-def _described(reader: QueryReader) -> Iterator[Schema]:
+def _described(parser: QueryParser) -> Iterator[Schema]:
     """The parameters that are particular to one operation."""
-    own = vocabulary(reader.table).own
-    for name in reader.required:
+    own = vocabulary(parser.table).own
+    for name in parser.required:
         if name in own:
-            yield _of_column(vocabulary(reader.table), name, own[name]) | {"required": True}
-    for name, fixed in reader.fixed.items():
-        yield _of_fixed(name, fixed) | ({"required": True} if name in reader.required else {})
-    if "limit" in reader.controls:
+            yield _of_column(vocabulary(parser.table), name, own[name]) | {"required": True}
+    for name, fixed in parser.fixed.items():
+        yield _of_fixed(name, fixed) | ({"required": True} if name in parser.required else {})
+    if "limit" in parser.controls:
         schema, description = CONTROLS["limit"]
-        usual = {"default": USUAL_PAGE} if "count" in reader.controls else {}
+        usual = {"default": DEFAULT_PAGE_SIZE} if "count" in parser.controls else {}
         yield _parameter("limit", schema | usual, description)
 
 
@@ -164,7 +164,7 @@ def _schema(field: Any, operator: str) -> Schema:
         return SCHEMAS[kind_of(field.inner)]
     one = _choices(field) or SCHEMAS[kind_of(field)]
     if operator in ("in", "nin"):
-        return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_IN_A_LIST}
+        return {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_LIST_VALUES}
     return one
 
 

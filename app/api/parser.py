@@ -12,12 +12,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.api.problems import UnsupportedMediaType
 from app.errors import Fault, Invalid, NotJson
 from app.schemas.faults import BODY, QUERY, invalid
-from app.schemas.fields import DEEPEST_NESTING
+from app.schemas.fields import MAX_NESTING
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_PATCH = f"{JSON}, {MERGE_PATCH}"
-MOST_AT_ONCE = 1000
+MAX_BULK_ROWS = 1000
 
 
 class ArgumentsParser(FlaskParser):
@@ -29,8 +29,8 @@ class ArgumentsParser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:
         """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
         document = _read_json(req)
-        if schema.many and not (isinstance(document, list) and 1 <= len(document) <= MOST_AT_ONCE):
-            sentence = f"The body must be a JSON array of 1 to {MOST_AT_ONCE} objects."
+        if schema.many and not (isinstance(document, list) and 1 <= len(document) <= MAX_BULK_ROWS):
+            sentence = f"The body must be a JSON array of 1 to {MAX_BULK_ROWS} objects."
             raise Invalid(sentence, faults=[Fault("#", sentence)])
         return document
 
@@ -72,7 +72,7 @@ def _parse_leniently(body: bytes) -> Any:
     try:
         return json.loads(body.decode())
     except RecursionError:
-        raise Invalid(f"The body is nested deeper than {DEEPEST_NESTING} levels.") from None
+        raise Invalid(f"The body is nested deeper than {MAX_NESTING} levels.") from None
     except UnicodeDecodeError:
         raise NotJson("The body is not UTF-8 text, so it is not JSON.") from None
     except json.JSONDecodeError as error:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from app.errors import Invalid
-from app.query.terms import Query
+from app.query.model import Query
 from app.repositories.rows import Row
 
 # What WSGI calls the headers.

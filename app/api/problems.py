@@ -15,9 +15,8 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
-from app.api.given import given_values
 from app.api.transaction import KEY_HEADER, OPERATION, WITHIN_BATCH
-from app.database.failures import in_our_words
+from app.database.failures import translate_error
 from app.telemetry import requests
 
 CONTENT_TYPE = "application/problem+json"
@@ -200,7 +199,7 @@ def answer(error: Exception) -> Response:
         return _of_http_error(error)
     if isinstance(error, ParseException):
         return _response(BAD_REQUEST, "The body is not made of chunks, as Transfer-Encoding says. Correct the client.")
-    known = error if isinstance(error, errors.ServiceError) else in_our_words(error)
+    known = error if isinstance(error, errors.ServiceError) else translate_error(error)
     if known is None:
         return _of_unforeseen(error)
     if isinstance(known, errors.Unavailable) and known.__cause__:
@@ -237,7 +236,7 @@ def document(
     }
     if faults:
         problem["errors"] = [
-            {"pointer": fault.pointer, "detail": fault.detail} for fault in faults[: errors.MOST_FAULTS_TOLD]
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in faults[: errors.MAX_FAULTS]
         ]
     if hint:
         problem["hint"] = hint
@@ -261,8 +260,7 @@ def _of_service_error(error: errors.ServiceError) -> Response:
 
 
 def _of_unforeseen(error: Exception) -> Response:
-    given = {"given": given_values()}
-    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error, extra=given)
+    log.error("request %s: unforeseen %s", request_id(), type(error).__name__, exc_info=error)
     return _response(
         UNFORESEEN, "The service met an error that nobody foresaw. Report the request_id to its operators."
     )

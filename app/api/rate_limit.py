@@ -14,12 +14,12 @@ from limits.errors import StorageError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.api.auth import PROTECTED, brings_a_possible_key, recognized
+from app.api.auth import PROTECTED, has_plausible_key, known_caller
 from app.api.transaction import WITHIN_BATCH
 from app.config import Settings
 
 POLICY = "requests"
-REDIS_ANSWERS_WITHIN_SECONDS = 1
+REDIS_TIMEOUT = 1
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -61,15 +61,15 @@ def _limiter(settings: Settings) -> Limiter:
 
 def _redis_options() -> dict[str, Any]:
     return {
-        "socket_connect_timeout": REDIS_ANSWERS_WITHIN_SECONDS,
-        "socket_timeout": REDIS_ANSWERS_WITHIN_SECONDS,
+        "socket_connect_timeout": REDIS_TIMEOUT,
+        "socket_timeout": REDIS_TIMEOUT,
         "retry": Retry(NoBackoff(), 1),
         "wrap_exceptions": True,
     }
 
 
 def _caller() -> str:
-    return recognized() or f"{'new keys of' if brings_a_possible_key() else 'address'} {request.remote_addr}"
+    return known_caller() or f"{'new keys of' if has_plausible_key() else 'address'} {request.remote_addr}"
 
 
 def _add_fields(response: Response, limiter: Limiter) -> None:

@@ -59,7 +59,10 @@ class Answers:
         return {name: self._resolve(each) for name, each in value.items()}
 
     def resolve_body(self, body: Any) -> Any:
-        """The same for a body, which may be one value for each element of a list."""
+        """The body with every reference replaced; one with `$each` becomes a list, a body for each element.
+
+        Raises UnresolvedReference, and RequestEntityTooLarge when the references stand for too many bytes.
+        """
         if not isinstance(body, Mapping) or set(body) != {"$each", "body"}:
             return self.resolve(body)
         elements = self.value(body["$each"])
@@ -75,7 +78,7 @@ class Answers:
         return resolved
 
     def _with_item(self, item: Any, most_bytes: int) -> "Answers":
-        """The same answers, and this element as `item`."""
+        """These answers, and this element under the name `item`."""
         more = Answers(most_bytes)
         more._bodies = {**self._bodies, ITEM: item}
         return more

@@ -12,8 +12,8 @@ from werkzeug.datastructures import Headers
 from app.api.blueprint import query_text
 from app.api.parser import JSON
 from app.query import cursors
-from app.query.reading import pairs_of
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import pairs_of
 from app.repositories.rows import LongRows, Row, Rows
 
 Portion = TypeVar("Portion")
@@ -98,7 +98,7 @@ def wants_stream() -> bool:
 
 
 def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
-    """The same portions, the first of which is read already: what is wrong shows before the answer begins."""
+    """All portions again, after reading the first: what is wrong is raised before the answer begins."""
     first = next(portions, None)
     return portions if first is None else chain([first], portions)
 

@@ -42,7 +42,7 @@ class RouteMap(Map):
         self.of_rows: dict[tuple[str, str], Rule] = {}
 
     def add(self, rulefactory: RuleFactory) -> None:
-        """As werkzeug's."""
+        """Add a rule to the map, and to the tables where its path can be looked up."""
         super().add(rulefactory)
         for rule in self.iter_rules():
             before, _, last = rule.rule.rpartition("/")
@@ -85,7 +85,7 @@ class RouteAdapter(MapAdapter):
     def match(  # type: ignore[override]
         self, path_info: str | None = None, method: str | None = None, return_rule: bool = False, **options: Any
     ) -> Any:
-        """As werkzeug's."""
+        """The endpoint, or with `return_rule` the rule, and the values in the path. Raises NotFound and the like."""
         found = self.map.look_up((method or self.default_method).upper(), path_info or self.path_info)
         if found is None:
             return super().match(path_info, method, return_rule, **options)  # type: ignore[call-overload]

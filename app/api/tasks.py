@@ -9,8 +9,8 @@ from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import transaction
 from app.query.controls import GROUPING, PAGING, READING, SHAPING
-from app.query.reading import Fixed, QueryReader
-from app.query.terms import MOST_GROUPS, Condition, Place, Query, SortKey
+from app.query.model import MAX_GROUPS, Condition, Place, Query, SortKey
+from app.query.parser import Fixed, QueryParser
 from app.query.values import TIME
 from app.repositories import tasks
 from app.schemas.fields import TimeOrDate
@@ -24,7 +24,7 @@ from app.schemas.tasks import (
 )
 
 DATE_OR_TIME = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
-TIME_RANGE = QueryReader(
+TIME_RANGE = QueryParser(
     "tasks",
     "list tasks by time range",
     (*PAGING, *SHAPING, *READING),
@@ -35,7 +35,7 @@ TIME_RANGE = QueryReader(
     },
     required=["user_id", "start_at", "end_at"],
 )
-STATISTICS = QueryReader(
+STATISTICS = QueryParser(
     "tasks",
     "statistics",
     (*GROUPING, *READING),
@@ -106,9 +106,9 @@ def get_task_statistics(query: Query) -> Response:
 def _groups(query: Query) -> Response:
     assert query.grouping
     groups = tasks.count_by_group(query.where, query.grouping)
-    shown = [each | {"completion_rate": _completion_rate(each["by_status"])} for each in groups[:MOST_GROUPS]]
+    shown = [each | {"completion_rate": _completion_rate(each["by_status"])} for each in groups[:MAX_GROUPS]]
     answer: dict[str, Any] = {"groups": shown}
-    if len(groups) > MOST_GROUPS:
+    if len(groups) > MAX_GROUPS:
         answer["truncated"] = True
     return json_response(answer)
 

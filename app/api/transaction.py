@@ -17,14 +17,14 @@ from app.repositories.idempotency import StoredAnswer
 
 KEY_HEADER = "Idempotency-Key"
 KEY_IN_ENVIRONMENT = "HTTP_IDEMPOTENCY_KEY"
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 STORED_HEADERS = ("Content-Type", "ETag", "Location", "Link")
 # In the WSGI environment of a batch: the operation that it is at.
 OPERATION = "flux.operation"
 # In that of the operation itself. The batch has one transaction, one caller and one key around all of them.
 WITHIN_BATCH = "flux.within_batch"
-WAITS_SECONDS = 1.0
-LOOKS_EVERY_SECONDS = 0.05
+WAIT_TIMEOUT = 1.0
+POLL_SECONDS = 0.05
 
 View = Callable[..., Response]
 
@@ -110,10 +110,10 @@ def _stored_answer(caller: str, key: str, error: Exception) -> StoredAnswer | No
 
 def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
     """The answer of the request that is at work, if it comes soon."""
-    until = time.monotonic() + WAITS_SECONDS
+    until = time.monotonic() + WAIT_TIMEOUT
     stored = idempotency.find(caller, key)
     while stored is None and time.monotonic() < until:
-        time.sleep(LOOKS_EVERY_SECONDS)
+        time.sleep(POLL_SECONDS)
         stored = idempotency.find(caller, key)
     return stored
 
@@ -135,6 +135,6 @@ def _fingerprint() -> bytes:
 
 
 def _checked(key: str) -> str:
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise Invalid(f"{KEY_HEADER} must have 1 to {LONGEST_KEY} characters; it has {len(key)}.")
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise Invalid(f"{KEY_HEADER} must have 1 to {MAX_KEY_LENGTH} characters; it has {len(key)}.")
     return key

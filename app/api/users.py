@@ -7,14 +7,14 @@ from app.api.auth import required_scope
 from app.api.blueprint import Blueprint
 from app.api.responses import NDJSON, lines_response
 from app.api.transaction import refuse_in_batch
+from app.auth.scopes import READ
 from app.query.controls import READING
-from app.query.reading import QueryReader
-from app.query.terms import Query
+from app.query.model import Query
+from app.query.parser import QueryParser
 from app.repositories import people, users
 from app.schemas.users import NewUserSchema, UserPatchSchema, UserSchema
-from app.scopes import READ
 
-EXPORT = QueryReader("users", "export user", READING, filters=False)
+EXPORT = QueryParser("users", "export user", READING, filters=False)
 EXPORT_LINE = {"type": "user", **UserSchema.example}
 
 blueprint = Blueprint("users", "The people whom Flux plans for.", "/users")

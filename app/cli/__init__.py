@@ -10,11 +10,9 @@ from app.cli.keys import keys
 from app.cli.purge import purge
 from app.cli.settings import settings_command
 from app.cli.users import users
-from app.config import Settings
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    app.config["SETTINGS"] = settings
     for command in (db, demo, doctor, idempotency, keys, purge, settings_command, users):
         app.cli.add_command(command)

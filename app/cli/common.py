@@ -1,9 +1,11 @@
 """What the commands share: the database they work on, errors as one sentence, their answer, and a progress bar."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import wraps
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
@@ -12,12 +14,15 @@ import click
 import orjson
 from flask import current_app
 
-from app.cli.stopping import end_if_stopped, stopping_by_itself, stopping_in_order, told_to_stop
-from app.database import atomic, open_database
-from app.database.failures import first_line, schema_differs, sentence
+from app.cli.interrupts import interruptible, raise_if_stopped, signals_deferred, stop_requested
+from app.database import open_database
+from app.database.failures import driver_message, schema_differs, sentence
 from app.errors import ServiceError
 
 BAR_AFTER_SECONDS = 1.0
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+MAX_DURATION = timedelta(days=36_500)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,29 +31,51 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer with 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 
 
-def in_sentences(command: Callable[P, R]) -> Callable[P, R]:
+class Duration(click.ParamType[timedelta]):
+    """A length of time as people write it: 45s, 30m, 24h, 90d, 4w; longer than 0 unless it is `zero_too`."""
+
+    name = "duration"
+
+    def __init__(self, zero_too: bool = False) -> None:
+        self.zero_too = zero_too
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The length of time; fails with a sentence for what is none, or is longer than a hundred years."""
+        if isinstance(value, timedelta):
+            return value
+        parts = re.fullmatch(r"([0-9]{1,5})([smhdw])", value)
+        length = timedelta(**{UNITS[parts[2]]: int(parts[1])}) if parts else None
+        if length is None or length > MAX_DURATION or not (length or self.zero_too):
+            least = "from 0" if self.zero_too else "longer than 0 and"
+            self.fail(
+                f"{value} is no length of time {least} up to 100 years. Write 45s, 30m, 24h, 90d or 4w.", param, ctx
+            )
+        return length
+
+
+def readable_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Run the command so that it can be stopped in order, and tell what goes wrong in a sentence."""
 
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with stopping_in_order():
+            with interruptible():
                 return command(*args, **kwargs)
         except click.exceptions.Exit:
             raise
         except Exception as error:
-            end_if_stopped(error)
-            told = _sentence(error)
-            if told is None:
+            raise_if_stopped(error)
+            message = _sentence(error)
+            if message is None:
                 raise
-            _drop_what_output_refuses()
-            raise click.ClickException(told) from error
+            _discard_output()
+            raise click.ClickException(message) from error
 
     return running
 
 
-def _drop_what_output_refuses() -> None:
-    """Let it go nowhere: Python would try to write it again when it ends, and tell of that in its own words."""
+def _discard_output() -> None:
+    """Let it go nowhere: Python would try to write it again when it ends, and print a traceback."""
     try:
         if sys.stdout:
             sys.stdout.flush()
@@ -57,9 +84,9 @@ def _drop_what_output_refuses() -> None:
 
 
 def with_database(command: Callable[P, R]) -> Callable[P, R]:
-    """The same on the settings' database."""
+    """Run the command as `readable_errors` does, with the settings' database open and without limits on statements."""
 
-    @in_sentences
+    @readable_errors
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         with open_database(current_app.config["SETTINGS"].for_maintenance):
@@ -76,53 +103,37 @@ def _sentence(error: Exception) -> str | None:
         return None
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
-    said = first_line(error)
+    said = driver_message(error)
     if schema_differs(error):
         return f"The database's schema is not that of this version: {said}. Run flask db upgrade."
     return f"The database refused: {said}" if said else None
 
 
-class Undone(Exception):
-    """The end of a dry run, after which nothing stays."""
-
-
-@contextmanager
-def change(dry_run: bool) -> Iterator[None]:
-    """One transaction for what a command changes. A dry run does it all, finds out whether it can be, and undoes it."""
-    try:
-        with atomic():
-            yield
-            if dry_run:
-                raise Undone
-    except Undone:
-        pass
-
-
-def in_portions(
-    label: str, found: int, portions: Iterable[int], as_json: bool, tell: Callable[[int, bool], None]
+def run_in_batches(
+    label: str, found: int, portions: Iterable[int], as_json: bool, report: Callable[[int, bool], None]
 ) -> None:
-    """Take the portions to their end, or until somebody or a fault stops it, and `tell` how many rows they were and
+    """Take the portions to their end, or until somebody or a fault stops it, and `report` how many rows they were and
     whether it was stopped.
 
     What was done until then stays; the exit code of a command that was stopped is 1.
     """
     done, stopped = 0, True
     # A portion that the database has finished is counted, so nothing is raised between the two.
-    with stopping_by_itself():
+    with signals_deferred():
         try:
             with progress(label, found, as_json) as advance:
                 for count in portions:
                     done += count
                     advance(count)
-                    if told_to_stop():
+                    if stop_requested():
                         break
                 else:
                     stopped = False
         except ServiceError:
-            if not told_to_stop():
-                tell(done, stopped)
+            if not stop_requested():
+                report(done, stopped)
                 raise
-    tell(done, stopped)
+    report(done, stopped)
     if stopped:
         raise click.exceptions.Exit(1)
 

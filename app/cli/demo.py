@@ -5,10 +5,10 @@ from time import monotonic
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import answer, change, dry_run_option, json_option, progress, with_database
-from app.cli.demo_data import Demo
-from app.database import database
+from app.cli.common import answer, dry_run_option, json_option, progress, with_database
+from app.database import atomic, database
 from app.database.copying import copy_rows
+from app.development.demo_data import Demo
 from app.errors import Conflict
 
 ROWS_AT_ONCE = 5_000
@@ -28,7 +28,7 @@ def load(users: int, tasks_per_user: int, seed: int, dry_run: bool, as_json: boo
     made = Demo(users, tasks_per_user, seed)
     started = monotonic()
     try:
-        with progress("Loading", made.size, as_json) as advance, change(dry_run):
+        with progress("Loading", made.size, as_json) as advance, atomic(undo=dry_run):
             for table, columns, rows in made.tables():
                 for count in copy_rows(database, table, columns, rows, ROWS_AT_ONCE):
                     advance(count)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from time import sleep
 
 import click
 from flask import current_app
@@ -10,20 +9,17 @@ from flask.cli import with_appcontext
 from peewee import Model
 
 from app import models, upgrades
-from app.cli.common import answer, in_sentences, json_option
-from app.cli.stopping import end_if_stopped
+from app.cli.common import answer, json_option, readable_errors
+from app.cli.interrupts import raise_if_stopped
 from app.config import SettingError, Settings
 from app.database import inspection, migrations, open_database
-from app.database.failures import first_line, sentence
-from app.database.replica import replica
+from app.database.failures import driver_message, sentence
 from app.database.statements import compiled
 from app.errors import Busy, ServiceError, TimedOut
 from app.upgrades import access
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
-OLDEST_VERSION = 14
-LAG_ATTEMPTS = 5
-LAG_PAUSE_SECONDS = 0.2
+MIN_VERSION = 14
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,9 @@ Check = Callable[[Settings], Iterator[Finding]]
 @click.command()
 @json_option
 @with_appcontext
-@in_sentences
+@readable_errors
 def doctor(as_json: bool) -> None:
-    """Check the settings, the database and the replica, and say what to do where something is wrong.
+    """Check the settings and the database, and say what to do where something is wrong.
 
     Changes nothing. Exits with 1 when something is wrong: it fails already, or is a warning of what will.
     """
@@ -63,23 +59,23 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield Finding("connection", OK, "The database answers.")
             yield _version(version, written)
             for name, check in CHECKS.items():
-                yield from _looked_at(name, check, settings)
+                yield from _run_check(name, check, settings)
     except ServiceError as error:
-        end_if_stopped(error)
+        raise_if_stopped(error)
         detail = f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings."
         yield Finding("connection", FAILURE, detail)
 
 
-def _looked_at(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
+def _run_check(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
     """What the check finds, or that it was not allowed to look."""
     try:
         yield from check(settings)
     except (Busy, TimedOut) as error:
-        end_if_stopped(error)
+        raise_if_stopped(error)
         detail = "The database did not tell in time: something is locked, by a migration for one. Look again later."
         yield Finding(name, WARNING, detail)
     except Exception as error:
-        said = first_line(error)
+        said = driver_message(error)
         if isinstance(error, ServiceError) or said is None:
             raise
         yield Finding(name, FAILURE, f"The database refused to tell: {said}. See docs/database-role.md.")
@@ -98,10 +94,8 @@ def _settings(settings: Settings) -> Finding:
 
 
 def _version(major: int, written: str) -> Finding:
-    if major < OLDEST_VERSION:
-        return Finding(
-            "version", FAILURE, f"The server is PostgreSQL {written}; upgrade it to {OLDEST_VERSION} or newer."
-        )
+    if major < MIN_VERSION:
+        return Finding("version", FAILURE, f"The server is PostgreSQL {written}; upgrade it to {MIN_VERSION} or newer.")
     return Finding("version", OK, f"The server is PostgreSQL {written}.")
 
 
@@ -194,51 +188,6 @@ def _connections(settings: Settings) -> Iterator[Finding]:
         yield Finding("pool", OK, f"The workers open at most {most} connections, the server takes {allowed}.")
 
 
-def _replica(settings: Settings) -> Iterator[Finding]:
-    if not replica.configured:
-        yield Finding("replica", OK, "DATABASE_REPLICA_URL names none.")
-        return
-    try:
-        behind = _lag()
-        of_the_primary = replica.is_of_the_primary()
-    except ServiceError as error:
-        yield Finding(
-            "replica", FAILURE, f"{error.detail} Until it answers, the primary does; check DATABASE_REPLICA_URL."
-        )
-        return
-    yield _standby(behind, of_the_primary, settings.database_replica_lag)
-
-
-def _lag() -> float | None:
-    """How far the standby is behind. One that has replayed no transaction since its start can tell only while nothing
-    is left to replay, so it is asked several times.
-    """
-    for _ in range(LAG_ATTEMPTS):
-        behind = replica.lag()
-        if behind is not None:
-            return behind
-        sleep(LAG_PAUSE_SECONDS)
-    return None
-
-
-def _standby(behind: float | None, of_the_primary: bool, most: int) -> Finding:
-    if not of_the_primary:
-        return Finding("replica", FAILURE, "It has another database than the primary; correct DATABASE_REPLICA_URL.")
-    if behind is None:
-        return Finding(
-            "replica",
-            FAILURE,
-            "It is no standby, or has replayed nothing yet, so the primary answers; check DATABASE_REPLICA_URL.",
-        )
-    if behind > most:
-        return Finding(
-            "replica",
-            WARNING,
-            f"It is {behind:.1f} s behind, DATABASE_REPLICA_LAG is {most}, so the primary answers; look at its log.",
-        )
-    return Finding("replica", OK, f"It follows the primary, {behind:.1f} s behind.")
-
-
 CHECKS: dict[str, Check] = {
     "database": _database,
     "migrations": _migrations,
@@ -246,5 +195,4 @@ CHECKS: dict[str, Check] = {
     "views": _views,
     "indexes": _indexes,
     "pool": _connections,
-    "replica": _replica,
 }

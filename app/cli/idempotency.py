@@ -2,7 +2,7 @@
 
 from flask.cli import AppGroup
 
-from app.cli.common import answer, dry_run_option, in_portions, json_option, with_database
+from app.cli.common import answer, dry_run_option, json_option, run_in_batches, with_database
 from app.repositories import idempotency as answers
 
 idempotency = AppGroup("idempotency", help="The stored answers to requests with an Idempotency-Key.")
@@ -16,11 +16,11 @@ def purge(dry_run: bool, as_json: bool) -> None:
     """Drop the answers that have expired, a thousand at a time. Stopped in the middle, it goes on when run again."""
     found = answers.count_expired()
 
-    def tell(dropped: int, stopped: bool) -> None:
+    def report(dropped: int, stopped: bool) -> None:
         counted = {"found": found, "dropped": dropped, "dry_run": dry_run, "stopped": stopped}
         answer(counted, as_json, _sentence(found, dropped, dry_run, stopped))
 
-    in_portions("Dropping", found, () if dry_run else answers.purge(), as_json, tell)
+    run_in_batches("Dropping", found, () if dry_run else answers.purge(), as_json, report)
 
 
 def _sentence(found: int, dropped: int, dry_run: bool, stopped: bool) -> str:

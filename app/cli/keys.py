@@ -10,33 +10,16 @@ import orjson
 from flask import current_app
 from flask.cli import AppGroup
 
-from app.cli.common import answer, change, dry_run_option, json_option, with_database
+from app.auth.keys import digest, new_key
+from app.auth.scopes import ADMIN, ENTITIES, SCOPES
+from app.cli.common import Duration, answer, dry_run_option, json_option, with_database
+from app.database import atomic
 from app.errors import Conflict, NotFound
-from app.keys import digest, new_key
 from app.repositories import keys as repository
-from app.scopes import ADMIN, ENTITIES, SCOPES
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-LONGEST = timedelta(days=36_500)
 COLUMNS = ("name", "state", "scopes", "created_at", "expires_at", "last_used_at")
 
 keys = AppGroup("keys", help="Make and end the keys of callers.", short_help="Make and end the keys of callers.")
-
-
-class Duration(click.ParamType[timedelta]):
-    """A length of time as people write it: 45s, 30m, 24h, 90d, 4w."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """The timedelta."""
-        if isinstance(value, timedelta):
-            return value
-        parts = re.fullmatch(r"([0-9]{1,5})([smhdw])", value)
-        length = timedelta(**{UNITS[parts[2]]: int(parts[1])}) if parts else None
-        if length is None or length > LONGEST:
-            self.fail(f"{value} is no length of time up to 100 years. Write 45s, 30m, 24h, 90d or 4w.", param, ctx)
-        return length
 
 
 class Scope(click.ParamType[str]):
@@ -75,12 +58,10 @@ name_argument = click.argument("name", callback=check_name)
 @with_database
 def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, dry_run: bool, as_json: bool) -> None:
     """Make a key for NAME and show it, this once."""
-    if expires == timedelta():
-        raise click.BadParameter("A key must last longer than 0 seconds.", param_hint="--expires")
     if name in _listed():
         raise Conflict(f"SERVICE_API_KEYS has a key named {name}. Choose another name, since logs tell callers by it.")
     key = new_key()
-    with change(dry_run):
+    with atomic(undo=dry_run):
         made = repository.create(name, digest(key), sorted(set(scopes)), expires)
     _show_new(key, made, dry_run, as_json)
 
@@ -100,14 +81,20 @@ def list_keys(as_json: bool) -> None:
 
 @keys.command()
 @name_argument
-@click.option("--overlap", type=Duration(), default="24h", show_default=True, help="How long the old key still works.")
+@click.option(
+    "--overlap",
+    type=Duration(zero_too=True),
+    default="24h",
+    show_default=True,
+    help="How long the old key still works.",
+)
 @dry_run_option
 @json_option
 @with_database
 def rotate(name: str, overlap: timedelta, dry_run: bool, as_json: bool) -> None:
     """Make a new key for NAME with the same scopes, show it, this once, and end the old one after the overlap."""
     key = new_key()
-    with change(dry_run):
+    with atomic(undo=dry_run):
         made, old_ends_at = repository.rotate(name, digest(key), overlap)
     _show_new(key, made, dry_run, as_json, old_ends_at)
 
@@ -120,7 +107,7 @@ def rotate(name: str, overlap: timedelta, dry_run: bool, as_json: bool) -> None:
 def revoke(name: str, dry_run: bool, as_json: bool) -> None:
     """End every key of NAME. Workers that remember one go on taking it for up to 30 seconds."""
     try:
-        with change(dry_run):
+        with atomic(undo=dry_run):
             count = repository.revoke(name)
     except NotFound as error:
         if name not in _listed():
@@ -147,9 +134,9 @@ def _show_new(key: str, made: Mapping[str, Any], dry_run: bool, as_json: bool, o
     A dry run has made a key that nobody knows of, so it shows none.
     """
     if as_json:
-        told: dict[str, Any] = {"key": None if dry_run else key}
-        told |= {each: made[each] for each in ("name", "scopes", "expires_at")} | {"dry_run": dry_run}
-        click.echo(orjson.dumps(told | ({"old_expires_at": old_ends_at} if old_ends_at else {})))
+        document: dict[str, Any] = {"key": None if dry_run else key}
+        document |= {each: made[each] for each in ("name", "scopes", "expires_at")} | {"dry_run": dry_run}
+        click.echo(orjson.dumps(document | ({"old_expires_at": old_ends_at} if old_ends_at else {})))
         return
     what = f"A key of {made['name']} would be made." if dry_run else f"The key of {made['name']}, shown this once."
     end = f"ends {_minute(made['expires_at'])}" if made["expires_at"] else "has no end"

@@ -1,32 +1,16 @@
 """`flask purge`: removing what is old from the tables that grow with every day."""
 
-import re
 from datetime import datetime, timedelta
 
 import click
 
-from app.cli.common import answer, dry_run_option, in_portions, json_option, with_database
+from app.cli.common import Duration, answer, dry_run_option, json_option, run_in_batches, with_database
 from app.repositories import purging
-
-HOURS = {"h": 1, "d": 24, "w": 7 * 24}
-
-
-class Age(click.ParamType[timedelta]):
-    """A number of hours, days or weeks, as people write it: 12h, 180d, 26w."""
-
-    name = "age"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """The age; fails with a sentence for what is none."""
-        written = re.fullmatch(r"([1-9]\d{0,4})([hdw])", value)
-        if not written:
-            self.fail(f"{value!r} is no age. Write hours, days or weeks: 12h, 180d or 26w.", param, ctx)
-        return timedelta(hours=int(written[1]) * HOURS[written[2]])
 
 
 @click.command()
 @click.argument("what", type=click.Choice(list(purging.PURGEABLE)))
-@click.option("--older-than", "age", type=Age(), required=True, help="12h, 180d, 26w: as long ago it was created.")
+@click.option("--older-than", "age", type=Duration(), required=True, help="12h, 180d, 26w: as long ago it was created.")
 @dry_run_option
 @json_option
 @with_database
@@ -39,12 +23,12 @@ def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
     moment = purging.moment_before_now(age)
     found = purging.count_older(what, moment)
 
-    def tell(deleted: int, stopped: bool) -> None:
+    def report(deleted: int, stopped: bool) -> None:
         counted = {"found": found, "deleted": deleted, "dry_run": dry_run, "stopped": stopped}
         sentence = _sentence(what, moment, found, deleted, dry_run, stopped)
         answer({"what": what, "created_before": moment, **counted}, as_json, sentence)
 
-    in_portions("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, tell)
+    run_in_batches("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, report)
 
 
 def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool, stopped: bool) -> str:

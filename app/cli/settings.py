@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 from flask.cli import with_appcontext
 
-from app.cli.common import answer, in_sentences, json_option
+from app.cli.common import answer, json_option, readable_errors
 from app.config import settings_table, show_settings
 
 
@@ -13,7 +13,7 @@ from app.config import settings_table, show_settings
 @click.option("--markdown", is_flag=True, help="Write the table of README.md instead: names, defaults and what for.")
 @json_option
 @with_appcontext
-@in_sentences
+@readable_errors
 def settings_command(markdown: bool, as_json: bool) -> None:
     """List every setting, its value with secrets masked, and its source: environment, .env or default."""
     if markdown:

@@ -30,14 +30,14 @@ def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> Non
     found = upgrades.recognize()
     if found.kind != "existing":
         names = _pending(found, target) if dry_run else upgrades.upgrade(target)
-        _tell_names("apply", "applied", names, dry_run, as_json)
+        _report_names("apply", "applied", names, dry_run, as_json)
         return
     if target:
         raise Invalid("An older program's database is taken over whole. Leave out the name of a migration.")
     click.echo(f"Found: {found.sentence.partition('.')[0]}.", err=True)
     plan = upgrades.plan() if dry_run else _taken_over(mend, as_json)
     if plan is None:
-        _tell_names("apply", "applied", [], dry_run, as_json)
+        _report_names("apply", "applied", [], dry_run, as_json)
         return
     sentences = [*plan.lines(), *_table_of_broken(plan.broken)] if dry_run else []
     done = "Would take over" if dry_run else "Took over"
@@ -112,7 +112,7 @@ def _taken_over(mend: bool, as_json: bool) -> upgrades.Plan | None:
         raise click.ClickException(str(error)) from None
 
 
-def _tell_names(do: str, done: str, names: list[str], dry_run: bool, as_json: bool) -> None:
+def _report_names(do: str, done: str, names: list[str], dry_run: bool, as_json: bool) -> None:
     lines = [f"Would {do} {name}." if dry_run else f"{done.capitalize()} {name}." for name in names]
     answer({done: names, "dry_run": dry_run}, as_json, "\n".join(lines or ["Nothing to do."]))
 
@@ -129,7 +129,13 @@ def _document(plan: upgrades.Plan, dry_run: bool) -> dict[str, Any]:
 
 def _broken(broken: list[Broken]) -> list[dict[str, Any]]:
     return [
-        {"table": each.rule.table, "rule": each.rule.name, "rows": each.rows, "ids": each.ids, "mend": each.rule.told}
+        {
+            "table": each.rule.table,
+            "rule": each.rule.name,
+            "rows": each.rows,
+            "ids": each.ids,
+            "mend": each.rule.summary,
+        }
         for each in broken
     ]
 
@@ -138,4 +144,4 @@ def _table_of_broken(broken: list[Broken]) -> Iterator[str]:
     for each in broken:
         yield f"{each.rule.table}  {each.rule.name}"
         yield f"    {each.rows:,} rows, such as {', '.join(each.ids)}"
-        yield f"    --mend {each.rule.told}"
+        yield f"    --mend {each.rule.summary}"

@@ -11,8 +11,9 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import answer, by_table, change, dry_run_option, json_option, progress, with_database
+from app.cli.common import answer, by_table, dry_run_option, json_option, progress, with_database
 from app.cli.files import whole_file
+from app.database import atomic
 from app.repositories import importing, people
 
 PURPOSE = "Export, import or erase a person with everything that is theirs."
@@ -50,9 +51,9 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     """
     counts: dict[str, int] = {}
     size = os.fstat(file.fileno()).st_size if file.seekable() else 0
-    with progress("Importing", size, as_json) as advance, change(dry_run):
+    with progress("Importing", size, as_json) as advance, atomic(undo=dry_run):
         counts = importing.import_person(_advancing(file, advance))
-    _tell("Would import" if dry_run else "Imported", counts, dry_run, as_json)
+    _report("Would import" if dry_run else "Imported", counts, dry_run, as_json)
 
 
 @users.command("erase")
@@ -63,7 +64,7 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
 def erase_user(id: UUID, dry_run: bool, as_json: bool) -> None:
     """Delete the user ID and everything that is theirs, for good, in one transaction."""
     counts = people.count_person(id) if dry_run else people.erase_person(id)
-    _tell("Would erase" if dry_run else "Erased", counts, dry_run, as_json)
+    _report("Would erase" if dry_run else "Erased", counts, dry_run, as_json)
 
 
 def _target(output: Path | None) -> AbstractContextManager[IO[bytes]]:
@@ -92,5 +93,5 @@ def _advancing(lines: IO[bytes], advance: Callable[[int], None]) -> Iterator[byt
         advance(len(line))
 
 
-def _tell(done: str, counts: dict[str, int], dry_run: bool, as_json: bool) -> None:
+def _report(done: str, counts: dict[str, int], dry_run: bool, as_json: bool) -> None:
     answer({"rows": counts, "dry_run": dry_run}, as_json, f"{done} these rows:\n{by_table(counts)}")

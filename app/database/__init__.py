@@ -4,10 +4,10 @@ from flask import Flask
 
 from app.config import Settings
 from app.database.connection import database
-from app.database.embedded import EmbeddedError
 from app.database.replica import eventual_reads
 from app.database.session import configure, embedded_server, open_database
 from app.database.transactions import atomic
+from app.development.embedded import EmbeddedError
 
 __all__ = [
     "EmbeddedError", "atomic", "configure", "database", "embedded_server", "eventual_reads", "init_app",

@@ -11,8 +11,8 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from app.config import Settings
 from app.database import inspection
 from app.database.connection import database
-from app.database.embedded import programs
-from app.database.failures import failing_in_our_words
+from app.database.failures import translated_errors
+from app.development.embedded import programs
 from app.errors import Invalid, ServiceError
 
 ROWS_OF_A_TABLE = re.compile(r"^\d+;.* TABLE DATA \S+ (\S+) ", re.MULTILINE)
@@ -41,7 +41,7 @@ class Backups:
         _refuse_pooler()
         how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password")
         self._run("pg_restore", *how, f"--dbname={_target()}", str(file.absolute()))
-        with failing_in_our_words:
+        with translated_errors:
             database.execute_sql("ANALYZE")
 
     def _run(self, name: str, *arguments: str) -> str:

@@ -14,7 +14,7 @@ from app.config import Settings
 
 JSON_OID = 114
 # A network that fell silent is noticed within half a minute; by the system's own default it would take hours.
-NOTICE_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class Connector:
         except psycopg2.OperationalError as error:
             if not _refuses_options(error):
                 raise
-            self._send_along()
+            self._use_set_local()
             return self._connect()
         if self._sessions_keep is None:
             self._sessions_keep = self._are_kept(connection)
             if not self._sessions_keep:
-                self._send_along()
+                self._use_set_local()
         return connection
 
     def _connect(self, **options: str) -> extensions.connection:
@@ -85,7 +85,7 @@ class Connector:
             connect_timeout=self._settings.connect_timeout,
             client_encoding="UTF8",
             fallback_application_name="flux-dao",
-            **NOTICE_SILENCE,
+            **KEEPALIVES,
             **options,
         )
         connection.autocommit = True
@@ -109,7 +109,7 @@ class Connector:
     def _given_options(self) -> str:
         return extensions.parse_dsn(self._settings.url).get("options") or os.environ.get("PGOPTIONS", "")
 
-    def _send_along(self) -> None:
+    def _use_set_local(self) -> None:
         self._sessions_keep = False
         self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._settings.parameters().items())
 

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,7 +12,7 @@ from psycopg2 import extensions
 
 from app.config import Settings
 from app.database.connecting import Connector, SessionSettings
-from app.database.failures import READ_ONLY, connection_is_lost, failing_in_our_words
+from app.database.failures import READ_ONLY, connection_is_lost, translated_errors
 from app.database.pool import Pool
 from app.errors import Unavailable
 from app.telemetry.meters import meter
@@ -30,10 +29,10 @@ class Reader(Protocol):
         """The rows; None when the database itself has to be asked."""
 
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
-        """As Database.stream."""
+        """The first column of one SELECT's rows, in portions of at most `rows_at_once`. Raises Unavailable."""
 
 
-class OfThread(threading.local):
+class ThreadState(threading.local):
     """What a thread has of the database: a connection, the BEGIN and SAVEPOINTs that no statement has taken along yet,
     and who answers its reads when it is not the database itself.
     """
@@ -42,7 +41,7 @@ class OfThread(threading.local):
     reader: Reader | None = None
 
     def __init__(self) -> None:
-        self.waiting: list[str] = []
+        self.pending: list[str] = []
 
 
 class Database(peewee.PostgresqlDatabase):
@@ -52,7 +51,7 @@ class Database(peewee.PostgresqlDatabase):
     """
 
     def __init__(self) -> None:
-        self._of_thread = OfThread()
+        self._thread = ThreadState()
         super().__init__(None)
         self._configuration: tuple[Any, ...] = ()
         self._use(SessionSettings.of(Settings(), ""), 1, 0, Settings.database_isolation)
@@ -61,11 +60,6 @@ class Database(peewee.PostgresqlDatabase):
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
         size, wait = settings.database_pool_size, settings.database_pool_wait
         self._use(SessionSettings.of(settings, url), size, wait, settings.database_isolation)
-
-    def move(self, url: str) -> None:
-        """Use the database at `url`, otherwise as configured."""
-        session, *others = self._configuration
-        self._use(replace(session, url=url), *others)
 
     def _use(self, session: SessionSettings, size: int, wait: int, isolation: str) -> None:
         if (session, size, wait, isolation) == self._configuration:
@@ -84,14 +78,14 @@ class Database(peewee.PostgresqlDatabase):
 
     def connection(self) -> extensions.connection:
         """This thread's connection, which it takes from the pool if it has none."""
-        mine = self._of_thread
+        mine = self._thread
         if mine.connection is None:
             mine.connection = self._pool.take()
         return mine.connection
 
     def is_closed(self) -> bool:
         """Whether this thread has no connection."""
-        return self._of_thread.connection is None
+        return self._thread.connection is None
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         """Take a connection now; whether there was none yet."""
@@ -101,11 +95,11 @@ class Database(peewee.PostgresqlDatabase):
 
     def close(self) -> bool:
         """Give this thread's connection back; whether it had one."""
-        connection = self._of_thread.connection
+        connection = self._thread.connection
         if connection is None:
             return False
-        self._of_thread.connection = None
-        self._of_thread.waiting.clear()
+        self._thread.connection = None
+        self._thread.pending.clear()
         self._pool.give_back(connection)
         return True
 
@@ -121,28 +115,28 @@ class Database(peewee.PostgresqlDatabase):
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. When the connection turns out to be dead, reconnects and repeats it once."""
-        reader = self._of_thread.reader
+        reader = self._thread.reader
         if reader is not None and not self.in_transaction():
             rows = reader.read(sql, parameters)
             if rows is not None:
                 return rows
-        with failing_in_our_words:
+        with translated_errors:
             return self._send(sql, parameters, repeatable=not self.in_transaction()).fetchall()
 
     def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives."""
-        with failing_in_our_words:
+        with translated_errors:
             return self._send(sql, parameters).fetchall()
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
         """How many rows one INSERT, UPDATE or DELETE changed."""
-        with failing_in_our_words:
+        with translated_errors:
             return self._send(sql, parameters).rowcount
 
     def cursor(self, named_cursor: str | None = None) -> extensions.cursor:
         """A cursor of the driver's, for COPY for one; a BEGIN or SAVEPOINT that waits for a statement is sent first."""
-        if self._of_thread.waiting:
-            self._send(self._of_thread.waiting.pop())
+        if self._thread.pending:
+            self._send(self._thread.pending.pop())
         return self.connection().cursor()
 
     def execute_sql(self, sql: str, params: Any = None) -> extensions.cursor:
@@ -150,22 +144,22 @@ class Database(peewee.PostgresqlDatabase):
         return self._send(sql, params)
 
     def begin(self, isolation_level: str | None = None) -> None:
-        """BEGIN, as told or as the settings isolate; on a connection that turns out to be dead, on a new one."""
+        """Begin a transaction, at `isolation_level` or that of the settings; a dead connection is replaced."""
         self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
 
-    def send_with_next(self, control: str) -> None:
+    def send_before_next(self, control: str) -> None:
         """Send this BEGIN or SAVEPOINT in one message with the next statement, which saves it a round trip."""
         self.connection()
-        self._of_thread.waiting.append(control)
+        self._thread.pending.append(control)
 
-    def send_along(self, sql: str) -> None:
+    def append_to_pending(self, sql: str) -> None:
         """Send this in the same message as the BEGIN that waits; what it gives is not read, but it may fail."""
-        self._of_thread.waiting[-1] += f";{sql}"
+        self._thread.pending[-1] += f";{sql}"
 
-    def take_back(self) -> bool:
+    def discard_pending(self) -> bool:
         """Forget the last control that waits; False when none does, because a statement took it along."""
-        waiting = self._of_thread.waiting
-        return bool(waiting and waiting.pop())
+        pending = self._thread.pending
+        return bool(pending and pending.pop())
 
     def _send(self, sql: str, parameters: Any = None, repeatable: bool = False) -> extensions.cursor:
         """The cursor of a statement that the database has answered, sent behind the controls that wait for it.
@@ -175,20 +169,20 @@ class Database(peewee.PostgresqlDatabase):
         """
         # What cannot be opened now cannot be in a moment, so that is not tried again.
         self.connection()
-        waiting = self._of_thread.waiting
-        repeatable = waiting[0].startswith("BEGIN") if waiting else repeatable
-        message, count = ";".join([*waiting, sql]), 1 + len(waiting)
+        pending = self._thread.pending
+        repeatable = pending[0].startswith("BEGIN") if pending else repeatable
+        message, count = ";".join([*pending, sql]), 1 + len(pending)
         try:
             cursor = self._execute(message, parameters, count)
         except psycopg2.Error as error:
-            waiting.clear()
-            self._give_up_session(error)
+            pending.clear()
+            self._discard_session(error)
             if not repeatable or not connection_is_lost(error):
                 raise
             meter.now.retried("connection")
             self.close()
             cursor = self._execute(message, parameters, count)
-        waiting.clear()
+        pending.clear()
         return cursor
 
     def _execute(self, message: str, parameters: Any, count: int) -> extensions.cursor:
@@ -213,15 +207,15 @@ class Database(peewee.PostgresqlDatabase):
             return f"{begin};{self._connector.set_local}{rest}".rstrip(";")
         return f"{self._connector.set_local}{message}"
 
-    def _give_up_session(self, error: psycopg2.Error) -> None:
+    def _discard_session(self, error: psycopg2.Error) -> None:
         """Close what leads to a server that has gone, or that is a standby now and takes no writes any more."""
         if error.pgcode == READ_ONLY or connection_is_lost(error):
             self.connection().close()
             self.close_idle()
 
-    def read_by(self, reader: Reader | None) -> Reader | None:
+    def use_reader(self, reader: Reader | None) -> Reader | None:
         """Let this thread's reads outside transactions be answered there; who answered them before."""
-        before, self._of_thread.reader = self._of_thread.reader, reader
+        before, self._thread.reader = self._thread.reader, reader
         return before
 
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
@@ -230,7 +224,7 @@ class Database(peewee.PostgresqlDatabase):
 
     def streamed(self, sql: str, parameters: Parameters, rows_at_once: int) -> Callable[[], Iterator[list[Any]]]:
         """A stream for later, and to be read more than once; who answers is settled now."""
-        reader = None if self.in_transaction() else self._of_thread.reader
+        reader = None if self.in_transaction() else self._thread.reader
         return partial(reader.stream if reader else self.stream_itself, sql, parameters, rows_at_once)
 
     def stream_itself(self, sql: str, parameters: Parameters, rows_at_once: int) -> Generator[list[Any], None, None]:
@@ -241,7 +235,7 @@ class Database(peewee.PostgresqlDatabase):
         """
         reader_has_gone = False
         try:
-            with failing_in_our_words, self.atomic("READ ONLY"):
+            with translated_errors, self.atomic("READ ONLY"):
                 self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
                 while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
                     try:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from app.database.connection import Database
-from app.database.failures import failing_in_our_words
+from app.database.failures import translated_errors
 from app.database.literals import array_literal, json_literal
 
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -20,7 +20,7 @@ def copy_rows(
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     while portion := list(islice(remaining, at_once)):
         lines = "\n".join("\t".join(map(_written, row)) for row in portion)
-        with failing_in_our_words, database.cursor() as cursor:
+        with translated_errors, database.cursor() as cursor:
             cursor.copy_expert(statement, io.StringIO(lines))
         yield len(portion)
 

@@ -6,6 +6,7 @@ from typing import Any
 import peewee
 import psycopg2
 
+from app.config.parsers import MASK
 from app.errors import (
     Busy,
     Conflict,
@@ -19,7 +20,6 @@ from app.errors import (
     TimedOut,
     Unavailable,
 )
-from app.setting_values import MASK
 
 BEFORE_AN_AT = re.compile(r'(?<=")[^"]+(?=@)')
 
@@ -44,7 +44,7 @@ KEY_IN_USE = "FX002"
 LIMIT_EXCEEDED = "54"
 
 
-class FailingInOurWords:
+class TranslatedErrors:
     """A block in which what the driver raises becomes a ServiceError; what is not known goes on as it is."""
 
     def __enter__(self) -> None:
@@ -57,15 +57,15 @@ class FailingInOurWords:
             # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
             raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
         if isinstance(error, peewee.PeeweeException | psycopg2.Error):
-            meaning = in_our_words(error)
+            meaning = translate_error(error)
             if meaning is not None:
                 raise meaning from error
 
 
-failing_in_our_words = FailingInOurWords()
+translated_errors = TranslatedErrors()
 
 
-def in_our_words(error: BaseException) -> ServiceError | None:
+def translate_error(error: BaseException) -> ServiceError | None:
     """The ServiceError that an error of Peewee or psycopg2 means, or None for one that nobody foresaw."""
     cause = driver_error(error)
     if cause is None:
@@ -82,7 +82,7 @@ def driver_error(error: BaseException | None) -> psycopg2.Error | None:
     return error
 
 
-def first_line(error: BaseException) -> str | None:
+def driver_message(error: BaseException) -> str | None:
     """The first line of what the driver says of an error, or None when it is none of the driver's."""
     cause = driver_error(error)
     return str(cause).strip().partition("\n")[0] if cause else None
@@ -93,7 +93,7 @@ def explanation(error: BaseException) -> str:
 
     Without what stands before an @ in a name: a password's own @ must be written as %40, or its rest is of the host.
     """
-    said = first_line(error)
+    said = driver_message(error)
     return f"PostgreSQL says: {BEFORE_AN_AT.sub(MASK, said)}." if said else ""
 
 

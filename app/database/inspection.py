@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from app.database.connection import database
-from app.database.failures import failing_in_our_words
+from app.database.failures import translated_errors
 
 INDEXES = """
 SELECT c.relname, i.indisvalid FROM pg_index i
@@ -54,7 +54,7 @@ def indexes() -> dict[str, bool]:
 def behind_a_pooler() -> bool:
     """Whether a pooler stands before the database: those tell their clients of a process that is none."""
     [(process,)] = database.read("SELECT pg_backend_pid()")
-    with failing_in_our_words:
+    with translated_errors:
         return bool(database.connection().info.backend_pid != process)
 
 

@@ -12,7 +12,7 @@ from playhouse.migrations import Runner
 
 from app.config import PROJECT
 from app.database.connection import Database, database
-from app.database.failures import failing_in_our_words
+from app.database.failures import translated_errors
 from app.database.transactions import atomic
 from app.errors import Conflict, NotFound, ServiceError, Unavailable
 
@@ -55,7 +55,7 @@ def to_revert(target: str | None = None) -> list[str]:
 
 def status() -> list[Step]:
     """Every migration in order, applied or pending."""
-    with failing_in_our_words:
+    with translated_errors:
         return [Step(each.name, each.applied) for each in _runner().status()]
 
 
@@ -64,7 +64,7 @@ def revision(name: str) -> Path:
     return Path(_runner().create(name))
 
 
-def obstacle(source: Database = database) -> str | None:
+def not_ready_reason(source: Database = database) -> str | None:
     """Why the database cannot serve this code now, as a sentence; None when it can. Gives its connection back."""
     try:
         missing = pending(source)
@@ -118,7 +118,7 @@ def alone() -> Iterator[Runner]:
 
     The lock is the transaction's, not the session's, so that a pooler in transaction mode may stand between.
     """
-    with atomic(), failing_in_our_words:
+    with atomic(), translated_errors:
         # Stricter ones would not see what another has migrated while this one waited.
         database.execute_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))

@@ -89,12 +89,12 @@ class Pool:
     def _take_place(self) -> Idle | None:
         with contextlib.suppress(Empty):
             return self._places.get_nowait()
-        meter.now.waiting_began()
+        meter.now.wait_began()
         try:
             idle = self._places.get(timeout=self._wait)
         except Empty:
-            meter.now.waiting_ended(in_vain=True)
+            meter.now.wait_ended(timed_out=True)
             sentence = f"All database connections of this worker stayed in use for {self._wait} s."
             raise Busy(f"{sentence} Try again, or raise DATABASE_POOL_SIZE.") from None
-        meter.now.waiting_ended(in_vain=False)
+        meter.now.wait_ended(timed_out=False)
         return idle

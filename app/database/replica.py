@@ -16,7 +16,7 @@ from app.database.connection import Database, Parameters, database
 from app.errors import Busy, ServiceError, TimedOut, Unavailable
 from app.telemetry.meters import meter
 
-MEASURED_EVERY_SECONDS = 1.0
+MEASURE_INTERVAL_SECONDS = 1.0
 
 # Seconds behind the primary; null when nobody can tell. All that came is replayed: the standby is not behind, as long
 # as something still comes. A server that is no standby (any more) follows nobody, so it is not asked.
@@ -129,7 +129,7 @@ class Replica:
     def _measure_on(self, stopped: threading.Event) -> None:
         while not stopped.is_set():
             self._measure(stopped)
-            stopped.wait(MEASURED_EVERY_SECONDS)
+            stopped.wait(MEASURE_INTERVAL_SECONDS)
         self._standby.close_idle()
 
     def _measure(self, stopped: threading.Event) -> None:
@@ -177,9 +177,9 @@ def eventual_reads() -> Iterator[None]:
         yield
         return
     replica.watch()
-    before = database.read_by(replica)
+    before = database.use_reader(replica)
     try:
         yield
     finally:
-        database.read_by(before)
+        database.use_reader(before)
         replica.release()

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from app.config import Settings, load_settings
 from app.database.connection import database
-from app.database.embedded import EmbeddedServer
 from app.database.replica import replica
+from app.development.embedded import EmbeddedServer
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer | None:

@@ -10,7 +10,7 @@ from typing import ParamSpec, Self, TypeVar
 import psycopg2
 
 from app.database.connection import database
-from app.database.failures import connection_is_lost, failing_in_our_words
+from app.database.failures import connection_is_lost, translated_errors
 from app.errors import Contended, InDoubt
 from app.telemetry.meters import meter
 
@@ -20,7 +20,7 @@ ATTEMPTS = 10
 # at a time.
 ATTEMPTS_IN_STRICT_ISOLATION = 25
 FIRST_PAUSE_SECONDS = 0.01
-LONGEST_PAUSE_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 0.2
 IN_DOUBT = (
     "The connection to the database broke while this was committed, so all of it was written or nothing. With an "
     "Idempotency-Key, repeat the request as it is; without one, look for the row, by its id for one, before you write "
@@ -36,13 +36,17 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
 
     `@atomic()` makes a whole function the transaction. Then, and only when it is the outermost, a deadlock or a
     serialization failure (SQLSTATE 40P01, 40001) runs the function again, a few times, with growing random pauses.
+    With `undo` nothing stays of what was done, for whoever only wants to see whether it could be.
     """
+
+    def __init__(self, undo: bool = False) -> None:
+        self._undo = undo
 
     def __enter__(self) -> Self:
         depth = database.transaction_depth()
         self._savepoint = f"flux_{depth}" if depth else None
-        with failing_in_our_words:
-            database.send_with_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
+        with translated_errors:
+            database.send_before_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
         database.push_transaction(self)
         return self
 
@@ -50,10 +54,10 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         database.pop_transaction()
-        if database.take_back():
+        if database.discard_pending():
             return
-        with failing_in_our_words:
-            if error is None:
+        with translated_errors:
+            if error is None and not self._undo:
                 self._commit()
             else:
                 self._roll_back()
@@ -68,7 +72,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
             raise
 
     def _roll_back(self) -> None:
-        """Undo the block; what went wrong before stays the error that is told."""
+        """Undo the block; what went wrong in it stays the error that is raised."""
         try:
             database.execute_sql(f"ROLLBACK TO SAVEPOINT {self._savepoint}" if self._savepoint else "ROLLBACK")
         except psycopg2.Error:
@@ -88,7 +92,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
                     if attempt == attempts or not outermost:
                         raise
                     meter.now.retried("contention")
-                    time.sleep(random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)))
+                    time.sleep(random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, MAX_PAUSE_SECONDS)))
             raise AssertionError("the last attempt returns or raises")
 
         return in_a_transaction

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.query import cursors
-from app.query.alternatives import parse_names
+from app.query.grammar import parse_names
+from app.query.model import GROUPS, Expansion, SortKey
 from app.query.relations import expansions_of, table_of_expansion
-from app.query.terms import GROUPS, Expansion, SortKey
 from app.query.values import kind_of
 from app.query.vocabulary import did_you_mean, vocabulary
 from app.schemas.fields import QueryInteger, TimeZoneName
-from app.schemas.pages import LARGEST_PAGE
+from app.schemas.pages import MAX_PAGE_SIZE
 
 PAGING = ("sort", "limit", "skip", "cursor")
 SHAPING = ("fields", "expand")
@@ -21,22 +21,23 @@ DELETING = ("sort", "limit", "skip_locked", "max_affected")
 READING = ("consistency",)
 GROUPING = ("group_by", "bucket_on", "tz")
 
-LIMIT = QueryInteger(1, LARGEST_PAGE)
+LIMIT = QueryInteger(1, MAX_PAGE_SIZE)
 SKIP = QueryInteger(0)
 MAX_AFFECTED = QueryInteger(1, 100_000)
-USUAL_MOST_AFFECTED = 1000
+DEFAULT_MAX_AFFECTED = 1000
 TIME_ZONE = TimeZoneName()
 COUNTS = ("exact", "estimated", "none")
+UPSERTS = ("merge", "ignore")
 TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
     "integer": int, "number": (int, float), "flag": bool, "list": list, "object": dict,
 }  # fmt: skip
 
 
-class Unreadable(Exception):
+class BadValue(Exception):
     """A value that cannot be read; its text is the second half of a sentence."""
 
 
-def read_sort(table: str, text: str) -> tuple[SortKey, ...]:
+def parse_sort(table: str, text: str) -> tuple[SortKey, ...]:
     """The keys of `-last_message_at,created_at:nullsfirst`, and the id."""
     keys: list[SortKey] = []
     columns = list(vocabulary(table).fields)
@@ -44,11 +45,11 @@ def read_sort(table: str, text: str) -> tuple[SortKey, ...]:
         written, _, nulls = part.partition(":")
         column = written.removeprefix("-")
         if column not in columns:
-            raise Unreadable(_unknown(column, "column", columns))
+            raise BadValue(_unknown(column, "column", columns))
         if nulls not in ("", "nullsfirst", "nullslast"):
-            raise Unreadable(f"has {nulls[:50]!r} behind a colon, where nullsfirst or nullslast can stand.")
+            raise BadValue(f"has {nulls[:50]!r} behind a colon, where nullsfirst or nullslast can stand.")
         if column in [key.column for key in keys]:
-            raise Unreadable(f"names {column} twice.")
+            raise BadValue(f"names {column} twice.")
         keys.append(SortKey(column, written.startswith("-"), nulls == "nullsfirst"))
     return with_id(keys)
 
@@ -63,21 +64,21 @@ def with_id(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
     return (*made, SortKey("id", made[-1].descending if made else False))
 
 
-def read_cursor(table: str, text: str, list_fingerprint: str, sort: Sequence[SortKey]) -> tuple[Any, ...]:
+def parse_cursor(table: str, text: str, list_fingerprint: str, sort: Sequence[SortKey]) -> tuple[Any, ...]:
     """The position in a cursor of this list: the sort keys of the row before the first."""
     try:
         position = cursors.decode(text, list_fingerprint, len(sort))
     except cursors.BadCursor as error:
-        raise Unreadable(str(error)) from None
+        raise BadValue(str(error)) from None
     for key, value in zip(sort, position, strict=True):
         field = vocabulary(table).fields[key.column]
         fits = field.allow_none if value is None else isinstance(value, TYPES_IN_CURSOR.get(kind_of(field), str))
         if not fits:
-            raise Unreadable(cursors.DAMAGED)
+            raise BadValue(cursors.DAMAGED)
     return position
 
 
-def read_fields(table: str, text: str) -> tuple[tuple[str, ...], tuple[Expansion, ...]]:
+def parse_fields(table: str, text: str) -> tuple[tuple[str, ...], tuple[Expansion, ...]]:
     """The columns and the expansions of `id,title,goal(title)`."""
     own, expandable = vocabulary(table).fields, expansions_of(table)
     columns: dict[str, None] = {}
@@ -88,73 +89,59 @@ def read_fields(table: str, text: str) -> tuple[tuple[str, ...], tuple[Expansion
         elif name in expandable:
             expansions.append(_expansion(table, name, inner))
         else:
-            raise Unreadable(_unknown(name, "column", [*own, *expandable]))
+            raise BadValue(_unknown(name, "column", [*own, *expandable]))
     return tuple(columns), tuple(expansions)
 
 
-def read_expand(table: str, text: str) -> tuple[Expansion, ...]:
+def parse_expand(table: str, text: str) -> tuple[Expansion, ...]:
     """The expansions of `goal,user(timezone)`."""
     return tuple(_expansion(table, name, inner) for name, inner in parse_names(text))
 
 
 def _expansion(table: str, name: str, inner: list[str] | None) -> Expansion:
     if "." in name:
-        raise Unreadable("goes more than one level deep. Expand one level, and ask for the next by its ids.")
+        raise BadValue("goes more than one level deep. Expand one level, and ask for the next by its ids.")
     if name not in expansions_of(table):
-        raise Unreadable(_unknown(name, "name to expand", expansions_of(table)))
+        raise BadValue(_unknown(name, "name to expand", expansions_of(table)))
     if inner is None:
         return Expansion(name)
     there = table_of_expansion(table, name)
     columns = vocabulary(there).fields if there else {}
     for each in inner:
         if each not in columns:
-            raise Unreadable(_unknown(each, f"column of {name}", list(columns)))
+            raise BadValue(_unknown(each, f"column of {name}", list(columns)))
     return Expansion(name, tuple(dict.fromkeys(inner)))
 
 
-def read_groups(text: str) -> tuple[str, ...]:
+def parse_groups(text: str) -> tuple[str, ...]:
     """The names to group by."""
     names = text.split(",")
     for name in names:
         if name not in GROUPS:
-            raise Unreadable(_unknown(name, "group", GROUPS))
+            raise BadValue(_unknown(name, "group", GROUPS))
     return tuple(dict.fromkeys(names))
 
 
-def read_time_column(table: str, text: str) -> str:
+def parse_time_column(table: str, text: str) -> str:
     """The name of a column of times."""
     columns = [name for name, field in vocabulary(table).fields.items() if kind_of(field) == "time"]
     if text not in columns:
-        raise Unreadable(_unknown(text, "time column", columns))
+        raise BadValue(_unknown(text, "time column", columns))
     return text
 
 
-def read_count(text: str) -> str:
-    """How the total of a list is found."""
-    if text not in COUNTS:
-        raise Unreadable(f"must be one of {', '.join(COUNTS)}.")
+def parse_choice(choices: Sequence[str], text: str) -> str:
+    """One of these texts."""
+    if text not in choices:
+        raise BadValue(f"must be one of {', '.join(choices)}.")
     return text
 
 
-def read_return(text: str) -> bool:
-    """Whether a write by filter answers its rows."""
-    if text != "rows":
-        raise Unreadable("must be rows, or be left out.")
+def parse_word(word: str, text: str) -> bool:
+    """True for this word, the only one that the parameter takes."""
+    if text != word:
+        raise BadValue(f"must be {word}, or be left out.")
     return True
-
-
-def read_consistency(text: str) -> bool:
-    """Whether rows may come from a replica, which lags a little."""
-    if text != "eventual":
-        raise Unreadable("must be eventual, or be left out.")
-    return True
-
-
-def read_upsert(text: str) -> str:
-    """What is to be done with a row that has the same key."""
-    if text not in ("merge", "ignore"):
-        raise Unreadable("must be merge or ignore.")
-    return text
 
 
 def _unknown(name: str, what: str, known: Sequence[str]) -> str:

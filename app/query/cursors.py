@@ -11,7 +11,7 @@ import orjson
 from app.errors import Fault, Invalid
 
 CHECK_BYTES = 8
-LONGEST_CURSOR = 20_000
+MAX_CURSOR_LENGTH = 20_000
 DAMAGED = "is damaged. Take next_cursor as it was answered."
 
 
@@ -28,7 +28,7 @@ def encode(position: Iterable[Any], list_fingerprint: str) -> str:
     """The cursor for the rows behind the one with these sort keys. Raises Invalid when it would fit in no URL."""
     payload = orjson.dumps([list_fingerprint, list(position)])
     cursor = urlsafe_b64encode(_check(payload) + payload).rstrip(b"=").decode()
-    if len(cursor) > LONGEST_CURSOR:
+    if len(cursor) > MAX_CURSOR_LENGTH:
         sentence = "sort names a column whose value in the page's last row is too long for a cursor. Sort by another."
         raise Invalid.from_faults([Fault("?sort", sentence)])
     return cursor
@@ -36,7 +36,7 @@ def encode(position: Iterable[Any], list_fingerprint: str) -> str:
 
 def decode(cursor: str, list_fingerprint: str, keys: int) -> tuple[Any, ...]:
     """The sort keys in a cursor of this list; raises BadCursor."""
-    if len(cursor) > LONGEST_CURSOR:
+    if len(cursor) > MAX_CURSOR_LENGTH:
         raise BadCursor("is too long to be a cursor of this service.")
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))

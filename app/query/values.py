@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError, fields
 
-from app.relative_time import RelativeTime
 from app.schemas.fields import (
-    LARGEST_INTEGER,
-    SMALLEST_INTEGER,
+    INTEGER_FORM,
+    MAX_INTEGER,
+    MIN_INTEGER,
     Choice,
     Flag,
     Integer,
@@ -24,8 +24,9 @@ from app.schemas.fields import (
     check_storable,
     text_fault,
 )
+from app.schemas.relative_time import RelativeTime
 
-Read = Callable[[str], Any]
+Parse = Callable[[str], Any]
 
 COMPARED = ("eq", "ne", "in", "nin")
 RANGES = ("gt", "gte", "lt", "lte")
@@ -52,9 +53,8 @@ KINDS: tuple[tuple[type[fields.Field[Any]], str], ...] = (
     (Object, "object"),
 )
 WITHOUT_NULL = ("isnull", "empty", "exists")
-MOST_WILDCARDS = 10
-LONGEST_PATTERN = 1000
-INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+MAX_WILDCARDS = 10
+MAX_PATTERN_LENGTH = 1000
 NUMBER_FORM = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
@@ -63,22 +63,22 @@ def kind_of(field: fields.Field[Any]) -> str:
     return next(kind for each, kind in KINDS if isinstance(field, each))
 
 
-def reader(field: fields.Field[Any] | None, operator: str) -> Read:
+def parser_of(field: fields.Field[Any] | None, operator: str) -> Parse:
     """How the text after `name__operator=` is read; without a field it is of a key inside an object."""
     if operator in WITHOUT_NULL:
-        return read_flag
+        return parse_flag
     if operator in PATTERNS:
-        return read_pattern
+        return parse_pattern
     if field is None:
-        return read_text
+        return parse_text
     if isinstance(field, ListOf):
-        return lambda text: [reader(field.inner, "eq")(text)]
+        return lambda text: [parser_of(field.inner, "eq")(text)]
     if isinstance(field, Choice):
         return lambda text: field.deserialize(text)
-    return READERS[kind_of(field)]
+    return PARSERS[kind_of(field)]
 
 
-def read_text(text: str) -> str:
+def parse_text(text: str) -> str:
     """A text that the database can hold."""
     fault = text_fault(text)
     if fault:
@@ -86,28 +86,28 @@ def read_text(text: str) -> str:
     return text
 
 
-def read_flag(text: str) -> bool:
+def parse_flag(text: str) -> bool:
     """true or false."""
     if text not in ("true", "false"):
         raise ValidationError("must be true or false.")
     return text == "true"
 
 
-def read_integer(text: str) -> int:
+def parse_integer(text: str) -> int:
     """A whole number of 32 bits."""
-    if not INTEGER_FORM.fullmatch(text) or not SMALLEST_INTEGER <= int(text) <= LARGEST_INTEGER:
-        raise ValidationError(f"must be a whole number from {SMALLEST_INTEGER} to {LARGEST_INTEGER}.")
+    if not INTEGER_FORM.fullmatch(text) or not MIN_INTEGER <= int(text) <= MAX_INTEGER:
+        raise ValidationError(f"must be a whole number from {MIN_INTEGER} to {MAX_INTEGER}.")
     return int(text)
 
 
-def read_number(text: str) -> float:
+def parse_number(text: str) -> float:
     """A number."""
     if not NUMBER_FORM.fullmatch(text) or not math.isfinite(float(text)):
         raise ValidationError("must be a number.")
     return float(text)
 
 
-def read_object(text: str) -> dict[str, Any]:
+def parse_object(text: str) -> dict[str, Any]:
     """A JSON object."""
     try:
         value = orjson.loads(text)
@@ -119,22 +119,22 @@ def read_object(text: str) -> dict[str, Any]:
     return value
 
 
-def read_pattern(text: str) -> str:
+def parse_pattern(text: str) -> str:
     """A text in which * stands for any characters."""
-    if len(text) > LONGEST_PATTERN:
-        raise ValidationError(f"must be a pattern of at most {LONGEST_PATTERN} characters.")
-    pattern = re.sub(r"\*+", "*", read_text(text))
-    if pattern.count("*") > MOST_WILDCARDS:
-        raise ValidationError(f"must have at most {MOST_WILDCARDS} wildcards.")
+    if len(text) > MAX_PATTERN_LENGTH:
+        raise ValidationError(f"must be a pattern of at most {MAX_PATTERN_LENGTH} characters.")
+    pattern = re.sub(r"\*+", "*", parse_text(text))
+    if pattern.count("*") > MAX_WILDCARDS:
+        raise ValidationError(f"must have at most {MAX_WILDCARDS} wildcards.")
     return pattern
 
 
-def read_list(read: Read, texts: Sequence[str]) -> list[Any]:
+def parse_values(parse: Parse, texts: Sequence[str]) -> list[Any]:
     """The values of a list; a fault names its value."""
     values = []
     for text in texts:
         try:
-            values.append(read(text))
+            values.append(parse(text))
         except ValidationError as error:
             raise ValidationError(f"holds {text[:50]!r}, which {error.messages[0]}") from None
     if any(isinstance(value, RelativeTime) for value in values):
@@ -144,12 +144,12 @@ def read_list(read: Read, texts: Sequence[str]) -> list[Any]:
 
 TIME = Time()
 UUID = Uuid()
-READERS: dict[str, Read] = {
+PARSERS: dict[str, Parse] = {
     "uuid": UUID.deserialize,
-    "text": read_text,
-    "integer": read_integer,
-    "number": read_number,
+    "text": parse_text,
+    "integer": parse_integer,
+    "number": parse_number,
     "time": TIME.deserialize,
-    "flag": read_flag,
-    "object": read_object,
+    "flag": parse_flag,
+    "object": parse_object,
 }

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
+from app.query.model import Place
 from app.query.relations import REFERENCES, REVERSE
-from app.query.terms import Place
-from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Read, kind_of, read_text, reader
+from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Parse, kind_of, parse_text, parser_of
 from app.schemas.base import BaseSchema
 from app.schemas.conversations import ConversationSchema
 from app.schemas.dispatch_log import DispatchLogEntrySchema
@@ -22,8 +22,8 @@ from app.schemas.patterns import PatternSchema
 from app.schemas.tasks import TaskSchema
 from app.schemas.users import UserSchema
 
-DEEPEST_PATH = 3
-LONGEST_KEPT = 200
+MAX_PATH_DEPTH = 3
+MAX_CACHED_LENGTH = 200
 OR_NULL = "_or_null"
 OPERATORS = (*dict.fromkeys(each for kind in OPERATORS_OF_KIND.values() for each in kind), "exists")
 
@@ -34,7 +34,7 @@ class Parameter(NamedTuple):
     place: Place
     operator: str
     or_null: bool
-    read: Read
+    parse: Parse
 
 
 class UnknownName(Exception):
@@ -51,20 +51,20 @@ class Vocabulary:
 
     def parameter(self, name: str) -> Parameter:
         """What the name means; raises UnknownName."""
-        return self.own.get(name) or (self._resolved if len(name) <= LONGEST_KEPT else self._resolve)(name)
+        return self.own.get(name) or (self._resolved if len(name) <= MAX_CACHED_LENGTH else self._resolve)(name)
 
     @cached_property
     def own(self) -> dict[str, Parameter]:
         """The names about the entity's own columns and about what points to it."""
         names = {
-            _written(column, operator, or_null): Parameter(Place(column), operator, or_null, reader(field, operator))
+            _written(column, operator, or_null): Parameter(Place(column), operator, or_null, parser_of(field, operator))
             for column, field in self.fields.items()
             for operator, or_null in operators_of(kind_of(field))
         }
         for name in REVERSE[self.table]:
-            names[f"{name}__exists"] = Parameter(Place(name), "exists", False, reader(None, "exists"))
+            names[f"{name}__exists"] = Parameter(Place(name), "exists", False, parser_of(None, "exists"))
         if self.table == "users":
-            names["phone"] = Parameter(Place("phone"), "eq", False, read_digits)
+            names["phone"] = Parameter(Place("phone"), "eq", False, parse_digits)
         return names
 
     @cached_property
@@ -82,7 +82,7 @@ class Vocabulary:
             raise UnknownName(f"does not exist: {path} cannot be compared by {operator}. {_known_operators(kind)}")
         if or_null and operator in WITHOUT_NULL:
             raise UnknownName(f"does not exist: {operator} cannot be combined with or_null.")
-        return Parameter(place, operator, or_null, reader(field, operator))
+        return Parameter(place, operator, or_null, parser_of(field, operator))
 
     def _place(self, path: str) -> tuple[Place, Field[Any] | None]:
         """The place of a dotted path, and its field unless it is a key inside an object."""
@@ -113,10 +113,10 @@ def _inside(column: str, field: Field[Any], keys: list[str], reference: str | No
         return Place(column, (), reference), field
     if kind_of(field) != "object":
         raise UnknownName(f"does not exist: {column} is no object, so it has no key {keys[0]}.")
-    if len(keys) > DEEPEST_PATH:
-        raise UnknownName(f"is too deep: a path leads {DEEPEST_PATH} levels into an object at most.")
+    if len(keys) > MAX_PATH_DEPTH:
+        raise UnknownName(f"is too deep: a path leads {MAX_PATH_DEPTH} levels into an object at most.")
     for key in keys:
-        read_text(key)
+        parse_text(key)
     return Place(column, tuple(keys), reference), None
 
 
@@ -159,9 +159,9 @@ def _known_operators(kind: str) -> str:
     return f"Its operators are: {', '.join(f'__{each}' for each in names)}."
 
 
-def read_digits(text: str) -> str:
+def parse_digits(text: str) -> str:
     """The digits of a phone number."""
-    digits = re.sub(r"[^0-9]", "", read_text(text))
+    digits = re.sub(r"[^0-9]", "", parse_text(text))
     if not digits:
         raise ValidationError("must have digits, as a phone number such as +971501234567 has.")
     return digits

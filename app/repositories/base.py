@@ -10,12 +10,12 @@ import uuid_utils
 from app import models
 from app.database import database
 from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
-from app.query.terms import WHOLE_ROW, Condition, Filter, Place, Query, Shape
+from app.query.model import WHOLE_ROW, Condition, Filter, Place, Query, Shape
 from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
 from app.repositories.natural_keys import ID
 from app.repositories.rows import EMPTY, LongRows, Row, Rows, page
-from app.repositories.writes import Only
+from app.repositories.writes import Target
 
 Id = str | UUID
 ROWS_AT_ONCE = 1000
@@ -83,7 +83,7 @@ class Repository:
     def upsert_many(
         self, rows: Sequence[Mapping[str, Any]], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
     ) -> list[tuple[Row, Outcome]]:
-        """The same for many rows, in the order given; those that are recognised by one key take one statement."""
+        """For each row, in the order given, what `upsert` gives; those with the same kind of key take one statement."""
         return many.upsert(self.model, rows, how, filter, shape, new_id)
 
     def update(
@@ -101,11 +101,11 @@ class Repository:
         With `merge` objects are merged (RFC 7396). Raises NotFound; Stale when the row has none of the versions;
         ConditionFailed when it does not match the filter; Conflict, MissingReference.
         """
-        only = Only(id, versions, filter)
+        target = Target(id, versions, filter)
         if values:
-            found = database.write(*writes.update_one(self.model, only, values, merge, shape))
+            found = database.write(*writes.update_one(self.model, target, values, merge, shape))
         else:
-            found = database.read(*writes.select_one(self.model, only, shape))
+            found = database.read(*writes.select_one(self.model, target, shape))
         return Row(*found[0]) if found else self._refuse(id, filter, versions)
 
     def update_many(self, query: Query, values: Mapping[str, Any], *, merge: bool = False) -> tuple[int, bytes]:
@@ -127,7 +127,7 @@ class Repository:
 
     def delete(self, id: Id, *, versions: Sequence[int] | None = None, filter: Filter = ()) -> None:
         """Delete the row, and with it what cannot stand without it; raises NotFound, Stale, ConditionFailed."""
-        if not database.change(*writes.delete_one(self.model, Only(id, versions, filter))):
+        if not database.change(*writes.delete_one(self.model, Target(id, versions, filter))):
             self._refuse(id, filter, versions)
 
     def delete_many(self, query: Query) -> int:

@@ -11,7 +11,7 @@ from psycopg2.extensions import AsIs
 from app import models
 from app.database import database
 from app.database.literals import array_literal, json_literal
-from app.query.terms import RelativeTime
+from app.query.model import RelativeTime
 
 Model = type[models.Row]
 SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name != "id")

@@ -14,7 +14,7 @@ from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
 
 from app.database.literals import array_literal, json_literal
 from app.database.statements import parameter
-from app.query.terms import Condition, Either, Filter, Place
+from app.query.model import Condition, Either, Filter, Place
 from app.repositories.columns import Model, bound, column, reference, sql_type
 
 WITHOUT_VALUE = ("isnull", "empty", "exists")
@@ -35,7 +35,7 @@ def where(row: Any, filter: Filter) -> list[ColumnBase]:
     return _Conditions(row, _joined_column).of(filter)
 
 
-def where_alone(row: Any, filter: Filter) -> list[ColumnBase]:
+def where_without_joins(row: Any, filter: Filter) -> list[ColumnBase]:
     """The conditions of a filter where no join can stand, as in an UPDATE: subqueries look over references."""
     return _Conditions(row, _looked_up_column).of(filter)
 

@@ -7,10 +7,10 @@ from peewee import JOIN, SQL, Entity, ModelSelect, Select, fn
 
 from app.database.statements import Bound, Statement, compiled, parameter
 from app.models import Goal, Task
-from app.query.terms import MOST_GROUPS, Filter, Grouping
+from app.query.model import MAX_GROUPS, Filter, Grouping
 from app.repositories import filters
 from app.repositories.columns import column
-from app.repositories.reads import STATEMENTS_KEPT, matching
+from app.repositories.reads import STATEMENT_CACHE_SIZE, matching
 
 TEXT_GROUPS = ("status", "class_tag", "goal_class_tag")
 
@@ -21,18 +21,18 @@ def by_status(filter: Filter) -> Bound:
 
 
 def groups(filter: Filter, grouping: Grouping) -> Bound:
-    """The SELECT of the groups of tasks: a JSON array of at most one more than MOST_GROUPS, or null."""
+    """The SELECT of the groups of tasks: a JSON array of at most one more than MAX_GROUPS, or null."""
     statement = _groups(filters.shape_of(filter), grouping._replace(time_zone=""))
     return statement.bind(filters.values(filter) | {"time_zone": grouping.time_zone})
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _by_status(filter: Filter) -> Statement:
     tasks = matching(Task, filter, [Task.status, fn.count(SQL("*"))])
     return compiled(tasks.group_by(Task.status).order_by(Task.status))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _groups(filter: Filter, grouping: Grouping) -> Statement:
     keys = [_key(name, grouping).alias(name) for name in grouping.by]
     places = [SQL(str(number + 1)) for number in range(len(keys) + 1)]
@@ -44,7 +44,7 @@ def _groups(filter: Filter, grouping: Grouping) -> Statement:
     total = fn.sum(counted.c.n).cast("bigint").alias("total")
     by_status = fn.json_object_agg(counted.c.of_status, counted.c.n).order_by(counted.c.of_status).alias("by_status")
     order = [each.asc(collation='"C"' if each.name in TEXT_GROUPS else None) for each in names]
-    rows = Select([counted], [*names, total, by_status]).group_by(*names).order_by(*order).limit(MOST_GROUPS + 1)
+    rows = Select([counted], [*names, total, by_status]).group_by(*names).order_by(*order).limit(MAX_GROUPS + 1)
     return compiled(Select([rows.alias("r")], [fn.json_agg(Entity("r"))]))
 
 

@@ -58,7 +58,7 @@ def claim(caller: str, key: str) -> None:
     """
     digest = sha256(f"{caller}\0{key}".encode(errors="replace")).digest()
     # A number needs no quoting, and what travels with BEGIN takes no values of its own.
-    database.send_along(CLAIM.sql % int.from_bytes(digest[:8], signed=True))
+    database.append_to_pending(CLAIM.sql % int.from_bytes(digest[:8], signed=True))
 
 
 def store(caller: str, key: str, answer: StoredAnswer, hours: int) -> None:

@@ -9,7 +9,7 @@ from peewee import JOIN, SQL, Entity, Expression, Select, Table, fn
 from app import models
 from app.database import atomic, database
 from app.database.copying import copy_rows
-from app.database.failures import driver_error, failing_in_our_words
+from app.database.failures import driver_error, translated_errors
 from app.database.statements import Statement, compiled, parameter
 from app.errors import Conflict, Invalid, MissingReference
 from app.repositories.base import ROWS_AT_ONCE
@@ -43,7 +43,7 @@ def import_person(lines: Iterable[bytes]) -> dict[str, int]:
     Conflict when the person, or a value that must be unique, is there already; MissingReference for a reference to
     another person's row that is not; Invalid for lines that are no export of this schema.
     """
-    with atomic(), failing_in_our_words:
+    with atomic(), translated_errors:
         database.execute_sql(CREATE_LOADED)
         for _ in copy_rows(database, "flux_import", ("type", "line"), _checked(lines), ROWS_AT_ONCE):
             pass

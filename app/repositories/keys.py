@@ -67,7 +67,7 @@ REPLACE = _replace()
 
 
 @dataclass(frozen=True)
-class LivingKey:
+class ActiveKey:
     """A key that works now: whose it is, what it may do, and in how many seconds it ends, if it does."""
 
     id: str
@@ -76,13 +76,13 @@ class LivingKey:
     seconds_left: float | None
 
 
-def find_living(digest: bytes) -> LivingKey | None:
+def find_active(digest: bytes) -> ActiveKey | None:
     """The key with this SHA-256, when it has not ended. One statement; raises Unavailable."""
     try:
         found = database.read(*FIND.bind({"digest": digest}))
     except psycopg2.errors.UndefinedTable as error:
         raise Unavailable("The database has no table of keys yet. Run `flask db upgrade`.") from error
-    return LivingKey(found[0][0], found[0][1], frozenset(found[0][2]), found[0][3]) if found else None
+    return ActiveKey(found[0][0], found[0][1], frozenset(found[0][2]), found[0][3]) if found else None
 
 
 def record_use(id: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from app.database import atomic, database
 from app.errors import Conflict, Contended, Fault, Invalid, MissingReference
-from app.query.terms import Filter, Shape
+from app.query.model import Filter, Shape
 from app.repositories import writes
 from app.repositories.columns import Model
 from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
     """New rows in the order given."""
-    _refuse_twins(rows, ID, range(len(rows)))
+    _refuse_duplicates(rows, ID, range(len(rows)))
     try:
         with atomic():
             written = _by_key(database.write(*writes.insert(model, rows, ID, shape)))
@@ -68,14 +68,14 @@ def _keys(model: Model, rows: Sequence[Values], indexed: bool) -> dict[Key, list
             faults = [Fault(f"#/{number}", f"Element {number}: {error.detail}")] if indexed else []
             raise Invalid(error.detail, faults=faults) from None
     for key, numbers in keyed.items():
-        _refuse_twins([rows[number] for number in numbers], key, numbers)
+        _refuse_duplicates([rows[number] for number in numbers], key, numbers)
     return {key: numbers for key, numbers in keyed.items() if numbers}
 
 
 def _upsert_group(
     model: Model, key: Key, rows: Sequence[Values], how: str, filter: Filter, shape: Shape, new_id: Callable[[], str]
 ) -> list[tuple[Row, Outcome]]:
-    """The same for rows that all have one key, whatever columns each of them names."""
+    """Upsert rows that all have one key, whatever columns each names; what each became, in the order given."""
     # In one order, so that two at once wait for each other and never both.
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
     naming = _naming(made, key) if how == "merge" else {}
@@ -135,7 +135,7 @@ def _by_key(found: Sequence[tuple[Any, ...]]) -> dict[tuple[str, ...], Row]:
     return {tuple(key): Row(json, version) for json, version, *key in found}
 
 
-def _refuse_twins(rows: Sequence[Values], key: Key, numbers: Sequence[int]) -> None:
+def _refuse_duplicates(rows: Sequence[Values], key: Key, numbers: Sequence[int]) -> None:
     """Raise Invalid when two rows have the same key."""
     seen: dict[tuple[str, ...], int] = {}
     for number, row in zip(numbers, rows, strict=True):

@@ -1,6 +1,6 @@
 """Messages: the shared operations, and the transcript of a conversation."""
 
-from app.query.terms import Condition, Place, Query, SortKey
+from app.query.model import Condition, Place, Query, SortKey
 from app.repositories.base import Id, Repository
 from app.repositories.rows import Rows
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from peewee import ColumnBase, Expression, Ordering, Tuple
 
 from app.database.statements import parameter
-from app.query.terms import SortKey
+from app.query.model import SortKey
 from app.repositories.columns import Model, bound, column, sql_type
 
 Keys = Sequence[SortKey]

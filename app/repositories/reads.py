@@ -7,12 +7,12 @@ from typing import Any
 from peewee import SQL, Entity, Expression, ModelSelect, Select, fn
 
 from app.database.statements import Bound, Statement, compiled, explained, parameter
-from app.query.terms import Filter, Query, Shape
+from app.query.model import Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, column, columns_of
 from app.repositories.shapes import json_of, row_as_json, selected, shown_columns, union_all
 
-STATEMENTS_KEPT = 1000
+STATEMENT_CACHE_SIZE = 1000
 
 
 def one(model: Model, id: Any, shape: Shape) -> Bound:
@@ -48,27 +48,27 @@ def matching(model: Model, filter: Filter, columns: Sequence[Any]) -> ModelSelec
     return query.where(*conditions) if conditions else query
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _one(model: Model, shape: Shape) -> Statement:
     return compiled(model.select(row_as_json(model, shape), model.version).where(model.id == parameter("id")))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _count(model: Model, filter: Filter) -> Statement:
     return compiled(matching(model, filter, [fn.count(SQL("*"))]))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _estimate(model: Model, filter: Filter) -> Statement:
     return explained(compiled(matching(model, filter, [SQL("1")])))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _every(model: Model, query: Query) -> Statement:
     return compiled(json_of(_rows(model, query)))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _page(model: Model, query: Query) -> Statement:
     keys = [key.column for key in query.sort]
     if set(keys) <= set(shown_columns(model, query.shape)):

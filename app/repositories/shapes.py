@@ -7,8 +7,8 @@ from typing import Any
 from peewee import Entity, Select, fn
 
 from app import models
+from app.query.model import Expansion, Shape
 from app.query.relations import LISTS, MESSAGES_OF_A_CONVERSATION, TASK_COUNTS
-from app.query.terms import Expansion, Shape
 from app.repositories.columns import Model, column, columns_of, reference
 
 

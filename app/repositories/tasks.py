@@ -10,7 +10,7 @@ from peewee import fn
 from app.database import database
 from app.database.statements import Statement, compiled, parameter
 from app.models import Task
-from app.query.terms import Filter, Grouping
+from app.query.model import Filter, Grouping
 from app.repositories import groups
 from app.repositories.base import Id, Repository
 from app.repositories.columns import bound
@@ -25,7 +25,7 @@ class TaskRepository(Repository):
         return dict(database.read(*groups.by_status(filter)))
 
     def count_by_group(self, filter: Filter, grouping: Grouping) -> list[dict[str, Any]]:
-        """The groups of the tasks that a filter matches, sorted, each with its counts; one more than MOST_GROUPS when
+        """The groups of the tasks that a filter matches, sorted, each with its counts; one more than MAX_GROUPS when
         there are more.
         """
         [(found,)] = database.read(*groups.groups(filter, grouping))

@@ -9,29 +9,29 @@ from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Select, Tup
 
 from app.database.literals import json_literal
 from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, parameter
-from app.query.terms import Filter, Query, Shape
+from app.query.model import Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, bound, column, sql_type
 from app.repositories.natural_keys import Key
-from app.repositories.reads import STATEMENTS_KEPT, matching
+from app.repositories.reads import STATEMENT_CACHE_SIZE, matching
 from app.repositories.shapes import row_as_json
 
 Values = Mapping[str, Any]
 
 
-class Only(NamedTuple):
+class Target(NamedTuple):
     """Which one row is written to: that of the id, if it has one of the versions and matches the filter."""
 
     id: Any
     versions: Sequence[int] | None = None
     filter: Filter = ()
 
-    def shape(self) -> "Only":
-        """What of it a statement depends on."""
-        return Only(None, None if self.versions is None else (), filters.shape_of(self.filter))
+    def shape(self) -> "Target":
+        """The target without its values: what the SQL of a statement depends on."""
+        return Target(None, None if self.versions is None else (), filters.shape_of(self.filter))
 
     def values(self) -> dict[str, Any]:
-        """Its values, by the names of their parameters."""
+        """The id, the versions and the filter's values, by the names of their parameters."""
         named = filters.values(self.filter) | {"id": str(self.id)}
         return named if self.versions is None else named | {"versions": bound(list(self.versions))}
 
@@ -47,11 +47,11 @@ class Merge(NamedTuple):
     filter: Filter = ()
 
     def shape(self) -> "Merge":
-        """What of it a statement depends on."""
+        """The merge without the values of its filter: what the SQL of a statement depends on."""
         return self._replace(filter=filters.shape_of(self.filter))
 
     def values(self, naming: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """Its values, by the names of their parameters."""
+        """The ids of the rows that name a column, and the filter's values, by the names of their parameters."""
         named = {f"n_{name}": bound(list(ids)) for name, ids in naming.items()}
         any_named = {each for ids in naming.values() for each in ids}
         return filters.values(self.filter) | named | {"n_any": bound(list(any_named))}
@@ -66,21 +66,21 @@ def insert(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Boun
 def upsert(
     model: Model, rows: Sequence[Values], key: Key, shape: Shape, merge: Merge, naming: Mapping[str, Sequence[str]]
 ) -> Bound:
-    """The INSERT of rows of which some may be there; it gives those that it wrote, as `insert` does."""
+    """The INSERT of rows of which some may be there; gives the JSON, version and key of each row that it wrote."""
     columns = _written_columns(model, rows)
     values = {"rows": _row_values(model, columns, rows)} | merge.values(naming)
     return _insert(model, columns, key, shape, merge.shape()).bind(values)
 
 
 def select_by_keys(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
-    """The SELECT of the rows that are there with the keys of these, as `insert` gives them."""
+    """The SELECT of the rows with the same keys; gives the JSON, the version and the key's columns of each."""
     arrays = {f"k_{name}": bound([row[name] for row in rows]) for name in key.columns}
     return _select_by_keys(model, key, shape).bind(arrays)
 
 
-def update_one(model: Model, only: Only, values: Values, merge: bool, shape: Shape) -> Bound:
+def update_one(model: Model, target: Target, values: Values, merge: bool, shape: Shape) -> Bound:
     """The UPDATE of one row, which gives its JSON and its version; objects are replaced, or merged (RFC 7396)."""
-    return _update_one(model, only.shape(), tuple(values), merge, shape).bind(only.values() | _named(model, values))
+    return _update_one(model, target.shape(), tuple(values), merge, shape).bind(target.values() | _named(model, values))
 
 
 def increment_one(model: Model, id: Any, amounts: Values, shape: Shape) -> Bound:
@@ -88,14 +88,14 @@ def increment_one(model: Model, id: Any, amounts: Values, shape: Shape) -> Bound
     return _increment_one(model, tuple(amounts), shape).bind({"id": str(id)} | _named(model, amounts))
 
 
-def select_one(model: Model, only: Only, shape: Shape) -> Bound:
+def select_one(model: Model, target: Target, shape: Shape) -> Bound:
     """The SELECT of the row that a write would be about: its JSON and its version."""
-    return _select_one(model, only.shape(), shape).bind(only.values())
+    return _select_one(model, target.shape(), shape).bind(target.values())
 
 
-def delete_one(model: Model, only: Only) -> Bound:
+def delete_one(model: Model, target: Target) -> Bound:
     """The DELETE of one row."""
-    return _delete_one(model, only.shape()).bind(only.values())
+    return _delete_one(model, target.shape()).bind(target.values())
 
 
 def update_many(model: Model, query: Query, values: Values, merge: bool) -> Bound:
@@ -141,7 +141,7 @@ def _written_value(model: Model, name: str, value: Any) -> Any:
     return json_literal(value) if value is not None and _is_object(model, name) else bound(value)
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _insert(model: Model, columns: tuple[str, ...], key: Key, shape: Shape, merge: Merge | None) -> Statement:
     # All values are bound as one, so that any number of rows has one text.
     rows = SQL("VALUES %s", [Parameter("rows")])
@@ -159,13 +159,13 @@ def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
     if not merge.columns:
         return {"action": "ignore", **target}
     changes = {column(model, name): _merged_if_named(model, name, name in merge.partly) for name in merge.columns}
-    conditions = filters.where_alone(model, merge.filter)
+    conditions = filters.where_without_joins(model, merge.filter)
     if len(merge.partly) == len(merge.columns):
         conditions.append(_is_among("n_any"))
     return {"update": changes, "where": reduce(and_, conditions) if conditions else None, **target}
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
     columns = [column(model, name) for name in key.columns]
     wanted = [fn.unnest(parameter(f"k_{each.column_name}").cast(f"{sql_type(each)}[]")) for each in columns]
@@ -173,29 +173,29 @@ def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
     return compiled(found.where(key.where(model)) if key.where else found)
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def _update_one(model: Model, only: Only, columns: tuple[str, ...], merge: bool, shape: Shape) -> Statement:
-    update = model.update(_changes(model, columns, merge)).where(*_one(model, only))
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
+def _update_one(model: Model, target: Target, columns: tuple[str, ...], merge: bool, shape: Shape) -> Statement:
+    update = model.update(_changes(model, columns, merge)).where(*_one(model, target))
     return compiled(update.returning(row_as_json(model, shape), model.version))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _increment_one(model: Model, columns: tuple[str, ...], shape: Shape) -> Statement:
     update = model.update({column(model, name): _sum(model, name) for name in columns})
-    return compiled(update.where(*_one(model, Only(None))).returning(row_as_json(model, shape), model.version))
+    return compiled(update.where(*_one(model, Target(None))).returning(row_as_json(model, shape), model.version))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def _select_one(model: Model, only: Only, shape: Shape) -> Statement:
-    return compiled(model.select(row_as_json(model, shape), model.version).where(*_one(model, only)))
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
+def _select_one(model: Model, target: Target, shape: Shape) -> Statement:
+    return compiled(model.select(row_as_json(model, shape), model.version).where(*_one(model, target)))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
-def _delete_one(model: Model, only: Only) -> Statement:
-    return compiled(model.delete().where(*_one(model, only)))
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
+def _delete_one(model: Model, target: Target) -> Statement:
+    return compiled(model.delete().where(*_one(model, target)))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _update_many(model: Model, query: Query, columns: tuple[str, ...], merge: bool) -> Statement:
     chosen, numbered = _chosen(model, query, "FOR NO KEY UPDATE")
     row = [row_as_json(model, query.shape).alias("row")] if query.writing.return_rows else []
@@ -207,7 +207,7 @@ def _update_many(model: Model, query: Query, columns: tuple[str, ...], merge: bo
     return compiled(Select(columns=answer).with_cte(chosen, numbered, changed))
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT)
+@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _delete_many(model: Model, query: Query) -> Statement:
     chosen, _ = _chosen(model, query, "FOR UPDATE")
     deletion = model.delete().where(model.id.in_(Select([chosen], [chosen.c.id])) & _not_too_many(chosen))
@@ -216,7 +216,7 @@ def _delete_many(model: Model, query: Query) -> Statement:
 
 
 def _chosen(model: Model, query: Query, lock: str) -> tuple[CTE, CTE]:
-    """The ids that a query chooses, locked in their order, by id unless it sorts; and the same with their numbers."""
+    """The ids that a query chooses, locked in their order, by id unless it sorts; and those ids with their numbers."""
     rows: Any = matching(model, query.where, [model.id]).order_by(*ordering.first_order(model, query.sort))
     locked = rows.limit(parameter("limit")).for_update(lock, of=model, skip_locked=query.writing.skip_locked)
     chosen = locked.cte("chosen", materialized=True)
@@ -247,11 +247,11 @@ def _written(model: Model, key: Key, shape: Shape) -> list[Any]:
     return [row_as_json(model, shape), model.version, *[column(model, name).cast("text") for name in key.columns]]
 
 
-def _one(model: Model, only: Only) -> list[ColumnBase]:
+def _one(model: Model, target: Target) -> list[ColumnBase]:
     conditions = [model.id == parameter("id")]
-    if only.versions is not None:
+    if target.versions is not None:
         conditions.append(model.version == fn.ANY(parameter("versions").cast("integer[]")))
-    return conditions + filters.where_alone(model, only.filter)
+    return conditions + filters.where_without_joins(model, target.filter)
 
 
 def _changes(model: Model, columns: Sequence[str], merge: bool) -> dict[Any, Any]:

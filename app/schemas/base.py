@@ -30,10 +30,10 @@ class BaseSchema(Schema):
         return frozenset(field.data_key or name for name, field in self.load_fields.items())
 
     def load(self, data: Any, **options: Any) -> Any:
-        """As marshmallow's, whose time goes mostly to fields that are not given.
+        """The values of a decoded JSON object, or of a list with `many`. Raises ValidationError with all that is wrong.
 
-        So a schema that has `only` those that matter is tried first. It gives the same, hooks and all, or raises; then
-        this one tells all that is wrong.
+        Most of marshmallow's time goes to fields that are absent, so a schema with `only` those that matter is tried
+        first, hooks and all; when it raises, the whole schema is loaded for its messages.
         """
         given = _names_in(data, self.many)
         if self.only is None and not options and given is not None and given <= self.names:

@@ -5,18 +5,18 @@ from typing import Any
 from marshmallow import fields, validate
 
 from app.schemas.base import EXAMPLE_ID, BaseSchema
-from app.schemas.fields import DEEPEST_NESTING, Choice, Flag, Integer, ListOf, Object, Text, check_storable
+from app.schemas.fields import MAX_NESTING, Choice, Flag, Integer, ListOf, Object, Text, check_storable
 
-MOST_OPERATIONS = 100
+MAX_OPERATIONS = 100
 # Around an object that is as deep as may be stand its row, the list of rows, and $each.
-DEEPEST_BODY = DEEPEST_NESTING + 3
+MAX_BODY_DEPTH = MAX_NESTING + 3
 
 
 class AnyValue(fields.Raw):
     """Any JSON value that the operations could store."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        check_storable(value, DEEPEST_BODY)
+        check_storable(value, MAX_BODY_DEPTH)
         return value
 
 
@@ -57,7 +57,7 @@ class BatchSchema(BaseSchema):
     operations = fields.List(
         fields.Nested(OperationSchema),
         required=True,
-        validate=validate.Length(1, MOST_OPERATIONS, error=f"must have 1 to {MOST_OPERATIONS} operations."),
+        validate=validate.Length(1, MAX_OPERATIONS, error=f"must have 1 to {MAX_OPERATIONS} operations."),
     )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from marshmallow import Schema
 from marshmallow.exceptions import SCHEMA
 
-from app.errors import MOST_FAULTS_TOLD, Fault, Invalid
+from app.errors import MAX_FAULTS, Fault, Invalid
 from app.schemas.fields import Time
 
 BODY, QUERY = "#/", "?"
@@ -25,7 +25,7 @@ def invalid(messages: Mapping[Any, Any], schema: Schema, root: str = BODY) -> In
     hint = None
     for path, message in _flat(messages, ()):
         # A guess costs, and no more than these are told.
-        if message == UNKNOWN and len(faults) < MOST_FAULTS_TOLD:
+        if message == UNKNOWN and len(faults) < MAX_FAULTS:
             message = _unknown(path, schema, root)
         if message == SPACE_FOR_PLUS:
             hint = PLUS_IN_QUERY

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validate
 
-from app.relative_time import RelativeTime, parse_relative_time
+from app.schemas.relative_time import RelativeTime, parse_relative_time
 
-SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**31), 2**31 - 1
 # What orjson reads and writes as the integer that it is.
-SMALLEST_JSON_INTEGER, LARGEST_JSON_INTEGER = -(2**63), 2**64 - 1
-DEEPEST_NESTING = 100
+MIN_JSON_INTEGER, MAX_JSON_INTEGER = -(2**63), 2**64 - 1
+MAX_NESTING = 100
 UUID_TEXT = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 UUID_FORM = re.compile(UUID_TEXT, re.ASCII)
 # With every digit written as 0, all UUIDs are one text; so a list of them is looked at without a loop.
@@ -48,7 +48,7 @@ def text_fault(text: str) -> str | None:
     return None
 
 
-def check_storable(document: Any, deepest: int = DEEPEST_NESTING) -> None:
+def check_storable(document: Any, deepest: int = MAX_NESTING) -> None:
     """Raise ValidationError when a decoded JSON value holds anything that PostgreSQL's jsonb does not take."""
     level, depth = [document], 0
     while level:
@@ -81,7 +81,7 @@ def _scalar_fault(value: Any) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else "holds NaN or an infinity, which JSON does not have."
     if isinstance(value, int):
-        storable = SMALLEST_JSON_INTEGER <= value <= LARGEST_JSON_INTEGER
+        storable = MIN_JSON_INTEGER <= value <= MAX_JSON_INTEGER
         return None if storable else "holds an integer of more than 64 bits."
     return f"holds a {type(value).__name__}, which is not a JSON value."
 
@@ -176,7 +176,7 @@ class Integer(fields.Integer):
 
     default_error_messages = MESSAGES | {"invalid": "must be a whole number."}
 
-    def __init__(self, least: int = SMALLEST_INTEGER, most: int = LARGEST_INTEGER, **options: Any) -> None:
+    def __init__(self, least: int = MIN_INTEGER, most: int = MAX_INTEGER, **options: Any) -> None:
         error = f"must be a whole number from {least} to {most}."
         super().__init__(validate=validate.Range(least, most, error=error), **options)
 

@@ -6,10 +6,10 @@ from typing import Any
 from marshmallow import fields
 
 from app.schemas.base import BaseSchema
-from app.schemas.fields import LARGEST_INTEGER, Flag, Integer, Text
+from app.schemas.fields import MAX_INTEGER, Flag, Integer, Text
 
-LARGEST_PAGE = 1000
-USUAL_PAGE = 100
+MAX_PAGE_SIZE = 1000
+DEFAULT_PAGE_SIZE = 100
 
 
 def created_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
@@ -59,12 +59,14 @@ def page_schema(row: type[BaseSchema]) -> type[BaseSchema]:
         ),
         "page": Integer(
             1,
-            LARGEST_INTEGER + 1,
+            MAX_INTEGER + 1,
             required=True,
             allow_none=True,
             metadata={"description": "skip // limit + 1; null with a cursor."},
         ),
-        "page_size": Integer(1, LARGEST_PAGE, required=True, metadata={"description": "The limit that was asked for."}),
+        "page_size": Integer(
+            1, MAX_PAGE_SIZE, required=True, metadata={"description": "The limit that was asked for."}
+        ),
         "has_next": Flag(required=True),
         "has_prev": Flag(required=True),
         "next_cursor": Text(
@@ -76,7 +78,7 @@ def page_schema(row: type[BaseSchema]) -> type[BaseSchema]:
         "items": [row.example],
         "total": 1,
         "page": 1,
-        "page_size": USUAL_PAGE,
+        "page_size": DEFAULT_PAGE_SIZE,
         "has_next": False,
         "has_prev": False,
         "next_cursor": None,

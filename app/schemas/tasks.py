@@ -6,7 +6,7 @@ from app.schemas.base import EXAMPLE_ID, BaseSchema, NewRowSchema, patch_schema,
 from app.schemas.fields import Choice, Integer, ListOf, Number, Object, Text, Time, Uuid
 
 TASK_STATUSES = ("pending", "done", "missed", "rescheduled", "cancelled")
-MOST_IDS = 1000
+MAX_IDS = 1000
 
 
 class NewTaskSchema(NewRowSchema):
@@ -69,7 +69,7 @@ class BulkUpdateStateSchema(BaseSchema):
     example = {"task_ids": [EXAMPLE_ID], "new_status": "missed"}
 
     task_ids = ListOf(
-        Uuid(), required=True, validate=validate.Length(1, MOST_IDS, error=f"must name 1 to {MOST_IDS} tasks.")
+        Uuid(), required=True, validate=validate.Length(1, MAX_IDS, error=f"must name 1 to {MAX_IDS} tasks.")
     )
     new_status = Choice(*TASK_STATUSES, required=True)
 

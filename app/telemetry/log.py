@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ def write(fields: Mapping[str, Any]) -> None:
 
 
 class JsonFormatter(logging.Formatter):
-    """What Python's logging is told, with the ids of the request in whose thread it was told."""
+    """A record of Python's logging as a line of JSON, with the ids of the request that its thread serves."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a JSON object."""
@@ -57,33 +57,29 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info and record.exc_info[1]:
-            fields["stack"] = stack(record.exc_info[1], getattr(record, "given", ()))
+            fields["stack"] = stack(record.exc_info[1])
         return _as_json(fields).decode()
 
 
-def stack(error: BaseException, given: Sequence[str] = ()) -> str:
-    """The error's stack, and its causes' before it. Of each message the first line, since PostgreSQL puts values
-    of the row below it; without the values that a request has given.
-    """
-    told: list[str] = []
+def stack(error: BaseException) -> str:
+    """Where the error happened and its type, after those of up to nine causes; no message that may hold a value."""
+    parts: list[str] = []
     cause: BaseException | None = error
-    while cause is not None and len(told) < MAX_CAUSES:
-        message = _message(cause)
-        for value in given:
-            as_json = json.dumps(value)[1:-1]
-            for written in (value, as_json, repr(value)[1:-1], repr(as_json)[1:-1]):
-                message = message.replace(written, "…")
-        first = next((line for line in message.splitlines() if not line.startswith(" ")), type(cause).__name__)
-        told.insert(0, f"{''.join(traceback.format_tb(cause.__traceback__))}{first}")
+    while cause is not None and len(parts) < MAX_CAUSES:
+        parts.insert(0, f"{''.join(traceback.format_tb(cause.__traceback__))}{_description(cause)}")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return "\n".join(told)
+    return "\n".join(parts)
 
 
-def _message(error: BaseException) -> str:
-    code = getattr(error, "pgcode", None) or getattr(getattr(error, "orig", None), "pgcode", None) or ""
+def _description(error: BaseException) -> str:
+    """The type, and PostgreSQL's code; its message too where that tells of the schema and not of values."""
+    name, code = type(error).__name__, getattr(error, "pgcode", None)
+    if code is None:
+        return name
     if code.startswith(ABOUT_VALUES):
-        return f"{type(error).__name__}: SQLSTATE {code}. Its message may hold values; PostgreSQL's log has it."
-    return "".join(traceback.format_exception_only(error))
+        return f"{name}: SQLSTATE {code}. Its message may hold values; PostgreSQL's log has it."
+    # Below the first line PostgreSQL puts the statement, with its values.
+    return f"{name}: {str(error).partition(chr(10))[0]}"
 
 
 def _as_json(fields: Mapping[str, Any]) -> bytes:

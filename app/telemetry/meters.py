@@ -22,10 +22,10 @@ class Meters:
     def connection_returned(self) -> None:
         """The connection is back, or closed."""
 
-    def waiting_began(self) -> None:
+    def wait_began(self) -> None:
         """A thread waits for a connection, since all are in use."""
 
-    def waiting_ended(self, in_vain: bool) -> None:
+    def wait_ended(self, timed_out: bool) -> None:
         """It has one, or has given up."""
 
     def retried(self, reason: str) -> None:

@@ -40,8 +40,8 @@ class PrometheusMeters(Meters):
             registry=None,
         )
         self._in_use = _gauge("db_client_connection_used", "Connections of the pools that are in use.")
-        self._waiting = _gauge("db_client_connection_pending_requests", "Threads that wait for a connection.")
-        self._gave_up = Counter(
+        self._pending_requests = _gauge("db_client_connection_pending_requests", "Threads that wait for a connection.")
+        self._timeouts = Counter(
             "db_client_connection_timeouts", "Threads that waited for a connection in vain.", registry=None
         )
         self._retries = Counter(
@@ -63,47 +63,37 @@ class PrometheusMeters(Meters):
         _gauge("db_client_connection_max", "Connections that the pools may open.").set(pool_size)
 
     def request_began(self) -> None:
-        """One more in flight."""
         self._in_flight.inc()
 
     def request_ended(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """One less in flight, and its duration."""
         self._in_flight.dec()
         known_method = method if method in METHODS else OTHER_METHOD
         self._duration(known_method, route or UNMATCHED, status).observe(seconds)
 
     def request_rejected(self, reason: str) -> None:
-        """One more of this kind."""
         self._rejected.labels(reason).inc()
 
     def statement_sent(self, seconds: float) -> None:
-        """Its duration."""
         self._statements.observe(seconds)
 
     def connection_taken(self) -> None:
-        """One more in use."""
         self._in_use.inc()
 
     def connection_returned(self) -> None:
-        """One less in use."""
         self._in_use.dec()
 
-    def waiting_began(self) -> None:
-        """One more waits."""
-        self._waiting.inc()
+    def wait_began(self) -> None:
+        self._pending_requests.inc()
 
-    def waiting_ended(self, in_vain: bool) -> None:
-        """One less waits; one more gave up."""
-        self._waiting.dec()
-        if in_vain:
-            self._gave_up.inc()
+    def wait_ended(self, timed_out: bool) -> None:
+        self._pending_requests.dec()
+        if timed_out:
+            self._timeouts.inc()
 
     def retried(self, reason: str) -> None:
-        """One more for this reason."""
         self._retries.labels(reason).inc()
 
     def eventual_read(self, answered_by: str) -> None:
-        """One more that was answered by this one."""
         self._eventual_reads.labels(answered_by).inc()
 
 

@@ -51,19 +51,6 @@ class MeasuredRequests:
 class MeasuredRequest:
     """One request while it runs."""
 
-    __slots__ = (
-        "_before",
-        "_min_level",
-        "_start_response",
-        "began",
-        "environ",
-        "failed",
-        "id",
-        "open",
-        "route",
-        "status",
-    )
-
     def __init__(self, environ: Environ, start_response: StartResponse, min_level: int) -> None:
         self.began = perf_counter()
         self.environ = environ
@@ -77,7 +64,7 @@ class MeasuredRequest:
         # A request may run inside another one; what it finds comes back when it ends.
         self._before = (usage.statements, usage.database_seconds, usage.request_id, usage.trace_id)
         usage.request_id = self.id = request_id(environ)
-        usage.trace_id = given_trace_id(environ.get("HTTP_TRACEPARENT"))
+        usage.trace_id = parse_traceparent(environ.get("HTTP_TRACEPARENT"))
         meter.now.request_began()
 
     @property
@@ -107,12 +94,12 @@ class MeasuredRequest:
             return
         self.open = False
         try:
-            self._tell(perf_counter() - self.began)
+            self._report(perf_counter() - self.began)
         except Exception:
             logger.exception("a request could not be logged or counted")
         _, _, usage.request_id, usage.trace_id = self._before
 
-    def _tell(self, seconds: float) -> None:
+    def _report(self, seconds: float) -> None:
         meter.now.request_ended(self.environ["REQUEST_METHOD"], self.route, self.status, seconds)
         problem = self.environ.get(PROBLEM)
         if problem:
@@ -198,7 +185,7 @@ def new_request_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-def given_trace_id(traceparent: str | None) -> str | None:
+def parse_traceparent(traceparent: str | None) -> str | None:
     """The id of the caller's trace; None when the header is absent or malformed (W3C Trace Context, section 3.2)."""
     found = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     # Only later versions may add fields.
@@ -207,7 +194,7 @@ def given_trace_id(traceparent: str | None) -> str | None:
     return found[2]
 
 
-def log_unreadable(request_id: str, status: int, problem: str) -> None:
+def log_rejected(request_id: str, status: int, problem: str) -> None:
     """Log and count a request that never reached the app, so that no more of it is known."""
     meter.now.request_rejected(problem)
     level = logging.ERROR if status == HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING

@@ -8,7 +8,7 @@ from app.database.failures import sentence
 from app.errors import Conflict, ServiceError
 from app.upgrades import access, log, take_over
 from app.upgrades.recognition import Found, recognize, tables_of
-from app.upgrades.take_over import BrokenRows, Plan, Tell
+from app.upgrades.take_over import BrokenRows, Plan, Report
 
 __all__ = [
     "BrokenRows", "Found", "Plan", "Reverted", "downgrade", "fault", "plan", "recognize", "take_over_from", "to_revert",
@@ -23,10 +23,6 @@ class Reverted:
     migrations: list[str]
     taking_over: bool = False
     left: list[str] = field(default_factory=list)
-
-
-class _Undone(Exception):
-    """The end of a transaction that only looked."""
 
 
 def upgrade(target: str | None = None) -> list[str]:
@@ -45,16 +41,12 @@ def upgrade(target: str | None = None) -> list[str]:
 
 def plan() -> Plan:
     """What `take_over_from` would do to this existing database. Changes nothing."""
-    try:
-        with atomic():
-            planned = take_over.plan(_generation())
-            raise _Undone
-    except _Undone:
-        return planned
+    with atomic(undo=True):
+        return take_over.plan(_generation())
 
 
-def take_over_from(tell: Tell, mend: bool = False, lock_timeout: int = 10) -> Plan | None:
-    """Make the database of an older Flux program ours, all or nothing; what was done. `tell` gets a line for each step.
+def take_over_from(report: Report, mend: bool = False, lock_timeout: int = 10) -> Plan | None:
+    """Make the database of an older Flux program ours, all or nothing; what was done. `report` gets a line a step.
 
     None when another process has done so in the meantime. Raises BrokenRows; Busy when others use the tables for longer
     than `lock_timeout` seconds; and Conflict when something of our names is in the way.
@@ -63,10 +55,10 @@ def take_over_from(tell: Tell, mend: bool = False, lock_timeout: int = 10) -> Pl
         if recognize().kind == "ours":
             return None
         generation = _generation()
-        take_over.lock(tables_of(generation), tell, lock_timeout)
+        take_over.lock(tables_of(generation), report, lock_timeout)
         planned = take_over.plan(generation)
         take_over.refuse_broken(planned.broken, mend)
-        take_over.execute(planned, tell)
+        take_over.execute(planned, report)
         access.close()
         return planned
 

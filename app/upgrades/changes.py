@@ -16,12 +16,12 @@ MADE_AT = {"notification_log": "sent_at"}
 class Change:
     """One change of a table: a clause of its ALTER TABLE, or a statement of its own; and what undoes it.
 
-    `told` is what is done to which thing, such as «adds version». The undoing is left out where `unless`, a SELECT,
+    `summary` is what is done to which thing, such as «adds version». The undoing is left out where `unless`, a SELECT,
     gives true: rows made since are in its way.
     """
 
     table: str
-    told: str
+    summary: str
     statement: str
     undo: str | None
     clause: bool = False
@@ -32,7 +32,7 @@ class Change:
         if self.undo is None:
             return None
         statement = f"ALTER TABLE {self.table} {self.undo}" if self.clause else self.undo
-        return Undo(statement, f"{self.table}: {self.told}", self.unless)
+        return Undo(statement, f"{self.table}: {self.summary}", self.unless)
 
 
 def refuse_what_is_in_the_way(
@@ -283,7 +283,7 @@ def _drop(theirs: Table, index: Index) -> Change:
     return Change(theirs.name, f"drops index {index.name}", f"DROP INDEX {index.name}", index.definition)
 
 
-def _trigger(theirs: Table, name: str, told: str, body: str) -> Iterator[Change]:
+def _trigger(theirs: Table, name: str, summary: str, body: str) -> Iterator[Change]:
     """A trigger before each write, and its function, which nobody may call by itself."""
     function = (
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $body$\n"
@@ -291,7 +291,7 @@ def _trigger(theirs: Table, name: str, told: str, body: str) -> Iterator[Change]
     )
     yield Change(theirs.name, f"makes function {name}", function, f"DROP FUNCTION {name}()")
     made = f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {theirs.name} FOR EACH ROW EXECUTE FUNCTION {name}()"
-    yield Change(theirs.name, told, made, f"DROP TRIGGER {name} ON {theirs.name}")
+    yield Change(theirs.name, summary, made, f"DROP TRIGGER {name} ON {theirs.name}")
 
 
 def _check_of_changes(broken: Broken) -> str:

@@ -25,10 +25,10 @@ INSERT = f"INSERT INTO {LOG} (step, generation, newest_migration, undo, unless, 
 
 @dataclass(frozen=True)
 class Undo:
-    """The statement that undoes a change, which is `told` in words; left out where `unless`, a SELECT, gives true."""
+    """The statement that undoes the change `summary`; left out where `unless`, a SELECT, gives true."""
 
     statement: str
-    told: str
+    summary: str
     unless: str | None = None
 
 
@@ -36,7 +36,7 @@ def write(generation: str, newest_migration: str, undos: Sequence[Undo]) -> None
     """Keep these for the day of the downgrade; `newest_migration` is the last that the taking over brought."""
     database.execute_sql(CREATE)
     for step, undo in enumerate(undos):
-        database.change(INSERT, (step, generation, newest_migration, undo.statement, undo.unless, undo.told))
+        database.change(INSERT, (step, generation, newest_migration, undo.statement, undo.unless, undo.summary))
 
 
 def taken_over() -> tuple[str, str] | None:
@@ -51,7 +51,7 @@ def undo_all() -> list[str]:
     left = []
     for undo in newest_first():
         if undo.unless and database.read(undo.unless)[0][0]:
-            left.append(undo.told)
+            left.append(undo.summary)
         else:
             database.execute_sql(undo.statement)
     database.execute_sql(f"DROP TABLE {LOG}")

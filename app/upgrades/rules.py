@@ -28,7 +28,7 @@ class Rule:
     name: str
     broken: str
     mend: str | None
-    told: str
+    summary: str
     check: str | None = None
     stops: bool = False
 
@@ -68,7 +68,7 @@ def mend(broken: list[Broken]) -> Iterator[tuple[str, int]]:
         rows = database.change(
             f"UPDATE {rule.table} SET {rule.column} = {rule.mend} WHERE id IN ({ids})", (rule.table, rule.name)
         )
-        yield f"{rule.table}: {rule.name}: {rule.told}", rows
+        yield f"{rule.table}: {rule.name}: {rule.summary}", rows
 
 
 def _rules_of_table(theirs: Table, ours: Table) -> Iterator[Rule]:
@@ -85,8 +85,8 @@ def _rules_of_table(theirs: Table, ours: Table) -> Iterator[Rule]:
 
 
 def _rule_of_check(table: Table, name: str, column: Column, expression: str) -> Rule:
-    mended, told = _mended_value(column)
-    return Rule(table.name, column.name, f"{column.name}: {expression}", f"NOT ({expression})", mended, told, name)
+    mended, summary = _mended_value(column)
+    return Rule(table.name, column.name, f"{column.name}: {expression}", f"NOT ({expression})", mended, summary, name)
 
 
 def _mended_value(column: Column) -> tuple[str | None, str]:
@@ -120,11 +120,11 @@ def _rule_of_key(theirs: Table, key: Index, defaults: dict[str, str]) -> Rule:
     )
     together = " and ".join(key.columns)
     name = f"{together} are unique" if len(key.columns) > 1 else f"{together} is unique"
-    told = f"the newest row keeps its {column}; the older ones lose theirs"
+    summary = f"the newest row keeps its {column}; the older ones lose theirs"
     if theirs.columns[column].not_null:
-        told = "cannot: which of them is to keep it only you know; change the others by hand"
-        return Rule(theirs.name, column, name, f"id IN ({older})", None, told, stops=True)
-    return Rule(theirs.name, column, name, f"id IN ({older})", "NULL", told)
+        summary = "cannot: which of them is to keep it only you know; change the others by hand"
+        return Rule(theirs.name, column, name, f"id IN ({older})", None, summary, stops=True)
+    return Rule(theirs.name, column, name, f"id IN ({older})", "NULL", summary)
 
 
 def _rules_of_people(theirs: Table) -> Iterator[Rule]:

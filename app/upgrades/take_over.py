@@ -7,7 +7,7 @@ from itertools import groupby
 from time import monotonic, sleep
 
 from app.database import atomic, database, migrations
-from app.database.failures import failing_in_our_words
+from app.database.failures import translated_errors
 from app.errors import Busy
 from app.upgrades import catalog, changes, log, rules
 from app.upgrades.catalog import Table
@@ -25,7 +25,7 @@ LOCK_PAUSE_SECONDS = 0.1
 # PostgreSQL's letters for when a trigger fires, and what brings that back.
 ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class BrokenRows(Exception):
@@ -55,7 +55,7 @@ class Plan:
         for table in self.new_tables:
             yield f"{table.name}: makes the table"
         for change in [*self.columns, *self.fillings, *self.rest]:
-            yield f"{change.table}: {change.told}"
+            yield f"{change.table}: {change.summary}"
         yield from self.kept_indexes
 
 
@@ -87,36 +87,36 @@ def plan(generation: str) -> Plan:
     )
 
 
-def execute(plan: Plan, tell: Tell) -> None:
+def execute(plan: Plan, report: Report) -> None:
     """Do what the plan says, in the transaction in which it was made; tells each step when it is done.
 
     Everybody else waits for the tables until that transaction ends.
     """
     undos = list(_move_what_is_new(plan))
     with _without_triggers(plan.tables):
-        for told, rows in rules.mend(plan.broken):
-            tell(f"{told}: {rows:,} rows")
-        _apply(plan.columns, tell)
+        for summary, rows in rules.mend(plan.broken):
+            report(f"{summary}: {rows:,} rows")
+        _apply(plan.columns, report)
         for filling in plan.fillings:
-            with _timed(tell) as step:
+            with _timed(report) as step:
                 rows = database.change(filling.statement)
-                step(f"{filling.table}: {filling.told}: {rows:,} rows")
-    _apply(plan.rest, tell)
+                step(f"{filling.table}: {filling.summary}: {rows:,} rows")
+    _apply(plan.rest, report)
     undos += [undo for change in [*plan.columns, *plan.rest] if (undo := change.undoing())]
     log.write(plan.generation, migrations.names()[-1], undos)
     database.execute_sql(f"DROP SCHEMA {REFERENCE} CASCADE")
-    with _timed(tell) as step:
+    with _timed(report) as step:
         database.execute_sql(f"ANALYZE {', '.join(plan.tables)}")
         step("analyzes the tables")
 
 
-def lock(tables: Sequence[str], tell: Tell, timeout: int) -> None:
+def lock(tables: Sequence[str], report: Report, timeout: int) -> None:
     """Keep everybody else from the tables until the transaction ends; tells beforehand for about how long that is.
 
     Raises Busy when others use them for longer than `timeout` seconds; with 0 it waits as long as it takes.
     """
     rows = sum(database.read(f"SELECT count(*) FROM {table}")[0][0] for table in tables)
-    tell(
+    report(
         f"Locks {', '.join(tables)}, together {rows:,} rows. Until the end, in about {1 + rows // ROWS_A_SECOND} s, "
         "nobody else can read or write them."
     )
@@ -135,7 +135,7 @@ def lock(tables: Sequence[str], tell: Tell, timeout: int) -> None:
 def _locked(tables: Sequence[str]) -> bool:
     """Whether all of the tables could be locked at once: waiting for one after the other could stop others for good."""
     try:
-        with atomic(), failing_in_our_words:
+        with atomic(), translated_errors:
             database.execute_sql(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE NOWAIT")
     except Busy:
         return False
@@ -184,23 +184,23 @@ def _move_what_is_new(plan: Plan) -> Iterator[Undo]:
         yield Undo(f"DROP TABLE {table.name}", f"{table.name}: makes the table", holds_rows)
 
 
-def _apply(all_changes: Sequence[Change], tell: Tell) -> None:
+def _apply(all_changes: Sequence[Change], report: Report) -> None:
     """Do the changes in order; clauses of one table that follow each other are one ALTER TABLE, which reads it once."""
     for (table, clause), group in groupby(all_changes, lambda change: (change.table, change.clause)):
         together = list(group)
         parts = [", ".join(each.statement for each in together)] if clause else [each.statement for each in together]
-        told = [", ".join(each.told for each in together)] if clause else [each.told for each in together]
-        for statement, what in zip(parts, told, strict=True):
-            with _timed(tell) as step:
+        summary = [", ".join(each.summary for each in together)] if clause else [each.summary for each in together]
+        for statement, what in zip(parts, summary, strict=True):
+            with _timed(report) as step:
                 database.execute_sql(f"ALTER TABLE {table} {statement}" if clause else statement)
                 step(f"{table}: {what}")
 
 
 @contextmanager
-def _timed(tell: Tell) -> Iterator[Tell]:
+def _timed(report: Report) -> Iterator[Report]:
     """Give a function that tells a step with how long it took."""
     started = monotonic()
-    yield lambda what: tell(f"{what} ({monotonic() - started:.1f} s)")
+    yield lambda what: report(f"{what} ({monotonic() - started:.1f} s)")
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.config import Settings
 from app.database import database
-from app.database.embedded import EmbeddedServer
 from app.database.session import configure
+from app.development.embedded import EmbeddedServer
 
 
 def test_health_needs_no_database(client: FlaskClient):

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from servers import command_environment
 
 from app import create_app
+from app.auth.keys import digest, new_key
 from app.config import PROJECT, Settings
-from app.keys import digest, new_key
 from app.repositories import keys
 
 USERS = "/api/v1/users"

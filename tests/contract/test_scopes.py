@@ -9,13 +9,14 @@ from entities import ALL, Entity
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app, scopes
-from app.api import BLUEPRINTS, known_keys
+from app import create_app
+from app.api import BLUEPRINTS
 from app.api.auth import CHECKS_ITSELF, require_scope, required_scope
 from app.api.blueprint import Blueprint
 from app.api.responses import no_content
+from app.auth import key_cache, scopes
+from app.auth.keys import digest, new_key
 from app.config import Settings
-from app.keys import digest, new_key
 from app.repositories import keys
 
 USERS = "/api/v1/users"
@@ -164,9 +165,9 @@ def test_a_revoked_key_works_no_longer_than_it_is_remembered(
     guarded: FlaskClient, headers_with: HeadersWith, monkeypatch: pytest.MonkeyPatch
 ):
     remembered, asked_each_time = headers_with("read", name="a"), headers_with("read", name="b")
-    assert known_keys.REMEMBERED_SECONDS <= 30
+    assert key_cache.CACHE_SECONDS <= 30
     assert status(guarded, "GET", USERS, remembered) == 200
-    monkeypatch.setattr(known_keys, "REMEMBERED_SECONDS", 0)
+    monkeypatch.setattr(key_cache, "CACHE_SECONDS", 0)
     assert status(guarded, "GET", USERS, asked_each_time) == 200
     keys.revoke("a")
     keys.revoke("b")
@@ -181,7 +182,7 @@ def test_while_a_key_is_rotated_both_work(guarded: FlaskClient, headers_with: He
     assert status(guarded, "GET", USERS, old) == 200
     assert status(guarded, "GET", USERS, {"Authorization": f"Bearer {new}"}) == 200
     keys.rotate("planner", digest(new_key()), timedelta(0))
-    assert keys.find_living(digest(new)) is None
+    assert keys.find_active(digest(new)) is None
 
 
 def test_a_mistyped_key_is_told_apart_from_an_unknown_one(guarded: FlaskClient):
@@ -197,12 +198,12 @@ def test_a_mistyped_key_is_told_apart_from_an_unknown_one(guarded: FlaskClient):
 def test_a_worker_remembers_a_thousand_keys_at_most(
     guarded: FlaskClient, headers_with: HeadersWith, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(known_keys, "MOST_REMEMBERED", 3)
-    known = known_keys.KnownKeys(wait=5)
+    monkeypatch.setattr(key_cache, "MAX_CACHED_KEYS", 3)
+    known = key_cache.KeyCache(wait=5)
     for _ in range(10):
         known.find(digest(headers_with("read")["X-Flux-Service-Key"]))
         known.find(digest(new_key()))
-    assert (len(known._living), len(known._refused)) == (3, 3)
+    assert (len(known._active), len(known._rejected)) == (3, 3)
 
 
 def answer_nothing():

@@ -12,7 +12,7 @@ import psycopg2
 from conftest import run_alone
 from servers import RunningServer
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 Fault = Callable[[], None]
 SESSIONS = """

@@ -19,7 +19,7 @@ from faults.report import Footprint, Result, write_table
 from neighbours import running_nginx, running_pgbouncer
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.faults
 
@@ -27,7 +27,7 @@ RECOVERS_WITHIN_SECONDS = 5
 CALM_SECONDS = 3.0
 WARM_UP_SECONDS = 0.5
 # In MiB, of two workers: the first stacks of errors that the threads of a worker log cost it up to 25, once.
-MOST_MEMORY_MORE = 64
+MAX_MEMORY_GROWTH = 64
 WORKERS = {"WEB_CONCURRENCY": "2", "AUTH_DISABLED": "true"}
 # What a fault may be answered with; anything else, a 500 for one, is a defect. No answer at all is one too, unless the
 # worker that was to give it was killed.
@@ -146,7 +146,7 @@ def check_result(result: Result, url: str) -> None:
     assert result.recovery < RECOVERS_WITHIN_SECONDS
     assert result.after.sessions <= result.before.sessions + CALLERS
     assert run_alone(url, f"{breaking.SESSIONS.format(what='count(*)')} AND state <> 'idle'") == [(0,)]
-    assert result.after.memory < result.before.memory + MOST_MEMORY_MORE
+    assert result.after.memory < result.before.memory + MAX_MEMORY_GROWTH
 
 
 def test_postgres_is_restarted(under: Check, cluster: EmbeddedServer, url: str, server: RunningServer):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fuzz
 
 REPORT = PROJECT / "artifacts" / "schemathesis.xml"
 PEOPLE = 20
-SECONDS_AT_MOST = 300
+MAX_SECONDS = 300
 OPTIONS = (
     "--checks=all",
     # What sort, fields, or and the like may hold follows a grammar that no schema says: of what a schema allows there,
@@ -67,7 +67,7 @@ def run_schemathesis(server: RunningServer) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks"},
         capture_output=True,
         text=True,
-        timeout=SECONDS_AT_MOST,
+        timeout=MAX_SECONDS,
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from conftest import flask, temporary_database
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 from benchmarks.measuring import floor_service, service
 from benchmarks.run import all_requests, refuse_other_answers
 

@@ -15,7 +15,7 @@ from neighbours import running_pgbouncer
 from servers import RunningServer, running_server
 from waiting import wait_until, waiting_for_locks
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 

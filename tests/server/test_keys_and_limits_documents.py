@@ -12,7 +12,7 @@ from servers import command_environment, running_server
 
 from app.cli.keys import COLUMNS
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 KEYS = (PROJECT / "docs" / "keys.md").read_text()
 LIMITS = (PROJECT / "docs" / "limits.md").read_text()

@@ -1,7 +1,5 @@
 """Reads with consistency=eventual, with a primary and a standby that streams from it: who answers them, and when."""
 
-import json
-import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,15 +13,15 @@ from neighbours import make_standby
 from servers import RunningServer, free_port, running_server
 from waiting import wait_until
 
-from app.database.embedded import EmbeddedServer
 from app.database.replica import LAG as LAG_IN_SECONDS
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 
 USERS = "/api/v1/users"
 EVENTUAL = {"consistency": "eventual"}
 PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
-MOST_LAG = 10
+MAX_LAG = 10
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def service(
     settings = {
         "DATABASE_URL": primary.url,
         "DATABASE_REPLICA_URL": standby.url,
-        "DATABASE_REPLICA_LAG": str(MOST_LAG),
+        "DATABASE_REPLICA_LAG": str(MAX_LAG),
         "AUTH_DISABLED": "true",
         "WEB_CONCURRENCY": "1",
         "ADMIN_PORT": str(free_port()),
@@ -222,44 +220,6 @@ def test_a_standby_that_has_replayed_nothing_since_its_start_is_not_near(
     [(lag,)] = run_alone(standby.url, LAG_IN_SECONDS)
     run_alone(standby.url, RESUME)
     assert lag is None or lag > 0
-
-
-def doctor_on_the_replica(primary: EmbeddedServer, url: str) -> tuple[int, str, str]:
-    """The exit code of `flask doctor`, and the level and detail of what it says about the replica."""
-    settings = {"DATABASE_URL": primary.url, "DATABASE_REPLICA_URL": url, "AUTH_DISABLED": "true"}
-    done = flask("doctor", "--json", **settings)
-    [found] = [each for each in json.loads(done.stdout)["findings"] if each["check"] == "replica"]
-    return done.returncode, found["level"], found["detail"]
-
-
-def test_the_doctor_looks_at_the_standby(primary: EmbeddedServer, standby: EmbeddedServer):
-    # A pooler that has met the standby while it started refuses for a while.
-    wait_until(lambda: doctor_on_the_replica(primary, standby.url)[:2] == (0, "ok"))
-    _, _, detail = doctor_on_the_replica(primary, standby.url)
-    assert re.fullmatch(r"It follows the primary, [0-4]\.\d s behind\.", detail)
-    run_alone(standby.url, PAUSE)
-    run_alone(primary.url, "CREATE TABLE replayed_later ()", "DROP TABLE replayed_later")
-    wait_until(lambda: (run_alone(standby.url, LAG_IN_SECONDS)[0][0] or 0) > 5)
-    code, level, detail = doctor_on_the_replica(primary, standby.url)
-    run_alone(standby.url, RESUME)
-    assert (code, level, "DATABASE_REPLICA_LAG is 5, so the primary answers" in detail) == (1, "warning", True)
-
-
-def test_the_doctor_tells_what_is_no_standby_of_the_primary(
-    primary: EmbeddedServer, standby: EmbeddedServer, postgres: EmbeddedServer
-):
-    another = standby.database_url("postgres")
-    for url, detail in (
-        (primary.url, "It is no standby, or has replayed nothing yet"),
-        (another, "It has another database than the primary"),
-        (postgres.url, "It has another database than the primary"),
-        (
-            f"postgresql://127.0.0.1:{free_port()}/flux",
-            "Until it answers, the primary does; check DATABASE_REPLICA_URL.",
-        ),
-    ):
-        code, level, told = doctor_on_the_replica(primary, url)
-        assert (code, level, detail in told) == (1, "failure", True), told
 
 
 @pytest.mark.parametrize("which", ["it is no standby", "it has another database than the primary"])

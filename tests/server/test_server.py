@@ -22,7 +22,7 @@ from servers import RunningServer, free_port, running_server, start_server, wait
 from waiting import wait_until
 
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 

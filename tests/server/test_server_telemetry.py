@@ -25,7 +25,7 @@ from servers import RunningServer, command_environment, free_port, running_serve
 from waiting import wait_until, waiting_for_locks
 
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 

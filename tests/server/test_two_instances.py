@@ -20,14 +20,14 @@ from neighbours import running_redis
 from servers import command_environment, free_port, running_server
 
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
 from app.database.migrations import names
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
 
 KEY = "a-key-for-tests"
 NUMBERS = itertools.count()
-# What an instance remembers of a key, see app/api/known_keys.py, and a little more.
+# What an instance remembers of a key, see app/auth/key_cache.py, and a little more.
 KEY_FORGOTTEN_SECONDS = 35
 
 

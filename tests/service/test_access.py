@@ -14,7 +14,7 @@ from existing import OWNER, run_as
 
 from app import models
 from app.database import migrations
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 from app.upgrades import access
 
 pytestmark = pytest.mark.commands

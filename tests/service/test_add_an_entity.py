@@ -11,7 +11,7 @@ import pytest
 from conftest import GivenServer, flask, temporary_database
 
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 

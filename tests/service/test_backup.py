@@ -20,7 +20,7 @@ from waiting import wait_until
 from app import models
 from app.config import PROJECT
 from app.database import migrations
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 # The migrations' history is a table too.
 TABLES = len(models.ENTITIES) + len(models.INTERNAL) + 1

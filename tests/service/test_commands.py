@@ -13,8 +13,8 @@ from flask import Flask
 from operators import ADA, on_a_terminal, started
 from waiting import wait_until, waiting_for_locks
 
-from app.database.embedded import EmbeddedServer
 from app.database.migrations import names
+from app.development.embedded import EmbeddedServer
 
 NOBODY_THERE = "postgresql://127.0.0.1:1/x"
 

@@ -11,7 +11,7 @@ from neighbours import running_pgbouncer
 from operators import started
 from waiting import wait_until, waiting_for_locks
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 
@@ -25,7 +25,6 @@ CHECKS = [
     "views",
     "indexes",
     "pool",
-    "replica",
 ]
 
 
@@ -125,7 +124,7 @@ def test_what_a_lock_keeps_it_from_looking_at_is_a_warning_and_the_rest_is_told(
     other.close()
     assert (code, found["migrations"][0], found["connection"][0]) == (1, "warning", "ok")
     assert "something is locked" in found["migrations"][1]
-    assert found["replica"][0] == "ok"
+    assert found["pool"][0] == "ok"
 
 
 def test_it_can_be_stopped_while_it_waits(url: str):

@@ -19,7 +19,7 @@ from existing import (
 )
 from existing.old_programs import OLD_INSERTS, OLD_INSERTS_OF_NULLS, OLD_UPDATES
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 ADA = "10000000-0000-4000-8000-000000000001"
 NO_PROFILE = "10000000-0000-4000-8000-000000000008"

@@ -11,7 +11,7 @@ from servers import command_environment
 from app.config import PROJECT
 from app.database import atomic
 from app.errors import Conflict, Invalid, MissingReference, NotFound
-from app.query.reading import ask
+from app.query.parser import ask
 from app.repositories import conversations, goals, messages, tasks, users
 from app.schemas import NewUserSchema, UserPatchSchema, load
 

@@ -15,13 +15,13 @@ from flask import Flask
 from waiting import wait_until, waiting_for_locks
 
 from app import create_app
-from app.api.known_keys import KnownKeys
+from app.auth.key_cache import KeyCache
+from app.auth.keys import digest, is_mistyped, new_key
 from app.config import Settings
 from app.database import atomic, database
-from app.database.embedded import EmbeddedServer
 from app.database.session import configure
+from app.development.embedded import EmbeddedServer
 from app.errors import Busy
-from app.keys import digest, is_mistyped, new_key
 from app.repositories import keys
 
 pytestmark = pytest.mark.commands
@@ -117,7 +117,7 @@ def test_what_is_tried_out_makes_no_key_and_shows_none(migrated: str):
         (("create", "a b", "--scope", "read"), "A name is 1 to 100 letters"),
         (("create", "x", "--scope", "read", "--expires", "soon"), "soon is no length of time"),
         (("create", "x", "--scope", "read", "--expires", "999999999w"), "no length of time up to 100 years"),
-        (("create", "x", "--scope", "read", "--expires", "0d"), "longer than 0 seconds"),
+        (("create", "x", "--scope", "read", "--expires", "0d"), "longer than 0 and up to 100 years"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(migrated: str, arguments: tuple[str, ...], sentence: str):
@@ -178,12 +178,12 @@ def test_the_use_of_a_key_is_written_down_at_most_once_a_minute(settings: Settin
     [(first,)] = run_alone(settings.database_url, LAST_USED)
     assert first is not None
     # Another worker sees the key for the first time.
-    keys.record_use(keys.find_living(digest(key)).id)
+    keys.record_use(keys.find_active(digest(key)).id)
     assert run_alone(settings.database_url, LAST_USED) == [(first,)]
     run_alone(
         settings.database_url, "UPDATE api_keys SET last_used_at = last_used_at - interval '2 minutes' RETURNING 1"
     )
-    keys.record_use(keys.find_living(digest(key)).id)
+    keys.record_use(keys.find_active(digest(key)).id)
     assert run_alone(settings.database_url, LAST_USED)[0][0] >= first
 
 
@@ -198,7 +198,7 @@ def test_a_key_of_the_settings_is_not_mistaken_for_one_of_the_table(migrated: st
 
 
 def test_who_waits_in_vain_to_be_looked_up_is_told_so_in_time(settings: Settings):
-    known, url = KnownKeys(wait=1), settings.database_url
+    known, url = KeyCache(wait=1), settings.database_url
 
     def find() -> None:
         assert known.find(digest(new_key())) is None
@@ -223,7 +223,7 @@ def test_who_waits_in_vain_to_be_looked_up_is_told_so_in_time(settings: Settings
 
 
 def test_a_flood_of_unknown_keys_holds_one_connection(settings: Settings, key: str):
-    known, url = KnownKeys(wait=5), settings.database_url
+    known, url = KeyCache(wait=5), settings.database_url
 
     def look_up() -> None:
         assert known.find(digest(new_key())) is None
@@ -242,7 +242,7 @@ def test_a_flood_of_unknown_keys_holds_one_connection(settings: Settings, key: s
 
 
 def test_a_key_ends_in_time_although_the_database_was_slow_to_answer(settings: Settings, key: str):
-    known, short = KnownKeys(wait=5), digest(new_key())
+    known, short = KeyCache(wait=5), digest(new_key())
 
     def is_living() -> bool:
         found = known.find(short)

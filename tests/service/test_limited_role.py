@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 from conftest import flask, limited_role, run_alone, temporary_database, url_with
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from app.config import Settings
 from app.database import atomic, database
-from app.query.reading import ask
+from app.query.parser import ask
 from app.repositories import messages
 
 MANY = 2500

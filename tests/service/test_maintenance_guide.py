@@ -12,7 +12,7 @@ from servers import command_environment
 
 from app.cli.doctor import OK
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 from app.repositories.purging import PURGEABLE
 
 GUIDE = (PROJECT / "docs" / "maintenance.md").read_text()

@@ -12,8 +12,8 @@ from neighbours import running_pgbouncer
 from app import models
 from app.config import PROJECT, Settings
 from app.database import database, migrations
-from app.database.embedded import EmbeddedServer
 from app.database.session import configure
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 

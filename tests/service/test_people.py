@@ -15,7 +15,7 @@ from servers import command_environment
 
 from app import models
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 from app.repositories.people import PARTS
 
 pytestmark = pytest.mark.commands

@@ -12,7 +12,7 @@ from operators import ADA, make_person, of, on_a_terminal, started
 from psycopg2.extensions import parse_dsn
 from waiting import wait_until
 
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 TALK, TASK = of(ADA, 3), of(ADA, 4)
 
@@ -133,7 +133,7 @@ def test_a_person_sees_a_bar_and_a_program_none(url: str):
 def test_what_is_no_age_is_told_how_to_write_one(age: str):
     done = flask("purge", "messages", "--older-than", age, DATABASE_URL="postgresql://127.0.0.1:1/x")
     assert done.returncode == 2
-    assert "is no age. Write hours, days or weeks: 12h, 180d or 26w." in done.stderr
+    assert "is no length of time longer than 0 and up to 100 years. Write 45s, 30m, 24h, 90d or 4w." in done.stderr
 
 
 def test_an_age_is_always_asked_for():

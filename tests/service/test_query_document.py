@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 
 from app.config import PROJECT
 from app.database import database
-from app.query import reading, values, vocabulary
+from app.query import parser, values, vocabulary
+from app.query.model import MAX_GROUPS
 from app.query.relations import expansions_of
-from app.query.terms import MOST_GROUPS
-from app.schemas.pages import LARGEST_PAGE
+from app.schemas.pages import MAX_PAGE_SIZE
 
 GUIDE = (PROJECT / "docs" / "query-language.md").read_text()
 EXAMPLES = re.findall(r"```http\n(.*?)```(?:\n```json\n(.*?)```)?", GUIDE, re.DOTALL)
@@ -129,13 +129,13 @@ def test_the_guide_names_all_that_can_be_expanded():
 @pytest.mark.parametrize(
     ("what", "most"),
     [
-        ("rows on a page", LARGEST_PAGE),
-        ("values in a list", reading.MOST_IN_A_LIST),
-        ("conditions in a query", reading.MOST_CONDITIONS),
-        ("wildcards in a pattern", values.MOST_WILDCARDS),
-        ("characters in a pattern", values.LONGEST_PATTERN),
-        ("levels into an object", vocabulary.DEEPEST_PATH),
-        ("groups of a statistic", MOST_GROUPS),
+        ("rows on a page", MAX_PAGE_SIZE),
+        ("values in a list", parser.MAX_LIST_VALUES),
+        ("conditions in a query", parser.MAX_CONDITIONS),
+        ("wildcards in a pattern", values.MAX_WILDCARDS),
+        ("characters in a pattern", values.MAX_PATTERN_LENGTH),
+        ("levels into an object", vocabulary.MAX_PATH_DEPTH),
+        ("groups of a statistic", MAX_GROUPS),
     ],
 )
 def test_the_guide_tells_the_limits(what: str, most: int):

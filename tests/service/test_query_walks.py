@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.database import database
-from app.query.terms import GROUPS
+from app.query.model import GROUPS
 
 OWNER = "0198f3c2-0000-7000-8000-0000000000aa"
 thorough = settings(max_examples=150, deadline=None, database=None, derandomize=True)

@@ -248,7 +248,7 @@ def test_the_stack_of_an_error_holds_no_value_that_the_request_gave(
     error, line = lines()
     assert (answer.status_code, line["status"]) == (500, 500)
     assert "break_down" in error["stack"]
-    assert '… … … … "…"' in error["stack"]
+    assert re.search(r"\n(ValueError|KeyError|RuntimeError)$", error["stack"])
     assert "secret" not in json.dumps([error, line])
 
 

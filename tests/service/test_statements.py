@@ -27,9 +27,9 @@ from flask.testing import FlaskClient
 from psycopg2 import extensions
 
 from app import create_app
+from app.auth.keys import digest, new_key
 from app.config import Settings
 from app.database import database
-from app.keys import digest, new_key
 from app.query.relations import REFERENCES, REVERSE, expansions_of
 from app.repositories import keys, tasks
 

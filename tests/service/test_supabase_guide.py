@@ -12,7 +12,7 @@ from existing import GENERATIONS, OWNER, Generation, make_project, run_as
 from servers import command_environment
 
 from app.config import PROJECT
-from app.database.embedded import EmbeddedServer
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 

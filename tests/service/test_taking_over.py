@@ -20,8 +20,8 @@ from servers import command_environment
 from app import create_app, models
 from app.config import PROJECT, Settings
 from app.database import database, migrations
-from app.database.embedded import EmbeddedServer
 from app.database.session import configure
+from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands
 

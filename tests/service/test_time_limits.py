@@ -17,9 +17,9 @@ from neighbours import running_pgbouncer
 from app.config import Settings
 from app.database import atomic, database
 from app.database.copying import copy_rows
-from app.database.embedded import EmbeddedServer
 from app.database.migrations import LOCK
 from app.database.session import configure
+from app.development.embedded import EmbeddedServer
 from app.errors import Unavailable
 from app.repositories import users
 

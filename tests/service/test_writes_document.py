@@ -17,15 +17,15 @@ from flask.testing import FlaskClient
 from test_races import at_the_same_moment
 from werkzeug.test import TestResponse
 
-from app.api.parser import MOST_AT_ONCE
+from app.api.parser import MAX_BULK_ROWS
 from app.api.problems import KINDS
 from app.config import PROJECT
 from app.database import database
 from app.errors import ConditionFailed
-from app.query.controls import USUAL_MOST_AFFECTED
+from app.query.controls import DEFAULT_MAX_AFFECTED
 from app.repositories.base import new_id
 from app.repositories.natural_keys import NATURAL_KEYS
-from app.schemas.batch import MOST_OPERATIONS
+from app.schemas.batch import MAX_OPERATIONS
 
 GUIDE = (PROJECT / "docs" / "writes.md").read_text()
 REFERENCE, THINGS = GUIDE.split("# Thirty things that belong together\n")
@@ -502,9 +502,9 @@ def test_the_guide_names_the_natural_keys():
 
 
 def test_the_guide_tells_the_limits():
-    assert f"1 to {MOST_OPERATIONS} operations" in REFERENCE
-    assert f"({USUAL_MOST_AFFECTED} unless the query says otherwise" in REFERENCE
-    assert f"up to {MOST_AT_ONCE} objects" in REFERENCE
+    assert f"1 to {MAX_OPERATIONS} operations" in REFERENCE
+    assert f"({DEFAULT_MAX_AFFECTED} unless the query says otherwise" in REFERENCE
+    assert f"up to {MAX_BULK_ROWS} objects" in REFERENCE
 
 
 def programs() -> list[dict[str, Any]]:

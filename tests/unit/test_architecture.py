@@ -22,8 +22,14 @@ WALLS = {
     "app/telemetry": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database", "peewee",
                       "psycopg2", "marshmallow"),
     "app/errors.py": ("app", "flask", "peewee", "psycopg2", "marshmallow", "werkzeug"),
-    "app/setting_values.py": ("app", "flask", "peewee", "marshmallow"),
-    "app/config.py": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database",
+    "app/config/parsers.py": ("app", "flask", "peewee", "marshmallow"),
+    "app/auth": ("flask", "flask_smorest", "werkzeug", "marshmallow", "peewee", "psycopg2", "app.api", "app.schemas",
+                 "app.query", "app.cli"),
+    "app/development": ("flask", "peewee", "psycopg2", "app.api", "app.cli", "app.database", "app.repositories"),
+    "app/serving": ("peewee", "psycopg2", "marshmallow", "app.models", "app.repositories", "app.schemas", "app.query",
+                    "app.cli"),
+    "app/upgrades": ("flask", "marshmallow", "app.api", "app.schemas", "app.query", "app.cli"),
+    "app/config": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database",
                       "app.telemetry", "app.errors", "flask", "peewee", "marshmallow"),
 }  # fmt: skip
 
@@ -71,19 +77,41 @@ def test_every_file_opens_with_what_it_is_for():
     assert [str(file) for file in every if not ast.get_docstring(ast.parse(file.read_text()))] == []
 
 
-def public_definitions(file: Path) -> Iterator[ast.FunctionDef | ast.ClassDef]:
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            yield node
-            if isinstance(node, ast.ClassDef):
-                yield from (each for each in node.body if isinstance(each, ast.FunctionDef) and each.name[0] != "_")
+def test_nothing_lies_loose_in_the_package():
+    assert {file.name for file in (PROJECT / "app").glob("*.py")} == {"__init__.py", "errors.py", "models.py"}
 
 
-def test_what_is_public_says_what_a_caller_gets():
+def of_other_rooms(file: Path) -> Iterator[tuple[str, str]]:
+    """The modules and names that a file imports from other rooms of the package."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("app."):
+            module = PROJECT / (node.module or "").replace(".", "/")
+            if file.parent not in (module, module.parent):
+                yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def test_what_other_rooms_call_says_what_they_get():
+    called = {name for file in files("app") for name in of_other_rooms(file)}
     silent = [
-        f"{file.relative_to(PROJECT)}: {node.name}"
-        for file in files("app")
-        for node in public_definitions(file)
+        f"{module}: {node.name}"
+        for module in {module for module, _ in called}
+        for place in (PROJECT / f"{module.replace('.', '/')}.py", PROJECT / module.replace(".", "/") / "__init__.py")
+        if place.is_file()
+        for node in ast.parse(place.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (module, node.name) in called
         if not ast.get_docstring(node)
     ]
     assert silent == []
+
+
+STANDS_NOT_ALONE = re.compile(r"(The same|As \w+'s|Likewise|Ditto)\b")
+
+
+def test_a_docstring_stands_alone():
+    leaning = [
+        f"{file.relative_to(PROJECT)}:{node.lineno}"
+        for file in files("app")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and STANDS_NOT_ALONE.match(ast.get_docstring(node) or "")
+    ]
+    assert leaning == []

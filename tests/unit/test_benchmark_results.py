@@ -18,7 +18,7 @@ ASKED = {
     "PATCH": (1.5, 0.7),
     "Bulk update of 100": (1.3, 0.8),
 }
-MOST_WORKER_MIB = 90
+MAX_WORKER_MIB = 90
 
 
 @pytest.mark.parametrize("operation", ASKED)

@@ -7,7 +7,7 @@ import pytest
 from marshmallow import Schema
 
 from app.errors import Invalid
-from app.query.reading import ask
+from app.query.parser import ask
 from app.schemas import NewTaskSchema, base, batch, load, operations, tasks
 from app.schemas.base import BaseSchema
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from app.keys import ALPHABET, PREFIX, RANDOM_CHARACTERS, digest, has_the_form_of_a_key, is_mistyped, new_key
-from app.scopes import ENTITIES, SCOPES, allows, scope_of
+from app.auth.keys import ALPHABET, PREFIX, RANDOM_CHARACTERS, digest, has_the_form_of_a_key, is_mistyped, new_key
+from app.auth.scopes import ENTITIES, SCOPES, allows, scope_of
 
 
 def test_a_key_is_recognised_by_its_prefix_and_cannot_be_guessed():

@@ -11,49 +11,49 @@ from app.database import database
 
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_told_to_stop = Event()
-_stops_by_itself = Event()
+_stop_requested = Event()
+_signals_deferred = Event()
 
 
-def told_to_stop() -> bool:
+def stop_requested() -> bool:
     """Whether a signal has come."""
-    return _told_to_stop.is_set()
+    return _stop_requested.is_set()
 
 
-def end_if_stopped(error: Exception) -> None:
+def raise_if_stopped(error: Exception) -> None:
     """Raise KeyboardInterrupt when the command was told to stop, and the error is what became of its statement."""
-    if _told_to_stop.is_set():
+    if _stop_requested.is_set():
         raise KeyboardInterrupt from error
 
 
 @contextmanager
-def stopping_by_itself() -> Iterator[None]:
+def signals_deferred() -> Iterator[None]:
     """A block in which a signal raises nothing: it cancels the statement at work, and the block looks whether it was
     told to stop.
     """
-    _stops_by_itself.set()
+    _signals_deferred.set()
     try:
         yield
     finally:
-        _stops_by_itself.clear()
+        _signals_deferred.clear()
 
 
 @contextmanager
-def stopping_in_order() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Take SIGTERM, and the end of the terminal, as Ctrl-C, so that what was begun is undone or told, and nothing stays
     behind. None waits for the statement that is at work.
     """
 
     def stop(_: int, frame: FrameType | None) -> None:
-        _told_to_stop.set()
-        if _stops_by_itself.is_set():
+        _stop_requested.set()
+        if _signals_deferred.is_set():
             return
         # In here the driver reads how a statement was cancelled; what is raised in here it prints and forgets.
         if frame is None or frame.f_globals.get("__name__") != "encodings.utf_8":
             raise KeyboardInterrupt
 
     # Who starts a command with nohup wants it to go on.
-    _told_to_stop.clear()
+    _stop_requested.clear()
     taken = [each for each in STOPPING_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     before = {each: signal.signal(each, stop) for each in taken}
     hearing, telling = os.pipe()

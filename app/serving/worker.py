@@ -14,7 +14,7 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from app.api import headers, problems
-from app.telemetry.requests import log_unreadable, new_request_id
+from app.telemetry.requests import log_rejected, new_request_id
 
 STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -36,7 +36,7 @@ class Worker(ThreadWorker):
             client.sendall(_problem(exc))
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """As gthread's; when the worker stops, who connects is refused at once, and not when the last answer is out."""
+        """Take connections or not. When the worker stops, whoever connects is refused at once."""
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
@@ -54,7 +54,7 @@ def _problem(error: Exception) -> bytes:
         detail = kind.meaning
         log.error("request %s: unforeseen", request_id, exc_info=error)
     # Not with the error's own words, which repeat what was sent, and that may be a key.
-    log_unreadable(request_id, status, kind.name)
+    log_rejected(request_id, status, kind.name)
     hint = HINT_FOR_LONG_URLS if status == HTTPStatus.REQUEST_URI_TOO_LONG else None
     body = problems.document(kind, detail, "/", request_id, hint=hint, status=status)
     fields = [

@@ -9,22 +9,22 @@ from marshmallow import ValidationError
 
 from app.errors import Fault, Invalid
 from app.query import controls, cursors
-from app.query.alternatives import Given, Malformed, parse_groups, parse_list
-from app.query.controls import Unreadable, with_id
+from app.query.controls import BadValue, with_id
+from app.query.grammar import Malformed, RawValue, parse_groups, parse_list
+from app.query.model import TABLES_OF_GROUPS, Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
 from app.query.relations import REFERENCES, REVERSE, table_of_expansion
-from app.query.terms import TABLES_OF_GROUPS, Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
-from app.query.values import Read, read_flag, read_list
+from app.query.values import Parse, parse_flag, parse_values
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
 from app.schemas.faults import PLUS_IN_QUERY
 from app.schemas.fields import Time
 
 Pairs = Sequence[tuple[str, str]]
 
-MOST_CONDITIONS = 50
-MOST_IN_A_LIST = 1000
+MAX_CONDITIONS = 50
+MAX_LIST_VALUES = 1000
 # Callers poll: of the queries read lately this many are remembered, those of all operations together.
-MOST_KEPT = 4000
-LONGEST_KEPT = 500
+CACHE_SIZE = 4000
+MAX_CACHED_LENGTH = 500
 
 
 class Fixed(NamedTuple):
@@ -32,13 +32,13 @@ class Fixed(NamedTuple):
 
     place: Place
     operator: str
-    read: Read
+    parse: Parse
     description: str = ""
     schema: dict[str, Any] | None = None
 
 
-class QueryReader:
-    """Reads the queries of one operation.
+class QueryParser:
+    """Parses the queries of one operation.
 
     `controls` are the parameters that shape its answer, `fixed` the conditions with names of their own, `required`
     what must be given, `required_alone` what must be when nothing else is.
@@ -64,26 +64,26 @@ class QueryReader:
         self.required_alone = tuple(required_alone)
         self.filters = filters
 
-    def read_text(self, text: str) -> Query:
+    def parse(self, text: str) -> Query:
         """The query in a URL, after its question mark. Raises Invalid, naming each fault."""
-        return _kept(self, text) if len(text) <= LONGEST_KEPT else self.read(pairs_of(text))
+        return _kept(self, text) if len(text) <= MAX_CACHED_LENGTH else self.parse_pairs(pairs_of(text))
 
-    def read(self, pairs: Pairs) -> Query:
+    def parse_pairs(self, pairs: Pairs) -> Query:
         """The query of these names and values. Raises Invalid, naming each fault."""
-        return _Reading(self, pairs).query()
+        return _Parsing(self, pairs).query()
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def _kept(reader: QueryReader, text: str) -> Query:
-    return reader.read(pairs_of(text))
+@lru_cache(maxsize=CACHE_SIZE)
+def _kept(parser: QueryParser, text: str) -> Query:
+    return parser.parse_pairs(pairs_of(text))
 
 
-class _Reading:
+class _Parsing:
     """One query on its way from text to terms."""
 
-    def __init__(self, reader: QueryReader, pairs: Pairs) -> None:
-        self.reader = reader
-        self.vocabulary = vocabulary(reader.table)
+    def __init__(self, parser: QueryParser, pairs: Pairs) -> None:
+        self.parser = parser
+        self.vocabulary = vocabulary(parser.table)
         self.faults: list[Fault] = []
         self.hint: str | None = None
         self.where: list[Condition | Either] = []
@@ -94,39 +94,39 @@ class _Reading:
         self.given: set[str] = set()
         for name, text in pairs:
             self._take(name, text)
-        alone = not self.given.difference(reader.required_alone, controls.READING)
-        for name in (*reader.required, *(reader.required_alone if alone else ())):
+        alone = not self.given.difference(parser.required_alone, controls.READING)
+        for name in (*parser.required, *(parser.required_alone if alone else ())):
             if name not in self.given:
                 self._fault(name, "is required.")
 
     def query(self) -> Query:
         """The query; raises Invalid when anything is wrong."""
-        sort = self._control("sort", partial(controls.read_sort, self.reader.table), self.reader.sort)
+        sort = self._control("sort", partial(controls.parse_sort, self.parser.table), self.parser.sort)
         limit = self._control("limit", controls.LIMIT.deserialize, None)
         skip = self._control("skip", controls.SKIP.deserialize, 0)
         shape = self._shape()
-        print_of_list = cursors.fingerprint(
-            [self.reader.operation, self.controls.get("sort", ""), *sorted(self.filters)]
+        list_fingerprint = cursors.fingerprint(
+            [self.parser.operation, self.controls.get("sort", ""), *sorted(self.filters)]
         )
         after = self._control(
-            "cursor", lambda text: controls.read_cursor(self.reader.table, text, print_of_list, sort), None
+            "cursor", lambda text: controls.parse_cursor(self.parser.table, text, list_fingerprint, sort), None
         )
-        count = self._control("count", controls.read_count, "none" if after else "exact")
+        count = self._control("count", partial(controls.parse_choice, controls.COUNTS), "none" if after else "exact")
         grouping = self._grouping()
         writing = Writing(
-            self._control("skip_locked", read_flag, False),
-            self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.USUAL_MOST_AFFECTED),
-            self._control("return", controls.read_return, False),
-            self._control("upsert", controls.read_upsert, None),
+            self._control("skip_locked", parse_flag, False),
+            self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
+            self._control("return", partial(controls.parse_word, "rows"), False),
+            self._control("upsert", partial(controls.parse_choice, controls.UPSERTS), None),
         )
-        eventual = self._control("consistency", controls.read_consistency, False)
+        eventual = self._control("consistency", partial(controls.parse_word, "eventual"), False)
         if after and "skip" in self.controls:
             self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
-        if self.conditions > MOST_CONDITIONS:
-            self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MOST_CONDITIONS} are allowed.")]
+        if self.conditions > MAX_CONDITIONS:
+            self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MAX_CONDITIONS} are allowed.")]
         if self.faults:
             raise Invalid.from_faults(self.faults, self.hint)
-        self.others |= {_table_shown(self.reader.table, each.name) for each in shape.expansions}
+        self.others |= {_table_shown(self.parser.table, each.name) for each in shape.expansions}
         if grouping:
             self.others |= {TABLES_OF_GROUPS[each] for each in grouping.by if each in TABLES_OF_GROUPS}
         return Query(
@@ -137,7 +137,7 @@ class _Reading:
             after,
             shape,
             count,
-            print_of_list,
+            list_fingerprint,
             grouping,
             writing,
             tuple(sorted(self.others)),
@@ -149,69 +149,69 @@ class _Reading:
             self._fault(name, "is given more than once.")
             return
         self.given.add(name)
-        if name in self.reader.controls:
+        if name in self.parser.controls:
             self.controls[name] = text
-        elif name == "or" and self.reader.filters:
+        elif name == "or" and self.parser.filters:
             self.filters.append(f"or={text}")
             self._try(name, lambda: self._either(text))
         else:
             self.filters.append(f"{name}={text}")
             self._try(name, lambda: self.where.append(self._condition(name, text)))
 
-    def _condition(self, name: str, given: Given) -> Condition:
+    def _condition(self, name: str, given: RawValue) -> Condition:
         self.conditions += 1
-        place, operator, or_null, read = self._parameter(name)
+        place, operator, or_null, parse = self._parameter(name)
         if place.reference:
-            self.others.add(REFERENCES[self.reader.table][place.reference])
+            self.others.add(REFERENCES[self.parser.table][place.reference])
         if operator == "exists":
-            self.others.add(REVERSE[self.reader.table][place.column].table)
+            self.others.add(REVERSE[self.parser.table][place.column].table)
         if operator in ("in", "nin"):
-            return Condition(place, operator, tuple(_listed(read, given)), or_null)
+            return Condition(place, operator, tuple(_listed(parse, given)), or_null)
         if isinstance(given, list):
-            raise Unreadable(f"takes one value, not a list; a list is for {name}__in.")
-        return Condition(place, operator, read(given), or_null)
+            raise BadValue(f"takes one value, not a list; a list is for {name}__in.")
+        return Condition(place, operator, parse(given), or_null)
 
     def _parameter(self, name: str) -> Parameter:
-        fixed = self.reader.fixed.get(name)
+        fixed = self.parser.fixed.get(name)
         if fixed:
-            return Parameter(fixed.place, fixed.operator, False, fixed.read)
-        if not self.reader.filters:
-            raise UnknownName(f"is not a parameter of this operation.{did_you_mean(name, self.reader.controls)}")
+            return Parameter(fixed.place, fixed.operator, False, fixed.parse)
+        if not self.parser.filters:
+            raise UnknownName(f"is not a parameter of this operation.{did_you_mean(name, self.parser.controls)}")
         return self.vocabulary.parameter(name)
 
     def _either(self, text: str) -> None:
         groups = tuple(tuple(self._alternative(name, given) for name, given in group) for group in parse_groups(text))
         self.where.append(Either(groups))
 
-    def _alternative(self, name: str, given: Given) -> Condition:
+    def _alternative(self, name: str, given: RawValue) -> Condition:
         try:
             return self._condition(name, given)
-        except (UnknownName, Unreadable, ValidationError) as error:
+        except (UnknownName, BadValue, ValidationError) as error:
             message = _message(error)
-            raise Unreadable(f"holds {name[:100]}, which {message}{self._allowed(message)}") from None
+            raise BadValue(f"holds {name[:100]}, which {message}{self._allowed(message)}") from None
 
     def _shape(self) -> Shape:
-        columns, from_fields = self._control("fields", partial(controls.read_fields, self.reader.table), (None, ()))
+        columns, from_fields = self._control("fields", partial(controls.parse_fields, self.parser.table), (None, ()))
         expansions = {each.name: each for each in from_fields}
         expansions |= {
-            each.name: each for each in self._control("expand", partial(controls.read_expand, self.reader.table), ())
+            each.name: each for each in self._control("expand", partial(controls.parse_expand, self.parser.table), ())
         }
         return Shape(columns, tuple(expansions.values()))
 
     def _grouping(self) -> Grouping | None:
-        by = self._control("group_by", controls.read_groups, ())
-        bucket_on = self._control("bucket_on", partial(controls.read_time_column, self.reader.table), "scheduled_at")
+        by = self._control("group_by", controls.parse_groups, ())
+        bucket_on = self._control("bucket_on", partial(controls.parse_time_column, self.parser.table), "scheduled_at")
         time_zone = self._control("tz", controls.TIME_ZONE.deserialize, "UTC")
         for name in ("bucket_on", "tz"):
             if name in self.controls and "group_by" not in self.controls:
                 self._fault(name, "says how group_by groups. Give group_by too, or leave it out.")
         return Grouping(by, bucket_on, time_zone) if by else None
 
-    def _control(self, name: str, read: Callable[[str], Any], otherwise: Any) -> Any:
+    def _control(self, name: str, parse: Callable[[str], Any], otherwise: Any) -> Any:
         if name not in self.controls:
             return otherwise
         found = [otherwise]
-        self._try(name, lambda: found.append(read(self.controls[name])))
+        self._try(name, lambda: found.append(parse(self.controls[name])))
         return found[-1]
 
     def _try(self, name: str, work: Callable[[], Any]) -> None:
@@ -219,7 +219,7 @@ class _Reading:
             work()
         except UnknownName as error:
             self._fault(name, f"{error}{self._allowed(str(error))}")
-        except (Unreadable, Malformed, ValidationError) as error:
+        except (BadValue, Malformed, ValidationError) as error:
             message = _message(error)
             if Time.default_error_messages["space"] in message:
                 self.hint = PLUS_IN_QUERY
@@ -228,8 +228,8 @@ class _Reading:
     def _allowed(self, message: str) -> str:
         if not message.startswith("is not"):
             return ""
-        known = [*self.reader.fixed, *self.reader.controls]
-        if not self.reader.filters:
+        known = [*self.parser.fixed, *self.parser.controls]
+        if not self.parser.filters:
             return f" Allowed: {', '.join(known)}." if known else " It takes none."
         columns = ", ".join(self.vocabulary.names)
         return f" Allowed: {', '.join([*known, 'or'])}; and {columns}, with operators such as __in, __gte or __isnull."
@@ -247,11 +247,11 @@ def pairs_of(text: str) -> Pairs:
         raise Invalid("The query has more than 200 parameters.") from None
 
 
-def _listed(read: Read, given: Given) -> list[Any]:
+def _listed(parse: Parse, given: RawValue) -> list[Any]:
     texts = given if isinstance(given, list) else parse_list(given)
-    if len(texts) > MOST_IN_A_LIST:
-        raise Unreadable(f"has {len(texts)} values; {MOST_IN_A_LIST} are allowed.")
-    return read_list(read, texts)
+    if len(texts) > MAX_LIST_VALUES:
+        raise BadValue(f"has {len(texts)} values; {MAX_LIST_VALUES} are allowed.")
+    return parse_values(parse, texts)
 
 
 def _table_shown(table: str, name: str) -> str:
@@ -268,4 +268,4 @@ def ask(table: str, parameters: Mapping[str, str] | None = None) -> Query:
 
     Raises Invalid, naming each fault.
     """
-    return QueryReader(table, f"ask {table}", controls.LISTING).read(list((parameters or {}).items()))
+    return QueryParser(table, f"ask {table}", controls.LISTING).parse_pairs(list((parameters or {}).items()))

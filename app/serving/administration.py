@@ -66,14 +66,14 @@ def _own_database(settings: Settings) -> Database:
     server = embedded_server(settings)
     own = Database()
     # A database that does not answer in time is not ready.
-    hasty = replace(
+    impatient = replace(
         settings,
         database_pool_size=1,
         database_pool_wait=1,
         database_connect_timeout=2,
         database_statement_timeout=1,
     )
-    own.configure(hasty, server.url if server else settings.database_url)
+    own.configure(impatient, server.url if server else settings.database_url)
     return own
 
 
@@ -82,9 +82,9 @@ def _health(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]
 
 
 def _ready(database: Database, _: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    obstacle = migrations.obstacle(database)
-    if obstacle:
-        return _answer(start_response, HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not_ready", "detail": obstacle})
+    reason = migrations.not_ready_reason(database)
+    if reason:
+        return _answer(start_response, HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not_ready", "detail": reason})
     return _answer(start_response, HTTPStatus.OK, {"status": "ready", "pending_migrations": []})
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 TOKENS = re.compile(r'"((?:[^"\\]|\\.)*+)("?)|([(),;])|([^"(),;]+)', re.DOTALL)
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
-Given = str | list[str]
+RawValue = str | list[str]
 
 
 class Malformed(ValueError):
@@ -62,7 +62,7 @@ def _tokens(text: str) -> Iterator[tuple[str, bool]]:
             raise Malformed('has a " that is not closed. For the sign itself write \\" inside quotes.')
 
 
-def parse_groups(text: str) -> list[list[tuple[str, Given]]]:
+def parse_groups(text: str) -> list[list[tuple[str, RawValue]]]:
     """The groups of `(name:value,name:value;name:value)`: names with a text, or with the list in `(…)`."""
     tokens = Tokens(text)
     tokens.expect("(")
@@ -74,14 +74,14 @@ def parse_groups(text: str) -> list[list[tuple[str, Given]]]:
     return groups
 
 
-def _group(tokens: Tokens) -> list[tuple[str, Given]]:
+def _group(tokens: Tokens) -> list[tuple[str, RawValue]]:
     conditions = [_condition(tokens)]
     while tokens.next_is(","):
         conditions.append(_condition(tokens))
     return conditions
 
 
-def _condition(tokens: Tokens) -> tuple[str, Given]:
+def _condition(tokens: Tokens) -> tuple[str, RawValue]:
     name, colon, value = tokens.text().partition(":")
     if not colon:
         raise Malformed("is made of name:value, such as (status:done;goal_id__isnull:true).")

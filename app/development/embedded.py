@@ -22,7 +22,7 @@ from app.errors import Unavailable
 ROLE = DATABASE = "flux"
 MAINTENANCE_DATABASE = "postgres"
 # A socket's path may have 107 bytes; its file is named .s.PGSQL.5432.
-LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
+MAX_SOCKET_FOLDER_LENGTH = 107 - len("/.s.PGSQL.5432")
 START_ATTEMPTS = 20
 PAUSE_SECONDS = 0.5
 
@@ -146,7 +146,7 @@ class EmbeddedServer:
         return _is_postgres(pid)
 
     def _socket_folder(self) -> Path:
-        if len(os.fsencode(self.data)) <= LONGEST_SOCKET_FOLDER:
+        if len(os.fsencode(self.data)) <= MAX_SOCKET_FOLDER_LENGTH:
             return self.data
         mark = sha256(os.fsencode(self.data)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"flux-dao-{os.geteuid()}-{mark}"

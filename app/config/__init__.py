@@ -8,22 +8,21 @@ from typing import Any, Self
 
 from dotenv import dotenv_values
 
-from app.setting_values import (
-    path_reader,
-    read_database_url,
-    read_flag,
-    read_http_url,
-    read_isolation,
-    read_keys,
-    read_log_level,
-    read_origins,
-    read_pool_size,
-    read_port,
-    read_positive,
-    read_rate,
-    read_redis_url,
-    read_seconds,
-    read_text,
+from app.config.parsers import (
+    parse_database_url,
+    parse_flag,
+    parse_http_url,
+    parse_isolation,
+    parse_keys,
+    parse_log_level,
+    parse_origins,
+    parse_pool_size,
+    parse_port,
+    parse_positive,
+    parse_rate,
+    parse_redis_url,
+    parse_seconds,
+    path_parser,
     show_keys,
     show_optional,
     show_origins,
@@ -31,7 +30,7 @@ from app.setting_values import (
     show_url,
 )
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -39,9 +38,9 @@ class SettingError(Exception):
     """A setting that cannot be used. The message is a sentence that names it and says what to do."""
 
 
-def setting(default: Any, read: Callable[[str], Any], help: str, show: Callable[[Any], str] = show_plain) -> Any:
+def setting(default: Any, parse: Callable[[str], Any], help: str, show: Callable[[Any], str] = show_plain) -> Any:
     """A dataclass field that knows how it is read from text, how it is shown, and what it is for."""
-    metadata = {"read": read, "help": help, "show": show}
+    metadata = {"parse": parse, "help": help, "show": show}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -51,73 +50,73 @@ def setting(default: Any, read: Callable[[str], Any], help: str, show: Callable[
 class Settings:
     """The settings in force. Each is read from the environment variable of its name in capitals, or from `.env`."""
 
-    database_url: str = setting("", read_database_url, "The PostgreSQL to use; empty: the embedded one.", show_url)
+    database_url: str = setting("", parse_database_url, "The PostgreSQL to use; empty: the embedded one.", show_url)
     service_api_keys: Mapping[str, str] = setting(
-        dict, read_keys, "Accepted keys: a JSON list, or a JSON object of name to key.", show_keys
+        dict, parse_keys, "Accepted keys: a JSON list, or a JSON object of name to key.", show_keys
     )
     database_keys: bool = setting(
-        False, read_flag, "Ask for keys although SERVICE_API_KEYS is empty: those that `flask keys` makes."
+        False, parse_flag, "Ask for keys although SERVICE_API_KEYS is empty: those that `flask keys` makes."
     )
     auth_disabled: bool = setting(
-        False, read_flag, "Serve without keys although DATABASE_URL or HOST opens the service."
+        False, parse_flag, "Serve without keys although DATABASE_URL or HOST opens the service."
     )
-    host: str = setting("127.0.0.1", read_text, "The address to listen on.")
-    port: int = setting(8000, read_port, "The port to listen on.")
+    host: str = setting("127.0.0.1", str, "The address to listen on.")
+    port: int = setting(8000, parse_port, "The port to listen on.")
     web_concurrency: int = setting(
-        lambda: min(os.cpu_count() or 1, 4), read_positive, "Worker processes; by default one per core, at most 4."
+        lambda: min(os.cpu_count() or 1, 4), parse_positive, "Worker processes; by default one per core, at most 4."
     )
-    web_threads: int = setting(8, read_positive, "Threads, and so requests at the same time, in each worker.")
-    log_level: str = setting("info", read_log_level, "How much to log: debug, info, warning or error.")
-    reload: bool = setting(False, read_flag, "Restart the workers when the code changes; for development.")
+    web_threads: int = setting(8, parse_positive, "Threads, and so requests at the same time, in each worker.")
+    log_level: str = setting("info", parse_log_level, "How much to log: debug, info, warning or error.")
+    reload: bool = setting(False, parse_flag, "Restart the workers when the code changes; for development.")
     max_body_bytes: int = setting(
-        1024 * 1024, read_positive, "The largest request body, in bytes; a larger one is 413."
+        1024 * 1024, parse_positive, "The largest request body, in bytes; a larger one is 413."
     )
     cors_origins: tuple[str, ...] = setting(
-        (), read_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
+        (), parse_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
     )
-    database_pool_size: int = setting(10, read_pool_size, "The most connections that one worker opens.")
-    database_pool_wait: int = setting(5, read_positive, "Seconds a request waits for a connection until 503.")
+    database_pool_size: int = setting(10, parse_pool_size, "The most connections that one worker opens.")
+    database_pool_wait: int = setting(5, parse_positive, "Seconds a request waits for a connection until 503.")
     database_connect_timeout: int = setting(
-        3, read_positive, "Seconds to wait for the database to accept a connection."
+        3, parse_positive, "Seconds to wait for the database to accept a connection."
     )
     idempotency_hours: int = setting(
-        24, read_positive, "Hours for which the answer to a request with an Idempotency-Key is kept."
+        24, parse_positive, "Hours for which the answer to a request with an Idempotency-Key is kept."
     )
     database_statement_timeout: int = setting(
-        30, read_seconds, "Seconds that one statement of a request may take before it gets 504; 0: no limit."
+        30, parse_seconds, "Seconds that one statement of a request may take before it gets 504; 0: no limit."
     )
     database_lock_timeout: int = setting(
-        10, read_seconds, "Seconds a statement waits for rows that others hold locked before it gets 503; 0: no limit."
+        10, parse_seconds, "Seconds a statement waits for rows that others hold locked before it gets 503; 0: no limit."
     )
     database_idle_transaction_timeout: int = setting(
-        60, read_seconds, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
+        60, parse_seconds, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
     )
     database_isolation: str = setting(
-        "read committed", read_isolation, "How transactions are kept apart; also repeatable read, or serializable."
+        "read committed", parse_isolation, "How transactions are kept apart; also repeatable read, or serializable."
     )
     database_replica_url: str = setting(
-        "", read_database_url, "A standby that answers reads with consistency=eventual; empty: none does.", show_url
+        "", parse_database_url, "A standby that answers reads with consistency=eventual; empty: none does.", show_url
     )
     database_replica_lag: int = setting(
-        5, read_positive, "Seconds that the standby's answers may be behind; beyond them the primary answers."
+        5, parse_positive, "Seconds that the standby's answers may be behind; beyond them the primary answers."
     )
     rate_limit: str = setting(
-        "", read_rate, "Requests that one caller may make, such as 600/minute; empty: any number."
+        "", parse_rate, "Requests that one caller may make, such as 600/minute; empty: any number."
     )
     rate_limit_storage: str = setting(
-        "", read_redis_url, "The Redis in which all workers count together; empty: each counts by itself.", show_url
+        "", parse_redis_url, "The Redis in which all workers count together; empty: each counts by itself.", show_url
     )
     embedded_data_dir: Path = setting(
-        PROJECT / ".data" / "postgres", path_reader(PROJECT), "Where the embedded database keeps its data."
+        PROJECT / ".data" / "postgres", path_parser(PROJECT), "Where the embedded database keeps its data."
     )
     admin_port: int | None = setting(
         None,
-        read_port,
+        parse_port,
         "The port of /health, /ready and /metrics without a key; empty: nothing is counted.",
         show_optional,
     )
     otel_exporter_otlp_endpoint: str = setting(
-        "", read_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made.", show_url
+        "", parse_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made.", show_url
     )
 
     @property
@@ -137,7 +136,7 @@ class Settings:
 
     @property
     def for_maintenance(self) -> Self:
-        """The same for work that may take its time, a migration for one: statements have no end."""
+        """These settings without limits on statements, locks and idle transactions, for migrations and commands."""
         return replace(self, database_statement_timeout=0, database_lock_timeout=0, database_idle_transaction_timeout=0)
 
     @property
@@ -178,7 +177,7 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
     Raises SettingError, with a sentence that names the setting, for a text that cannot be read.
     """
     given = _given(environment, dotenv)
-    return Settings(**{each.name: _read(each, given[each.name][0]) for each in fields(Settings) if each.name in given})
+    return Settings(**{each.name: _parse(each, given[each.name][0]) for each in fields(Settings) if each.name in given})
 
 
 def show_settings(environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env") -> list[Shown]:
@@ -228,8 +227,8 @@ def _given(environment: Mapping[str, str] | None, dotenv: Path) -> dict[str, tup
     return given
 
 
-def _read(each: Field[Any], text: str) -> Any:
+def _parse(each: Field[Any], text: str) -> Any:
     try:
-        return each.metadata["read"](text.strip())
+        return each.metadata["parse"](text.strip())
     except ValueError as error:
         raise SettingError(f"{each.name.upper()} cannot be used: {error}.") from None

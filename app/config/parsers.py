@@ -1,4 +1,4 @@
-"""How the text of a setting is read, and how its value is shown. A reader raises ValueError with half a sentence."""
+"""How the text of a setting is parsed, and how its value is shown. A parser raises ValueError with half a sentence."""
 
 import json
 import re
@@ -12,19 +12,14 @@ from psycopg2.extensions import parse_dsn
 
 MASK = "********"
 # What libpq and PostgreSQL can hold; the latter counts milliseconds.
-LARGEST_NUMBER = 2**31 - 1
-LONGEST_SECONDS = LARGEST_NUMBER // 1000
-LARGEST_POOL = 1000
+MAX_INTEGER = 2**31 - 1
+MAX_SECONDS = MAX_INTEGER // 1000
+MAX_POOL_SIZE = 1000
 # As a browser sends it (RFC 6454, section 7): in small letters, without a path, a slash or a wildcard.
 ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
-def read_text(text: str) -> str:
-    """The text as it is."""
-    return text
-
-
-def read_flag(text: str) -> bool:
+def parse_flag(text: str) -> bool:
     """True or false, as people write them."""
     if text.lower() in ("true", "1", "yes", "on"):
         return True
@@ -33,47 +28,47 @@ def read_flag(text: str) -> bool:
     raise ValueError("it must be true or false")
 
 
-def read_positive(text: str) -> int:
-    """A whole number from 1."""
-    if not _is_number(text) or not 1 <= int(text) <= LARGEST_NUMBER:
-        raise ValueError(f"it must be a whole number from 1 to {LARGEST_NUMBER}")
-    return int(text)
+def whole_number(low: int, high: int, wanted: str = "") -> Callable[[str], int]:
+    """A parser of whole numbers in these bounds, both included; `wanted` says so in other words."""
+    wanted = wanted or f"a whole number from {low} to {high}"
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not low <= int(text) <= high:
+            raise ValueError(f"it must be {wanted}")
+        return int(text)
+
+    return parse
 
 
-def read_pool_size(text: str) -> int:
-    """A whole number from 1 to 1000, which is more than any PostgreSQL is set up for."""
-    if not _is_number(text) or not 1 <= int(text) <= LARGEST_POOL:
-        raise ValueError(f"it must be a whole number from 1 to {LARGEST_POOL}")
-    return int(text)
+def choice(*choices: str) -> Callable[[str], str]:
+    """A parser of a few texts, whose case and spaces do not matter."""
+
+    def parse(text: str) -> str:
+        chosen = " ".join(text.lower().split())
+        if chosen not in choices:
+            raise ValueError(f"it must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return chosen
+
+    return parse
 
 
-def read_seconds(text: str) -> int:
-    """A whole number of seconds; 0 stands for no end."""
-    if not _is_number(text) or int(text) > LONGEST_SECONDS:
-        raise ValueError(f"it must be a whole number of seconds up to {LONGEST_SECONDS}, or 0 for no limit")
-    return int(text)
+parse_positive = whole_number(1, MAX_INTEGER)
+# More than any PostgreSQL is set up for.
+parse_pool_size = whole_number(1, MAX_POOL_SIZE)
+parse_port = whole_number(1, 65535, "a port, a whole number from 1 to 65535")
+parse_seconds = whole_number(0, MAX_SECONDS, f"a whole number of seconds up to {MAX_SECONDS}, or 0 for no limit")
+parse_isolation = choice("read committed", "repeatable read", "serializable")
+parse_log_level = choice("debug", "info", "warning", "error")
 
 
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9]{1,10}", text))
-
-
-def read_rate(text: str) -> str:
+def parse_rate(text: str) -> str:
     """How many requests in what time, as in 600/minute."""
     if not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", text):
         raise ValueError("it must be a number per second, minute, hour or day, such as 600/minute")
     return text
 
 
-def read_isolation(text: str) -> str:
-    """The name of an isolation level as SQL has it."""
-    level = " ".join(text.lower().split())
-    if level not in ("read committed", "repeatable read", "serializable"):
-        raise ValueError("it must be read committed, repeatable read or serializable")
-    return level
-
-
-def read_redis_url(text: str) -> str:
+def parse_redis_url(text: str) -> str:
     """The URL of a Redis."""
     if not text.startswith(("redis://", "rediss://", "redis+unix://")):
         raise ValueError("it must start with redis://, rediss:// or redis+unix://")
@@ -82,21 +77,7 @@ def read_redis_url(text: str) -> str:
     return text
 
 
-def read_port(text: str) -> int:
-    """A TCP port."""
-    if not _is_number(text) or not 1 <= int(text) <= 65535:
-        raise ValueError("it must be a port, a whole number from 1 to 65535")
-    return int(text)
-
-
-def read_log_level(text: str) -> str:
-    """The name of a level of Python's logging."""
-    if text.lower() not in ("debug", "info", "warning", "error"):
-        raise ValueError("it must be debug, info, warning or error")
-    return text.lower()
-
-
-def read_http_url(text: str) -> str:
+def parse_http_url(text: str) -> str:
     """The address of an HTTP server."""
     if not text.startswith(("http://", "https://")):
         raise ValueError("it must start with http:// or https://")
@@ -114,12 +95,12 @@ def _refuse_without_server(url: str) -> None:
         raise ValueError("it must name a host, and after a colon nothing but a port from 1 to 65535")
 
 
-def path_reader(folder: Path) -> Callable[[str], Path]:
+def path_parser(folder: Path) -> Callable[[str], Path]:
     """Reads a path; a relative one starts at the folder."""
     return lambda text: (folder / Path(text).expanduser()).resolve()
 
 
-def read_database_url(text: str) -> str:
+def parse_database_url(text: str) -> str:
     """A PostgreSQL URL as libpq reads it, less `pgbouncer=…`, which other clients put there for themselves."""
     if not text.startswith(("postgres://", "postgresql://")):
         raise ValueError("it must start with postgresql:// or postgres://")
@@ -135,7 +116,7 @@ def read_database_url(text: str) -> str:
     return url
 
 
-def read_origins(text: str) -> tuple[str, ...]:
+def parse_origins(text: str) -> tuple[str, ...]:
     """Origins of web pages as browsers write them, with commas between."""
     origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
     for origin in origins:
@@ -144,7 +125,7 @@ def read_origins(text: str) -> tuple[str, ...]:
     return origins
 
 
-def read_keys(text: str) -> dict[str, str]:
+def parse_keys(text: str) -> dict[str, str]:
     """Accepted keys by the name of who holds them; in a plain list they are called key-1, key-2, …"""
     try:
         given = json.loads(text, object_pairs_hook=_each_name_once)

@@ -16,7 +16,7 @@ def scope_of(entity: str, method: str) -> str:
     return f"{entity}:{READ if method in READING_METHODS else WRITE}"
 
 
-def opening(scope: str) -> Iterator[str]:
+def granting_scopes(scope: str) -> Iterator[str]:
     """The scopes that give what this one gives: itself, the one for all entities, and admin. Write gives no read."""
     yield scope
     _, _, action = scope.partition(":")
@@ -28,4 +28,4 @@ def opening(scope: str) -> Iterator[str]:
 
 def allows(held: Collection[str], scope: str) -> bool:
     """Whether a key with these scopes may do what needs `scope`."""
-    return any(each in held for each in opening(scope))
+    return any(each in held for each in granting_scopes(scope))

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 # A term like the others; the schemas take it in bodies too.
-from app.relative_time import RelativeTime as RelativeTime
+from app.schemas.relative_time import RelativeTime as RelativeTime
 
 
 class Place(NamedTuple):
@@ -61,7 +61,7 @@ TIME_BUCKETS = ("day", "week", "month", "weekday", "hour")
 GROUPS = (*TIME_BUCKETS, "status", "goal_id", "class_tag", "goal_class_tag")
 # The tables that groups look into beside the rows' own.
 TABLES_OF_GROUPS = {"goal_class_tag": "goals"}
-MOST_GROUPS = 1000
+MAX_GROUPS = 1000
 
 
 class Grouping(NamedTuple):
