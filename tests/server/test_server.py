@@ -168,7 +168,7 @@ def test_while_developing_a_change_of_the_code_is_served_also_after_one_that_is_
         operations = project / "app" / "api" / "operations.py"
         code = operations.read_text()
         operations.write_text(f"{code}\nreturn")
-        wait_until(lambda: "SyntaxError" in server.log)
+        wait_until(lambda: "SyntaxError" in health_of(server))
         operations.write_text(code.replace('{"status": "ok"}', '{"status": "changed"}'))
         wait_until(lambda: "changed" in health_of(server))
 
