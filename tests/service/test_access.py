@@ -17,7 +17,7 @@ from app.database import migrations
 from app.development.embedded import EmbeddedServer
 from app.upgrades import access
 
-pytestmark = pytest.mark.commands
+pytestmark = [pytest.mark.commands, pytest.mark.direct("An upgrade goes to the database itself.")]
 
 ENTITIES = list(models.ENTITIES)
 INTERNAL = [*(model._meta.table_name for model in models.INTERNAL), migrations.TABLE]

@@ -13,7 +13,7 @@ from conftest import GivenServer, flask, temporary_database
 from app.config import PROJECT
 from app.development.embedded import EmbeddedServer
 
-pytestmark = pytest.mark.commands
+pytestmark = [pytest.mark.commands, pytest.mark.direct("It brings a copy of its own.")]
 
 SECTION = (PROJECT / "docs" / "design.md").read_text().split("\n## Add an entity\n")[1].split("\n## ")[0]
 # Each begins with the path of its file.

@@ -14,7 +14,7 @@ from servers import command_environment
 from app.config import PROJECT
 from app.development.embedded import EmbeddedServer
 
-pytestmark = pytest.mark.commands
+pytestmark = [pytest.mark.commands, pytest.mark.direct("An upgrade goes to the database itself.")]
 
 GUIDE = (PROJECT / "docs" / "supabase.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL)

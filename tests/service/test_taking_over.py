@@ -23,7 +23,7 @@ from app.database import database, migrations
 from app.database.session import configure
 from app.development.embedded import EmbeddedServer
 
-pytestmark = pytest.mark.commands
+pytestmark = [pytest.mark.commands, pytest.mark.direct("An upgrade goes to the database itself.")]
 
 ADA = "10000000-0000-4000-8000-000000000001"
 CONVERSATION = "40000000-0000-4000-8000-000000000001"
@@ -95,6 +95,13 @@ def existing(postgres: EmbeddedServer, generation: Generation) -> Iterator[str]:
 def clean(postgres: EmbeddedServer, generation: Generation) -> Iterator[str]:
     """A project whose rows keep every rule."""
     with project(postgres, generation, "clean") as url:
+        yield url
+
+
+@pytest.fixture
+def clean_b(postgres: EmbeddedServer) -> Iterator[str]:
+    """A project of generation B whose rows keep every rule, where both would show the same."""
+    with project(postgres, "b", "clean") as url:
         yield url
 
 
@@ -186,16 +193,18 @@ def test_what_is_in_the_way_is_told_and_left_alone(existing: str, statement: str
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET quote_all_identifiers = on', current_database()); END $$",
     ],
 )
-def test_what_a_team_has_of_its_own_stays(clean: str, statement: str):
-    run_alone(clean, "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$", statement)
-    before, rows = schema(clean), snapshot(clean)
-    upgraded(clean)
-    assert lost(rows, snapshot(clean)) == []
-    assert "A database of this service" in flask("db", "status", DATABASE_URL=clean).stdout
+def test_what_a_team_has_of_its_own_stays(clean_b: str, statement: str):
+    run_alone(
+        clean_b, "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$", statement
+    )
+    before, rows = schema(clean_b), snapshot(clean_b)
+    upgraded(clean_b)
+    assert lost(rows, snapshot(clean_b)) == []
+    assert "A database of this service" in flask("db", "status", DATABASE_URL=clean_b).stdout
     if "title_not_blank" in statement:
-        assert "title_not_blank" in {name for _, _, name, _ in schema(clean)}
-    assert flask("db", "downgrade", DATABASE_URL=clean).returncode == 0
-    assert schema(clean) == before
+        assert "title_not_blank" in {name for _, _, name, _ in schema(clean_b)}
+    assert flask("db", "downgrade", DATABASE_URL=clean_b).returncode == 0
+    assert schema(clean_b) == before
 
 
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(broken: str, generation: Generation):
