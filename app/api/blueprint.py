@@ -84,7 +84,7 @@ class Blueprint(flask_smorest.Blueprint):
         """What the form of an operation says about it: its parameters, its problems, whether it needs a key."""
         statuses = [422, 500]
         if self.needs_key:
-            statuses += [401, 403, 429, 503, 504]
+            statuses += [401, 403, 414, 429, 503, 504]
         if hasattr(view, TAKES_BODY):
             statuses += [400, 413, 415]
         if "GET" not in methods:
