@@ -95,10 +95,15 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     app.register_blueprint(get_swaggerui_blueprint(PAGE_PATH, DOCUMENT_PATH, config=_page_options()))
 
 
+# The worker answers it before the app sees the request.
+URL_TOO_LONG = problems.Kind("http", 414, "The URL is too long", "Send what is long in the body of /api/v1/batch.")
+
+
 def _describe_problems(api: Api) -> None:
     """Describe the problems of each status once, for the operations to refer to."""
-    for status in sorted({kind.status for kind in problems.KINDS if kind.status}):
-        kinds = [kind for kind in problems.KINDS if kind.status == status]
+    described = [*problems.KINDS, URL_TOO_LONG]
+    for status in sorted({kind.status for kind in described if kind.status}):
+        kinds = [kind for kind in described if kind.status == status]
         example = dict(ProblemSchema.example)
         if status != example["status"]:
             kind = kinds[0]
