@@ -390,7 +390,9 @@ class Collector(ThreadingHTTPServer):
         ]
 
 
-@pytest.mark.direct("Where a pooler keeps no limits, SET LOCAL goes before each statement, and gives its span the name.")
+@pytest.mark.direct(
+    "Where a pooler keeps no limits, SET LOCAL goes before each statement, and gives its span the name."
+)
 def test_a_request_and_its_statements_are_spans_of_the_callers_trace(tmp_path: Path, server_database: str):
     with Collector() as collector:
         endpoint = f"http://127.0.0.1:{collector.server_port}"
