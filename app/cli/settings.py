@@ -1,7 +1,5 @@
 """`flask settings`: every setting, its value and where it came from, or the table that README.md has."""
 
-from dataclasses import asdict
-
 import click
 from flask.cli import with_appcontext
 
@@ -20,7 +18,6 @@ def settings_command(markdown: bool, as_json: bool) -> None:
         click.echo(settings_table())
         return
     shown = show_settings()
-    name_width = max(len(each.name) for each in shown)
-    value_width = max(len(each.value) for each in shown)
-    lines = [f"{each.name:{name_width}}  {each.value:{value_width}}  {each.source:11}  {each.help}" for each in shown]
-    answer({"settings": [asdict(each) for each in shown]}, as_json, "\n".join(lines))
+    names, values = (max(len(each[column]) for each in shown) for column in ("name", "value"))
+    lines = [f"{each['name']:{names}}  {each['value']:{values}}  {each['source']:11}  {each['help']}" for each in shown]
+    answer({"settings": shown}, as_json, "\n".join(lines))

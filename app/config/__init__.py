@@ -1,46 +1,35 @@
-"""Every setting once: its name, its default, how it is read, and one line of help."""
+"""Every setting once: its name, its default, how its text is read, and one line of help."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from dotenv import dotenv_values
+from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow.fields import Field as Text
+from marshmallow.fields import String
 
-from app.config.parsers import (
-    parse_database_url,
-    parse_flag,
-    parse_http_url,
-    parse_isolation,
-    parse_keys,
-    parse_log_level,
-    parse_origins,
-    parse_pool_size,
-    parse_port,
-    parse_positive,
-    parse_rate,
-    parse_redis_url,
-    parse_seconds,
-    path_parser,
-    show_keys,
-    show_optional,
-    show_origins,
-    show_plain,
-    show_url,
-)
+from app.config.texts import FLAG, RATE, Choice, DatabaseUrl, Folder, Keys, Origins, Url, whole_number
+from app.config.texts import PROJECT as PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# What libpq and PostgreSQL can hold; the latter counts milliseconds.
+MAX_INTEGER = 2**31 - 1
+POSITIVE = whole_number(1, MAX_INTEGER)
+SECONDS = whole_number(0, MAX_INTEGER // 1000)
+PORT = whole_number(1, 65535)
 
 
 class SettingError(Exception):
     """A setting that cannot be used. The message is a sentence that names it and says what to do."""
 
 
-def setting(default: Any, parse: Callable[[str], Any], help: str, show: Callable[[Any], str] = show_plain) -> Any:
-    """A dataclass field that knows how it is read from text, how it is shown, and what it is for."""
-    metadata = {"parse": parse, "help": help, "show": show}
+def setting(default: Any, text: Text[Any], help: str) -> Any:
+    """A dataclass field, with the marshmallow field that reads and shows it, and what it is for."""
+    metadata = {"text": text, "help": help}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -50,73 +39,68 @@ def setting(default: Any, parse: Callable[[str], Any], help: str, show: Callable
 class Settings:
     """The settings in force. Each is read from the environment variable of its name in capitals, or from `.env`."""
 
-    database_url: str = setting("", parse_database_url, "The PostgreSQL to use; empty: the embedded one.", show_url)
+    database_url: str = setting("", DatabaseUrl(), "The PostgreSQL to use; empty: the embedded one.")
     service_api_keys: Mapping[str, str] = setting(
-        dict, parse_keys, "Accepted keys: a JSON list, or a JSON object of name to key.", show_keys
+        dict, Keys(), "Accepted keys: a JSON list, or a JSON object of name to key."
     )
     database_keys: bool = setting(
-        False, parse_flag, "Ask for keys although SERVICE_API_KEYS is empty: those that `flask keys` makes."
+        False, FLAG, "Ask for keys although SERVICE_API_KEYS is empty: those that `flask keys` makes."
     )
-    auth_disabled: bool = setting(
-        False, parse_flag, "Serve without keys although DATABASE_URL or HOST opens the service."
-    )
-    host: str = setting("127.0.0.1", str, "The address to listen on.")
-    port: int = setting(8000, parse_port, "The port to listen on.")
+    auth_disabled: bool = setting(False, FLAG, "Serve without keys although DATABASE_URL or HOST opens the service.")
+    host: str = setting("127.0.0.1", String(), "The address to listen on.")
+    port: int = setting(8000, PORT, "The port to listen on.")
     web_concurrency: int = setting(
-        lambda: min(os.cpu_count() or 1, 4), parse_positive, "Worker processes; by default one per core, at most 4."
+        lambda: min(os.cpu_count() or 1, 4), POSITIVE, "Worker processes; by default one per core, at most 4."
     )
-    web_threads: int = setting(8, parse_positive, "Threads, and so requests at the same time, in each worker.")
-    log_level: str = setting("info", parse_log_level, "How much to log: debug, info, warning or error.")
-    reload: bool = setting(False, parse_flag, "Restart the workers when the code changes; for development.")
-    max_body_bytes: int = setting(
-        1024 * 1024, parse_positive, "The largest request body, in bytes; a larger one is 413."
+    web_threads: int = setting(8, POSITIVE, "Threads, and so requests at the same time, in each worker.")
+    log_level: str = setting(
+        "info", Choice("debug", "info", "warning", "error"), "How much to log: debug, info, warning or error."
     )
+    reload: bool = setting(False, FLAG, "Restart the workers when the code changes; for development.")
+    max_body_bytes: int = setting(1024 * 1024, POSITIVE, "The largest request body, in bytes; a larger one is 413.")
     cors_origins: tuple[str, ...] = setting(
-        (), parse_origins, "Web pages that may call, by origin, with commas between; empty: none.", show_origins
+        (), Origins(), "Web pages that may call, by origin, with commas between; empty: none."
     )
-    database_pool_size: int = setting(10, parse_pool_size, "The most connections that one worker opens.")
-    database_pool_wait: int = setting(5, parse_positive, "Seconds a request waits for a connection until 503.")
-    database_connect_timeout: int = setting(
-        3, parse_positive, "Seconds to wait for the database to accept a connection."
-    )
+    database_pool_size: int = setting(10, whole_number(1, 1000), "The most connections that one worker opens.")
+    database_pool_wait: int = setting(5, POSITIVE, "Seconds a request waits for a connection until 503.")
+    database_connect_timeout: int = setting(3, POSITIVE, "Seconds to wait for the database to accept a connection.")
     idempotency_hours: int = setting(
-        24, parse_positive, "Hours for which the answer to a request with an Idempotency-Key is kept."
+        24, POSITIVE, "Hours for which the answer to a request with an Idempotency-Key is kept."
     )
     database_statement_timeout: int = setting(
-        30, parse_seconds, "Seconds that one statement of a request may take before it gets 504; 0: no limit."
+        30, SECONDS, "Seconds that one statement of a request may take before it gets 504; 0: no limit."
     )
     database_lock_timeout: int = setting(
-        10, parse_seconds, "Seconds a statement waits for rows that others hold locked before it gets 503; 0: no limit."
+        10, SECONDS, "Seconds a statement waits for rows that others hold locked before it gets 503; 0: no limit."
     )
     database_idle_transaction_timeout: int = setting(
-        60, parse_seconds, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
+        60, SECONDS, "Seconds a transaction may stand still, or a long answer unread, until it ends; 0: no limit."
     )
     database_isolation: str = setting(
-        "read committed", parse_isolation, "How transactions are kept apart; also repeatable read, or serializable."
+        "read committed",
+        Choice("read committed", "repeatable read", "serializable"),
+        "How transactions are kept apart; also repeatable read, or serializable.",
     )
     database_replica_url: str = setting(
-        "", parse_database_url, "A standby that answers reads with consistency=eventual; empty: none does.", show_url
+        "", DatabaseUrl(), "A standby that answers reads with consistency=eventual; empty: none does."
     )
     database_replica_lag: int = setting(
-        5, parse_positive, "Seconds that the standby's answers may be behind; beyond them the primary answers."
+        5, POSITIVE, "Seconds that the standby's answers may be behind; beyond them the primary answers."
     )
-    rate_limit: str = setting(
-        "", parse_rate, "Requests that one caller may make, such as 600/minute; empty: any number."
-    )
+    rate_limit: str = setting("", RATE, "Requests that one caller may make, such as 600/minute; empty: any number.")
     rate_limit_storage: str = setting(
-        "", parse_redis_url, "The Redis in which all workers count together; empty: each counts by itself.", show_url
+        "",
+        Url("redis", "rediss", "redis+unix"),
+        "The Redis in which all workers count together; empty: each counts by itself.",
     )
     embedded_data_dir: Path = setting(
-        PROJECT / ".data" / "postgres", path_parser(PROJECT), "Where the embedded database keeps its data."
+        PROJECT / ".data" / "postgres", Folder(), "Where the embedded database keeps its data."
     )
     admin_port: int | None = setting(
-        None,
-        parse_port,
-        "The port of /health, /ready and /metrics without a key; empty: nothing is counted.",
-        show_optional,
+        None, PORT, "The port of /health, /ready and /metrics without a key; empty: nothing is counted."
     )
     otel_exporter_otlp_endpoint: str = setting(
-        "", parse_http_url, "The OpenTelemetry collector that gets the traces; empty: none are made.", show_url
+        "", Url("http", "https"), "The OpenTelemetry collector that gets the traces; empty: none are made."
     )
 
     @property
@@ -161,37 +145,47 @@ class Settings:
             )
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A setting as `flask settings` prints it: no secret in it."""
+class SettingsSchema(Schema):
+    """Reads the texts of all settings, and shows their values without secrets."""
 
-    name: str
-    value: str
-    source: str
-    help: str
+    class Meta:
+        """Other variables of the environment are not ours."""
+
+        unknown = EXCLUDE
+
+    def on_bind_field(self, field_name: str, field_obj: Text[Any]) -> None:
+        """Name a setting in capitals."""
+        field_obj.data_key = field_name.upper()
+
+
+TEXTS = SettingsSchema.from_dict({each.name: copy(each.metadata["text"]) for each in fields(Settings)})()
 
 
 def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env") -> Settings:
-    """The settings in force: the environment first, then `.env`, then the defaults; an empty text counts as not given.
+    """The settings in force: the environment first, then `.env`, then the defaults; an empty text counts as none.
 
     Raises SettingError, with a sentence that names the setting, for a text that cannot be read.
     """
-    given = _given(environment, dotenv)
-    return Settings(**{each.name: _parse(each, given[each.name][0]) for each in fields(Settings) if each.name in given})
+    try:
+        return Settings(**TEXTS.load({name: text for name, (text, _) in _sources(environment, dotenv).items()}))
+    except ValidationError as error:
+        wrong = [f"{name} cannot be used: {faults[0]}." for name, faults in error.normalized_messages().items()]
+        raise SettingError(" ".join(wrong)) from None
 
 
-def show_settings(environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env") -> list[Shown]:
-    """Every setting, its value with secrets masked, and where it came from: environment, .env or default."""
-    settings = load_settings(environment, dotenv)
-    given = _given(environment, dotenv)
+def show_settings(
+    environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env"
+) -> list[dict[str, str]]:
+    """Each setting's name, its value without secrets, its source (environment, .env or default) and its help."""
+    values, sources = TEXTS.dump(load_settings(environment, dotenv)), _sources(environment, dotenv)
     return [
-        Shown(
-            name=each.name.upper(),
-            value=each.metadata["show"](getattr(settings, each.name)),
-            source=given[each.name][1] if each.name in given else "default",
-            help=each.metadata["help"],
-        )
-        for each in fields(Settings)
+        {
+            "name": name,
+            "value": _shown(values[name]),
+            "source": sources.get(name, ("", "default"))[1],
+            "help": each.metadata["help"],
+        }
+        for name, each in zip(values, fields(Settings), strict=True)
     ]
 
 
@@ -204,31 +198,28 @@ def settings_table() -> str:
 
 
 def _shown_default(each: Field[Any]) -> str:
-    """What a table shows as the default; nothing for what is empty, and for what the help tells since it varies."""
-    if each.default is MISSING or each.default in ("", (), None):
+    """What the table shows as the default: nothing where there is none, or where the help describes it."""
+    if each.default is MISSING or not (shown := _shown(each.default)):
         return ""
-    default = each.default.relative_to(PROJECT) if isinstance(each.default, Path) else each.default
-    return f"`{each.metadata['show'](default)}`"
+    return f"`{shown.removeprefix(f'{PROJECT}/')}`"
 
 
-def _given(environment: Mapping[str, str] | None, dotenv: Path) -> dict[str, tuple[str, str]]:
-    """The texts that were given and their sources, by the setting's name in Settings."""
+def _shown(value: Any) -> str:
+    if value in (None, ()):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sources(environment: Mapping[str, str] | None, dotenv: Path) -> dict[str, tuple[str, str]]:
+    """The text of each setting that has one, and where it comes from, by the setting's name in capitals."""
     in_file = dotenv_values(dotenv) if dotenv.is_file() else {}
     in_environment = os.environ if environment is None else environment
-    given = {}
-    for each in fields(Settings):
-        name = each.name.upper()
-        from_file, from_environment = in_file.get(name), in_environment.get(name)
+    sources = {}
+    for name in (each.name.upper() for each in fields(Settings)):
+        from_file, from_environment = (in_file.get(name) or "").strip(), in_environment.get(name, "").strip()
         # The flask command copies .env into the environment before we look; the same text there is still the file's.
         if from_environment and from_environment != from_file:
-            given[each.name] = (from_environment, "environment")
+            sources[name] = (from_environment, "environment")
         elif from_file:
-            given[each.name] = (from_file, ".env")
-    return given
-
-
-def _parse(each: Field[Any], text: str) -> Any:
-    try:
-        return each.metadata["parse"](text.strip())
-    except ValueError as error:
-        raise SettingError(f"{each.name.upper()} cannot be used: {error}.") from None
+            sources[name] = (from_file, ".env")
+    return sources

@@ -6,7 +6,7 @@ from typing import Any
 import peewee
 import psycopg2
 
-from app.config.parsers import MASK
+from app.config.texts import MASK
 from app.errors import (
     Busy,
     Conflict,

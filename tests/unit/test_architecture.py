@@ -22,7 +22,6 @@ WALLS = {
     "app/telemetry": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database", "peewee",
                       "psycopg2", "marshmallow"),
     "app/errors.py": ("app", "flask", "peewee", "psycopg2", "marshmallow", "werkzeug"),
-    "app/config/parsers.py": ("app", "flask", "peewee", "marshmallow"),
     "app/auth": ("flask", "flask_smorest", "werkzeug", "marshmallow", "peewee", "psycopg2", "app.api", "app.schemas",
                  "app.query", "app.cli"),
     "app/development": ("flask", "peewee", "psycopg2", "app.api", "app.cli", "app.database", "app.repositories"),
@@ -30,7 +29,7 @@ WALLS = {
                     "app.cli"),
     "app/upgrades": ("flask", "marshmallow", "app.api", "app.schemas", "app.query", "app.cli"),
     "app/config": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database",
-                      "app.telemetry", "app.errors", "flask", "peewee", "marshmallow"),
+                      "app.telemetry", "app.errors", "flask", "peewee"),
 }  # fmt: skip
 
 
