@@ -10,7 +10,7 @@ FAULT_REPORT ?= docs/reliability.md
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi image image-check pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi client image image-check pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -98,6 +98,10 @@ bench-memory: $(INSTALLED) ## Measure a worker's memory over 100,000 requests an
 
 openapi: $(INSTALLED) ## Write openapi.json anew
 	$(BIN)/flask openapi write openapi.json
+
+client: $(INSTALLED) ## Write the rows and operations of the Python client anew, from openapi.json
+	$(BIN)/python clients/python/generate.py openapi.json
+	$(BIN)/ruff format --quiet clients/python
 
 image: ## Build the container image
 	docker build -t flux-dao-service .
