@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 import orjson
 import werkzeug
@@ -95,8 +95,9 @@ def _environment(operation: Operation, given: Mapping[str, Any], answers: Answer
     return kept | {
         WITHIN_BATCH: operation,
         "REQUEST_METHOD": operation.method,
-        "PATH_INFO": operation.path.encode().decode("latin-1"),
-        "QUERY_STRING": "&".join(each for each in (query, more) if each),
+        # WSGI has bytes in the shape of latin-1 texts (PEP 3333), and the path without its escapes.
+        "PATH_INFO": unquote_to_bytes(operation.path).decode("latin-1"),
+        "QUERY_STRING": "&".join(each for each in (query, more) if each).encode().decode("latin-1"),
         "CONTENT_TYPE": JSON if body else "",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": BytesIO(body),

@@ -1,6 +1,7 @@
 """Several operations in one transaction: later ones refer to earlier answers, and the first that fails undoes all."""
 
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -333,3 +334,19 @@ def test_very_many_rows_can_be_made_in_one_batch(client: FlaskClient):
     ]
     assert {answer["body"]["created_count"] for answer in done(client, *operations)} == {1000}
     assert count(client, f"tasks/count?user_id={owner}") == 10_000
+
+
+@pytest.mark.parametrize("title", ["Übung", "€", "日本", "a b", "50%", "100%25", 'say "hi"', "a&b=c#d+e", "e\u0301"])
+def test_a_path_a_query_and_a_body_mean_to_the_letter_what_they_mean_alone(client: FlaskClient, title: str):
+    own = goal(client, title=title)["id"]
+    path = f"/goals?id={own}&title__ne={''.join(sign if ord(sign) > 127 else quote(sign) for sign in title)}"
+    by_path, by_query, found, changed = done(
+        client,
+        {"method": "DELETE", "path": path},
+        {"method": "DELETE", "path": f"/goals?id={own}", "query": {"title__ne": title}},
+        {"method": "GET", "path": f"/goals?id={own}", "query": {"title": title}},
+        {"method": "PATCH", "path": f"/go%61ls/{own}", "body": {"description": title}},
+    )
+    assert by_path["body"] == by_query["body"] == {"deleted_count": 0}
+    assert [row["title"] for row in found["body"]["items"]] == [title]
+    assert changed["body"]["description"] == title
