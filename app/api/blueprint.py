@@ -13,7 +13,7 @@ from app.api.parser import JSON, MERGE_PATCH, ArgumentsParser
 from app.auth.scopes import scope_of
 from app.database import eventual_reads
 from app.errors import Fault, Invalid
-from app.query.parser import QueryParser
+from app.query.parser import NOT_UTF8, QueryParser
 from app.schemas.base import BaseSchema
 
 View = Callable[..., Any]
@@ -110,8 +110,11 @@ def merges_objects() -> bool:
 
 
 def query_text() -> str:
-    """What stands after the URL's question mark."""
-    return request.query_string.decode(errors="replace")
+    """What stands after the URL's question mark; raises Invalid when it is not UTF-8."""
+    try:
+        return request.query_string.decode()
+    except UnicodeDecodeError:
+        raise Invalid(NOT_UTF8) from None
 
 
 def _require_reading(tables: Iterable[str]) -> None:

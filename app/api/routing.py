@@ -88,6 +88,8 @@ class RouteAdapter(MapAdapter):
         """The endpoint, or with `return_rule` the rule, and the values in the path. Raises NotFound and the like."""
         found = self.map.look_up((method or self.default_method).upper(), path_info or self.path_info)
         if found is None:
+            if "\ufffd" in (path_info or self.path_info):
+                raise InvalidPath("The path is not UTF-8 text, or has in it U+FFFD, which stands for what is not.")
             return super().match(path_info, method, return_rule, **options)  # type: ignore[call-overload]
         rule, values = found
         return (rule if return_rule else rule.endpoint), values

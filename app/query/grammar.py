@@ -1,40 +1,63 @@
 """Texts with structure: `or=(a:1,b__in:(2,3);c:4)`, lists with commas, and names with names in brackets."""
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
-# A quoted text and its closing quote if there is one, one of the signs, or a run of other characters. Each character is
-# looked at once: a quote that is not closed takes all that follows.
-TOKENS = re.compile(r'"((?:[^"\\]|\\.)*+)("?)|([(),;])|([^"(),;]+)', re.DOTALL)
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+UNCLOSED = 'has a " that is not closed. For the sign itself write \\" inside quotes.'
+HALF_QUOTED = (
+    'has a " inside a value. Put the whole value in quotes, and write \\" for the sign itself, as in "say \\"hi\\"".'
+)
 
 RawValue = str | list[str]
+Kind = Literal["sign", "quoted", "plain"]
 
 
 class Malformed(ValueError):
     """A text that does not follow the grammar; its message is the second half of a sentence."""
 
 
-class Tokens:
-    """The tokens of a text, one after the other; a sign is a token of its own, quotes make a sign a character."""
+def _signs(signs: str) -> re.Pattern[str]:
+    """A quoted text and its closing quote if there is one, one of these signs, or a run of other characters.
 
-    def __init__(self, text: str) -> None:
-        self._tokens = list(_tokens(text))
-        self._position = 0
+    Each character is looked at once: a quote that is not closed takes all that follows.
+    """
+    return re.compile(rf'"((?:[^"\\]|\\.)*+)("?)|([{signs}])|([^"{signs}]+)', re.DOTALL)
+
+
+BRACKETS = _signs("(),;")
+COMMAS = _signs(",")
+
+
+class Tokens:
+    """The tokens of a text, one after the other: signs, texts in quotes without these, and what is in between."""
+
+    def __init__(self, text: str, signs: re.Pattern[str] = BRACKETS) -> None:
+        self._left = deque(_tokens(text, signs))
 
     def next_is(self, sign: str) -> bool:
         """Whether the next token is this sign; then it is taken."""
-        found = self._position < len(self._tokens) and self._tokens[self._position] == (sign, True)
-        self._position += found
+        found = bool(self._left) and self._left[0] == (sign, "sign")
+        if found:
+            self._left.popleft()
         return found
 
-    def text(self) -> str:
-        """The next characters up to a sign, quoted parts included; may be empty."""
-        parts = []
-        while self._position < len(self._tokens) and not self._tokens[self._position][1]:
-            parts.append(self._tokens[self._position][0])
-            self._position += 1
-        return "".join(parts)
+    def plain(self) -> str:
+        """The next token if it is neither a sign nor in quotes, else an empty text."""
+        return self._take("plain")
+
+    def value(self) -> str:
+        """The next characters up to a sign, or a text in quotes; may be empty. Raises Malformed for both in one."""
+        found = self._take("quoted", "plain")
+        self.expect_sign()
+        return found
+
+    def expect_sign(self) -> None:
+        """Raise Malformed unless a sign is next, or the end."""
+        if self._left and self._left[0][1] != "sign":
+            raise Malformed(HALF_QUOTED)
 
     def expect(self, sign: str) -> None:
         """Take this sign; raises Malformed when it is not there."""
@@ -43,23 +66,26 @@ class Tokens:
 
     def expect_end(self) -> None:
         """Raise Malformed unless everything is taken."""
-        if self._position < len(self._tokens):
+        if self._left:
             raise Malformed(f"goes on where it should end{self._where()}.")
 
+    def _take(self, *kinds: Kind) -> str:
+        return self._left.popleft()[0] if self._left and self._left[0][1] in kinds else ""
+
     def _where(self) -> str:
-        rest = "".join(text for text, _ in self._tokens[self._position :])
+        rest = "".join(text for text, _ in self._left)
         return f" before {rest[:40]!r}" if rest else " at its end"
 
 
-def _tokens(text: str) -> Iterator[tuple[str, bool]]:
-    """The parts of a text without their quotes, each with whether it is a sign. Raises Malformed."""
-    for quoted, closed, sign, plain in TOKENS.findall(text):
+def _tokens(text: str, signs: re.Pattern[str]) -> Iterator[tuple[str, Kind]]:
+    """The parts of a text, the quoted ones without their quotes, each with its kind. Raises Malformed."""
+    for quoted, closed, sign, plain in signs.findall(text):
         if sign or plain:
-            yield sign or plain, bool(sign)
+            yield sign or plain, "sign" if sign else "plain"
         elif closed:
-            yield ESCAPED.sub(r"\1", quoted), False
+            yield ESCAPED.sub(r"\1", quoted), "quoted"
         else:
-            raise Malformed('has a " that is not closed. For the sign itself write \\" inside quotes.')
+            raise Malformed(UNCLOSED)
 
 
 def parse_groups(text: str) -> list[list[tuple[str, RawValue]]]:
@@ -82,31 +108,29 @@ def _group(tokens: Tokens) -> list[tuple[str, RawValue]]:
 
 
 def _condition(tokens: Tokens) -> tuple[str, RawValue]:
-    name, colon, value = tokens.text().partition(":")
+    name, colon, value = tokens.plain().partition(":")
     if not colon:
         raise Malformed("is made of name:value, such as (status:done;goal_id__isnull:true).")
-    if value or not tokens.next_is("("):
+    if value:
+        tokens.expect_sign()
         return name, value
-    values = [tokens.text()]
-    while tokens.next_is(","):
-        values.append(tokens.text())
+    if not tokens.next_is("("):
+        return name, tokens.value()
+    values = _values(tokens)
     tokens.expect(")")
     return name, values
 
 
+def _values(tokens: Tokens) -> list[str]:
+    values = [tokens.value()]
+    while tokens.next_is(","):
+        values.append(tokens.value())
+    return values
+
+
 def parse_list(text: str) -> Sequence[str]:
-    """The values between commas; one with a comma of its own is put in double quotes."""
-    if '"' not in text:
-        return text.split(",")
-    # Only commas and quotes have a meaning here.
-    values, current = [], ""
-    for part, is_sign in _tokens(text):
-        if is_sign and part == ",":
-            values.append(current)
-            current = ""
-        else:
-            current += part
-    return [*values, current]
+    """The values between commas; one with a comma or a quote of its own is put in double quotes."""
+    return _values(Tokens(text, COMMAS)) if '"' in text else text.split(",")
 
 
 def parse_names(text: str) -> list[tuple[str, list[str] | None]]:
@@ -120,12 +144,10 @@ def parse_names(text: str) -> list[tuple[str, list[str] | None]]:
 
 
 def _name(tokens: Tokens) -> tuple[str, list[str] | None]:
-    name = tokens.text().strip()
+    name = tokens.value().strip()
     if not tokens.next_is("("):
         return name, None
-    inner = [tokens.text().strip()]
-    while tokens.next_is(","):
-        inner.append(tokens.text().strip())
+    inner = [each.strip() for each in _values(tokens)]
     if tokens.next_is("("):
         raise Malformed("goes more than one level deep.")
     tokens.expect(")")

@@ -25,6 +25,7 @@ MAX_LIST_VALUES = 1000
 # Callers poll: of the queries read lately this many are remembered, those of all operations together.
 CACHE_SIZE = 4000
 MAX_CACHED_LENGTH = 500
+NOT_UTF8 = "The query is not UTF-8 text. Send each byte of its UTF-8 percent-encoded: é is %C3%A9, not %E9."
 
 
 class Fixed(NamedTuple):
@@ -240,9 +241,11 @@ class _Parsing:
 
 
 def pairs_of(text: str) -> Pairs:
-    """The names and values in the text after a URL's question mark; raises Invalid when there are too many."""
+    """The names and values in the text after a URL's question mark; raises Invalid for too many, or for no UTF-8."""
     try:
-        return parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=200)
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=200)
+    except UnicodeDecodeError:
+        raise Invalid(NOT_UTF8) from None
     except ValueError:
         raise Invalid("The query has more than 200 parameters.") from None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from asking import NDJSON, ask, ids, refusal, rows
+from asking import NDJSON, ask, ids, refusal, rows, titles
 from conftest import run_alone
 from entities import ALL, LISTED, NOWHERE, TASKS, Entity, create, goal, task, user
 from flask.testing import FlaskClient
@@ -264,13 +264,46 @@ def test_hostile_text_in_statistics_is_text_or_refused(client: FlaskClient, host
         assert client.get("/api/v1/tasks/statistics", query_string=query).status_code in (200, 422), query
 
 
-@pytest.mark.parametrize(
-    "raw", ["title=%FF%FE", "%FF=1", "title__ne=%FF&limit=1", "or=(title:%FF)", "title=%", "a=%GG"]
-)
-def test_bytes_that_are_no_utf_8_are_no_failure(client: FlaskClient, raw: str):
-    task(client)
-    task(client)
+@pytest.mark.parametrize("raw", ["title=%", "a=%GG", "title=%EF%BF%BD"])
+def test_signs_that_escape_nothing_are_no_failure(client: FlaskClient, raw: str):
     assert client.get(f"/api/v1/tasks?{raw}").status_code in (200, 422)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
+@pytest.mark.parametrize(
+    "raw",
+    ["title__ne=caf%E9", "title__ne=caf\xe9", "%FF=1", "title__ne=%FF&limit=1", "or=(title__ne:%FF)", "id__in=%C3,x"],
+)
+def test_a_query_that_is_not_utf_8_is_refused_and_nothing_is_changed(client: FlaskClient, method: str, raw: str):
+    mine = task(client, title="café")
+    body = {"title": "changed"} if method == "PATCH" else None
+    # A query in the environment has its bytes in the shape of latin-1, as a server hands over what it was sent.
+    query = {"QUERY_STRING": f"user_id={mine['user_id']}&{raw}"}
+    answer = client.open("/api/v1/tasks", method=method, json=body, environ_overrides=query)
+    assert answer.status_code == 422
+    assert "UTF-8" in answer.json["detail"]
+    assert titles(client, "/tasks") == ["café"]
+
+
+@pytest.mark.parametrize("path", ["/tasks/%E9", "/caf%E9", "/tasks%FF/count", "/%C3/bulk"])
+def test_a_path_that_is_not_utf_8_is_422(client: FlaskClient, path: str):
+    answer = client.get(f"/api/v1{path}")
+    assert (answer.status_code, answer.json["status"]) == (422, 422)
+
+
+@pytest.mark.parametrize("listed", ['say "hi",x', 'x,say "hi"', '"hi" he said', '"a""b"', ' "a"', 'a"b"c', '"a" ,b'])
+def test_a_quote_in_the_middle_of_a_value_is_refused_with_how_to_quote(client: FlaskClient, listed: str):
+    for query in ({"title__in": listed}, {"or": f"(title__in:({listed}))"}, {"or": '(title:say "hi")'}):
+        assert 'as in "say \\"hi\\""' in refusal(client, "/tasks", query)["detail"], query
+    answer = client.delete("/api/v1/tasks", query_string={"title__nin": listed})
+    assert answer.status_code == 422
+
+
+def test_quotes_around_a_value_are_not_of_it_and_what_is_escaped_in_them_is(client: FlaskClient):
+    made = task(client, title='say "hi"')["id"]
+    for query in ({"title__in": '"say \\"hi\\"",x'}, {"or": '(title:"say \\"hi\\"")'}, {"title": 'say "hi"'}):
+        assert ids(client, "/tasks", query) == {made}
+    assert client.delete("/api/v1/tasks", query_string={"title__nin": '"say \\"hi\\"",x'}).json["deleted_count"] == 0
 
 
 # Cursors
