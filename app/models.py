@@ -1,13 +1,11 @@
-"""The tables, side by side: columns, keys, indexes and checks. The migrations make them; a test holds both equal."""
+"""The tables, side by side: columns, references, indexes. Defaults and checks are the migrations' alone."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-import peewee
 from peewee import (
     SQL,
     BlobField,
     BooleanField,
-    Check,
     CompositeKey,
     DeferredForeignKey,
     DoubleField,
@@ -22,35 +20,6 @@ from peewee import (
 from playhouse.postgres_ext import ArrayField, DateTimeTZField
 
 from app.database.connection import database
-
-
-def default(value: str) -> peewee.Node:
-    """What PostgreSQL fills in when an INSERT leaves the column out."""
-    return SQL(f"DEFAULT {value}")
-
-
-def one_of(column: str, *choices: str) -> peewee.Node:
-    """The column holds one of these texts."""
-    listed = ", ".join(f"'{choice}'" for choice in choices)
-    return Check(f"{column} IN ({listed})")
-
-
-def length(column: str, shortest: int, longest: int | None = None) -> peewee.Node:
-    """The text has so many characters."""
-    if longest is None:
-        return Check(f"char_length({column}) >= {shortest}")
-    return Check(f"char_length({column}) BETWEEN {shortest} AND {longest}")
-
-
-def at_least(column: str, least: int) -> peewee.Node:
-    """The number is this one or larger."""
-    return Check(f"{column} >= {least}")
-
-
-def object_column(column: str, **options: Any) -> JSONField:
-    """A JSON object, never another JSON value."""
-    constraints = [Check(f"jsonb_typeof({column}) = 'object'"), *options.pop("constraints", ())]
-    return JSONField(constraints=constraints, **options)
 
 
 class NamedIndex(Index):
@@ -80,10 +49,10 @@ class Row(Model):
 
     purgeable: ClassVar[bool] = False
 
-    id = UUIDField(primary_key=True, constraints=[default("gen_random_uuid()")])
-    created_at = DateTimeTZField(constraints=[default("now()")])
-    updated_at = DateTimeTZField(constraints=[default("now()")])
-    version = IntegerField(constraints=[default("1")])
+    id = UUIDField(primary_key=True)
+    created_at = DateTimeTZField()
+    updated_at = DateTimeTZField()
+    version = IntegerField()
 
     class Meta:
         database = database
@@ -93,15 +62,15 @@ class Row(Model):
 class User(Row):
     """A person."""
 
-    email = TextField(constraints=[length("email", 1, 255)])
-    onboarded = BooleanField(constraints=[default("false")])
-    profile = object_column("profile", null=True)
-    notification_preferences = object_column("notification_preferences", null=True)
-    timezone = TextField(constraints=[default("'UTC'")])
-    phone_verified = BooleanField(constraints=[default("false")])
+    email = TextField()
+    onboarded = BooleanField()
+    profile = JSONField(null=True)
+    notification_preferences = JSONField(null=True)
+    timezone = TextField()
+    phone_verified = BooleanField()
     whatsapp_opt_in_at = DateTimeTZField(null=True)
-    push_subscription = object_column("push_subscription", null=True)
-    monthly_token_usage = object_column("monthly_token_usage", null=True)
+    push_subscription = JSONField(null=True)
+    monthly_token_usage = JSONField(null=True)
 
     class Meta:
         table_name = "users"
@@ -116,18 +85,16 @@ class Goal(Row):
     """What a person wants to reach; one of a pipeline when it has an order."""
 
     user = ForeignKeyField(User, backref="goals", on_delete="CASCADE", index=False)
-    title = TextField(constraints=[length("title", 1, 500)])
+    title = TextField()
     description = TextField(null=True)
     class_tags = ArrayField(TextField, null=True, index=False)
-    status = TextField(
-        constraints=[default("'active'"), one_of("status", "active", "completed", "abandoned", "pipeline")]
-    )
+    status = TextField()
     parent_goal = ForeignKeyField("self", backref="children", null=True, on_delete="SET NULL", index=False)
     pipeline_order = IntegerField(null=True)
     activated_at = DateTimeTZField(null=True)
     completed_at = DateTimeTZField(null=True)
-    target_weeks = IntegerField(constraints=[default("6"), at_least("target_weeks", 1)])
-    plan_json = object_column("plan_json", null=True)
+    target_weeks = IntegerField()
+    plan_json = JSONField(null=True)
 
     class Meta:
         table_name = "goals"
@@ -149,18 +116,13 @@ class Conversation(Row):
     """A chat or a voice session with a person."""
 
     user = ForeignKeyField(User, backref="conversations", on_delete="CASCADE", index=False)
-    langgraph_thread_id = TextField(constraints=[length("langgraph_thread_id", 1)])
-    context_type = TextField(
-        constraints=[
-            default("'general'"),
-            one_of("context_type", "onboarding", "goal", "task", "reschedule", "voice", "general"),
-        ]
-    )
+    langgraph_thread_id = TextField()
+    context_type = TextField()
     title = TextField(null=True)
     last_message_at = DateTimeTZField(null=True)
     voice_session_id = TextField(null=True)
     extracted_intent = TextField(null=True)
-    intent_payload = object_column("intent_payload", null=True)
+    intent_payload = JSONField(null=True)
     linked_goal = ForeignKeyField(Goal, backref="conversations", null=True, on_delete="SET NULL", index=False)
     linked_task = DeferredForeignKey(
         "Task",
@@ -172,7 +134,7 @@ class Conversation(Row):
         constraint_name="conversations_linked_task_id_fkey",
     )
     ended_at = DateTimeTZField(null=True)
-    duration_seconds = IntegerField(null=True, constraints=[at_least("duration_seconds", 0)])
+    duration_seconds = IntegerField(null=True)
 
     class Meta:
         table_name = "conversations"
@@ -192,22 +154,18 @@ class Task(Row):
     user = ForeignKeyField(User, backref="tasks", on_delete="CASCADE", index=False)
     goal = ForeignKeyField(Goal, backref="tasks", null=True, on_delete="SET NULL", index=False)
     conversation = ForeignKeyField(Conversation, backref="tasks", null=True, on_delete="SET NULL", index=False)
-    title = TextField(constraints=[length("title", 1, 500)])
+    title = TextField()
     description = TextField(null=True)
-    status = TextField(
-        constraints=[default("'pending'"), one_of("status", "pending", "done", "missed", "rescheduled", "cancelled")]
-    )
+    status = TextField()
     scheduled_at = DateTimeTZField(null=True)
-    duration_minutes = IntegerField(null=True, constraints=[at_least("duration_minutes", 1)])
-    trigger_type = TextField(constraints=[default("'time'"), one_of("trigger_type", "time", "location")])
+    duration_minutes = IntegerField(null=True)
+    trigger_type = TextField()
     location_trigger = TextField(null=True)
     recurrence_rule = TextField(null=True)
     canonical_scheduled_at = DateTimeTZField(null=True)
     class_tags = ArrayField(TextField, null=True, index=False)
     shared_with_goal_ids = ArrayField(UUIDField, null=True, index=False)
-    escalation_policy = TextField(
-        constraints=[default("'standard'"), one_of("escalation_policy", "silent", "standard", "aggressive")]
-    )
+    escalation_policy = TextField()
     reminder_sent_at = DateTimeTZField(null=True)
     whatsapp_sent_at = DateTimeTZField(null=True)
     call_sent_at = DateTimeTZField(null=True)
@@ -232,12 +190,12 @@ class Message(Row):
     purgeable = True
 
     conversation = ForeignKeyField(Conversation, backref="messages", on_delete="CASCADE", index=False)
-    role = TextField(constraints=[one_of("role", "user", "assistant", "system", "function", "summary")])
-    content = TextField(constraints=[length("content", 1)])
-    input_modality = TextField(constraints=[default("'text'"), one_of("input_modality", "voice", "text")])
-    metadata = object_column("metadata", constraints=[default("'{}'")])
+    role = TextField()
+    content = TextField()
+    input_modality = TextField()
+    metadata = JSONField()
     agent_node = TextField(null=True)
-    tokens_used = IntegerField(null=True, constraints=[at_least("tokens_used", 0)])
+    tokens_used = IntegerField(null=True)
     provider = TextField(null=True)
 
     class Meta:
@@ -255,8 +213,8 @@ class Pattern(Row):
     pattern_type = TextField(null=True)
     pattern_key = TextField(null=True)
     description = TextField(null=True)
-    data = object_column("data", null=True)
-    confidence = DoubleField(null=True, constraints=[Check("confidence BETWEEN 0 AND 1")])
+    data = JSONField(null=True)
+    confidence = DoubleField(null=True)
 
     class Meta:
         table_name = "patterns"
@@ -287,7 +245,7 @@ class NotificationLogEntry(Row):
     purgeable = True
 
     task = ForeignKeyField(Task, backref="notification_log", on_delete="CASCADE", index=False)
-    channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call")])
+    channel = TextField()
     external_id = TextField(null=True)
     sent_at = DateTimeTZField(null=True)
     response = TextField(null=True)
@@ -309,8 +267,8 @@ class DispatchLogEntry(Row):
     purgeable = True
 
     task = ForeignKeyField(Task, backref="dispatch_log", on_delete="CASCADE", index=False)
-    channel = TextField(constraints=[one_of("channel", "push", "whatsapp", "call", "auto_miss")])
-    status = TextField(constraints=[default("'pending'"), one_of("status", "pending", "dispatched", "failed")])
+    channel = TextField()
+    status = TextField()
     dispatched_at = DateTimeTZField(null=True)
     error = TextField(null=True)
 
@@ -345,10 +303,10 @@ class ApiKey(Model):
     """A caller's key: of the key itself only SHA-256. No entity of the API; `flask keys` writes it."""
 
     id = UUIDField(primary_key=True)
-    name = TextField(constraints=[length("name", 1, 100)])
-    digest = BlobField(constraints=[Check("octet_length(digest) = 32")])
-    scopes = ArrayField(TextField, index=False, constraints=[Check("cardinality(scopes) >= 1")])
-    created_at = DateTimeTZField(constraints=[default("now()")])
+    name = TextField()
+    digest = BlobField()
+    scopes = ArrayField(TextField, index=False)
+    created_at = DateTimeTZField()
     expires_at = DateTimeTZField(null=True)
     replaced_at = DateTimeTZField(null=True)
     revoked_at = DateTimeTZField(null=True)
@@ -370,7 +328,7 @@ class MendedRow(Model):
     id = UUIDField()
     row = JSONField()
     rule = TextField()
-    at = DateTimeTZField(constraints=[default("now()")])
+    at = DateTimeTZField()
 
     class Meta:
         database = database

@@ -1,107 +1,38 @@
-"""Which database this is, by its tables and columns: an empty one, ours, an older Flux program's, or another's."""
+"""Which database this is, by its tables' and columns' names: an empty one, ours, an older Flux program's, another's."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from app import models
-from app.database import atomic, database, migrations
-from app.upgrades import catalog, log
+from app.database import database, migrations
+from app.upgrades import log
 
 Kind = Literal["empty", "ours", "existing", "foreign"]
 
+# The columns that the older programs' tables have, both generations', and then what each has besides. Their types are
+# compared when the database is taken over.
 COMMON = {
-    "users": {
-        "id": "uuid",
-        "email": "text",
-        "created_at": "timestamp with time zone",
-        "onboarded": "boolean",
-        "profile": "jsonb",
-        "notification_preferences": "jsonb",
-    },
-    "goals": {
-        "id": "uuid",
-        "user_id": "uuid",
-        "title": "text",
-        "description": "text",
-        "class_tags": "text[]",
-        "status": "text",
-        "parent_goal_id": "uuid",
-        "pipeline_order": "integer",
-        "created_at": "timestamp with time zone",
-        "activated_at": "timestamp with time zone",
-        "completed_at": "timestamp with time zone",
-        "target_weeks": "integer",
-        "plan_json": "jsonb",
-    },
-    "tasks": {
-        "id": "uuid",
-        "user_id": "uuid",
-        "goal_id": "uuid",
-        "title": "text",
-        "description": "text",
-        "status": "text",
-        "scheduled_at": "timestamp with time zone",
-        "duration_minutes": "integer",
-        "trigger_type": "text",
-        "location_trigger": "text",
-        "reminder_sent_at": "timestamp with time zone",
-        "whatsapp_sent_at": "timestamp with time zone",
-        "call_sent_at": "timestamp with time zone",
-        "completed_at": "timestamp with time zone",
-        "recurrence_rule": "text",
-        "shared_with_goal_ids": "uuid[]",
-        "created_at": "timestamp with time zone",
-    },
-    "conversations": {
-        "id": "uuid",
-        "user_id": "uuid",
-        "langgraph_thread_id": "text",
-        "context_type": "text",
-        "created_at": "timestamp with time zone",
-        "last_message_at": "timestamp with time zone",
-    },
-    "messages": {
-        "id": "uuid",
-        "conversation_id": "uuid",
-        "role": "text",
-        "content": "text",
-        "metadata": "jsonb",
-        "created_at": "timestamp with time zone",
-    },
-    "patterns": {
-        "id": "uuid",
-        "user_id": "uuid",
-        "pattern_type": "text",
-        "description": "text",
-        "data": "jsonb",
-        "confidence": "double precision",
-        "created_at": "timestamp with time zone",
-        "updated_at": "timestamp with time zone",
-    },
-    "notification_log": {
-        "id": "uuid",
-        "task_id": "uuid",
-        "channel": "text",
-        "sent_at": "timestamp with time zone",
-        "response": "text",
-        "responded_at": "timestamp with time zone",
-    },
+    "users": "id email created_at onboarded profile notification_preferences",
+    "goals": "id user_id title description class_tags status parent_goal_id pipeline_order created_at activated_at"
+    " completed_at target_weeks plan_json",
+    "tasks": "id user_id goal_id title description status scheduled_at duration_minutes trigger_type location_trigger"
+    " reminder_sent_at whatsapp_sent_at call_sent_at completed_at recurrence_rule shared_with_goal_ids created_at",
+    "conversations": "id user_id langgraph_thread_id context_type created_at last_message_at",
+    "messages": "id conversation_id role content metadata created_at",
+    "patterns": "id user_id pattern_type description data confidence created_at updated_at",
+    "notification_log": "id task_id channel sent_at response responded_at",
 }
-# What each generation has besides.
 GENERATIONS = {
     "B": {
-        "users": {"timezone": "text", "phone_verified": "boolean"},
-        "tasks": {"class_tags": "text[]", "escalation_policy": "text", "conversation_id": "uuid"},
-        "conversations": {"title": "text"},
-        "messages": {"agent_node": "text", "tokens_used": "integer", "provider": "text"},
-        "patterns": {"pattern_key": "text"},
-        "notification_log": {"external_id": "text"},
-        "dispatch_log": {"id": "uuid", "task_id": "uuid", "channel": "text", "status": "text"},
+        "users": "timezone phone_verified",
+        "tasks": "class_tags escalation_policy conversation_id",
+        "conversations": "title",
+        "messages": "agent_node tokens_used provider",
+        "patterns": "pattern_key",
+        "notification_log": "external_id",
+        "dispatch_log": "id task_id channel status",
     },
-    "A": {
-        "conversations": {"voice_session_id": "text", "extracted_intent": "text", "intent_payload": "jsonb"},
-        "messages": {"input_modality": "text"},
-    },
+    "A": {"conversations": "voice_session_id extracted_intent intent_payload", "messages": "input_modality"},
 }
 # Whether a history of migrations is there, and whether it has the form of ours.
 HISTORY = """
@@ -109,9 +40,10 @@ SELECT to_regclass(%(name)s) IS NOT NULL,
     EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(%(name)s) AND attname = 'name')
 """
 # A table, view or the like of one of these names stands in the way of a new installation.
-NAMES = (
-    "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
-)
+RELATIONS = """
+SELECT c.relname::text, array_agg(a.attname::text) FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') GROUP BY c.oid
+"""
 
 
 @dataclass(frozen=True)
@@ -131,14 +63,12 @@ def recognize() -> Found:
             sentence = f"A database of this service, taken over from an older program's of generation {taken_over[0]}."
             return Found("ours", sentence, taken_over[0])
         return Found("ours", "A database of this service.")
-    with atomic():
-        present = {name for (name,) in database.read(NAMES)}
-        tables = catalog.tables("public")
+    present: dict[str, list[str]] = dict(database.read(RELATIONS))
     names = {*models.ENTITIES, *(model._meta.table_name for model in models.INTERNAL)}
-    in_the_way = sorted(present & names) + [migrations.TABLE] * (has_history and not of_our_form)
+    in_the_way = sorted(present.keys() & names) + [migrations.TABLE] * (has_history and not of_our_form)
     if not in_the_way:
         return Found("empty", "A database without tables of Flux. Run flask db upgrade.")
-    differences = {generation: _difference(generation, tables) for generation in GENERATIONS}
+    differences = {generation: _difference(generation, present) for generation in GENERATIONS}
     for generation, difference in differences.items():
         if difference is None:
             return Found(
@@ -159,18 +89,14 @@ def tables_of(generation: str) -> list[str]:
     return list(COMMON | GENERATIONS[generation])
 
 
-def _difference(generation: str, tables: dict[str, catalog.Table]) -> str | None:
-    """The first thing in which the tables are not those of the generation, as a clause; None when they are."""
-    for part in (COMMON, GENERATIONS[generation]):
-        for name, columns in part.items():
-            if name not in tables:
-                return f"no table {name}"
-            for column, wanted in columns.items():
-                found = tables[name].columns.get(column)
-                if found is None:
-                    return f"{name} has no column {column}"
-                if found.type != wanted:
-                    return f"{name}.{column} is {found.type}, and not {wanted}"
+def _difference(generation: str, present: dict[str, list[str]]) -> str | None:
+    """The first thing that the generation has and the database has not, as a clause; None when it has all."""
+    for name, columns in [*COMMON.items(), *GENERATIONS[generation].items()]:
+        if name not in present:
+            return f"no table {name}"
+        for column in columns.split():
+            if column not in present[name]:
+                return f"{name} has no column {column}"
     return None
 
 

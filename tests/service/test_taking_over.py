@@ -125,7 +125,7 @@ def test_status_says_which_database_it_is(existing: str, generation: Generation)
     ("statement", "difference"),
     [
         ("CREATE TABLE users (id uuid PRIMARY KEY, name text)", "users has no column email"),
-        ("CREATE TABLE users (id integer, email text)", "users.id is integer, and not uuid"),
+        ("CREATE TABLE users (id integer, email text)", "users has no column created_at"),
         ("CREATE VIEW tasks AS SELECT 1 AS id", "no table users"),
         ("CREATE TABLE api_keys (token text)", "no table users"),
         ("CREATE TABLE schema_migration (id integer)", "no table users"),
@@ -165,6 +165,7 @@ def test_other_tables_beside_ours_are_in_nobodys_way(postgres: EmbeddedServer):
             "tasks has a trigger tasks_touch that is not ours",
         ),
         ("ALTER TABLE tasks ADD COLUMN version text", "tasks.version is text, and must be integer"),
+        ("ALTER TABLE users ALTER profile TYPE json", "users.profile is json, and must be jsonb"),
         ("CREATE FUNCTION touch_row() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function touch_row() that is not ours"),
     ],
 )
