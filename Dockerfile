@@ -25,6 +25,7 @@ WORKDIR /srv/flux
 COPY wsgi.py gunicorn.conf.py ./
 COPY migrations/ migrations/
 COPY app/ app/
+COPY docs/ docs/
 # Loopback inside a container is reached by nobody, so it listens on every address, and then refuses to start keyless.
 ENV PATH="/opt/venv/bin:$PATH" \
     PYTHONUNBUFFERED=1 \

@@ -4,7 +4,7 @@ import os
 
 from flask import Flask
 
-from app import api, cli, database, telemetry
+from app import api, cli, database, docs, telemetry
 from app.api.routing import Service
 from app.config import Settings, load_settings
 
@@ -19,6 +19,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     telemetry.init_traces(app, settings)
     database.init_app(app, settings)
     api.init_app(app, settings)
+    docs.init_app(app)
     cli.init_app(app)
     telemetry.init_app(app, settings)
     return app

@@ -1,4 +1,4 @@
-"""The OpenAPI document at /openapi.json, and Swagger UI at /docs from files that a package brings."""
+"""The OpenAPI document at /openapi.json, and Swagger UI at /docs/api from files that a package brings."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,9 @@ TITLE = "Flux DAO Service"
 VERSION = "1"
 OPENAPI_VERSION = "3.1.0"
 DOCUMENT_PATH = "/openapi.json"
-PAGE_PATH = "/docs"
+# The pages of app/docs/, and the reference among them.
+PAGES_PATH = "/docs"
+REFERENCE_PATH = f"{PAGES_PATH}/api"
 
 INTRODUCTION = """\
 The data layer of the Flux AI planner. It stores and retrieves, checks formats and references; it has no business logic.
@@ -90,9 +92,10 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     document = api.spec.to_dict()
     # flask-smorest's own pages, which no operation has.
     del document["components"]["schemas"]["PaginationMetadata"]
+    app.config["OPENAPI_DOCUMENT"] = document
     app.add_url_rule(DOCUMENT_PATH, "openapi", partial(Response, orjson.dumps(document), content_type=JSON))
-    app.add_url_rule("/", "root", partial(Response, status=302, headers={"Location": PAGE_PATH}))
-    app.register_blueprint(get_swaggerui_blueprint(PAGE_PATH, DOCUMENT_PATH, config=_page_options()))
+    app.add_url_rule("/", "root", partial(Response, status=302, headers={"Location": PAGES_PATH}))
+    app.register_blueprint(get_swaggerui_blueprint(REFERENCE_PATH, DOCUMENT_PATH, config=_page_options()))
 
 
 # The worker answers it before the app sees the request.
@@ -150,9 +153,11 @@ def _page_options() -> dict[str, object]:
         "persistAuthorization": True,
         "displayRequestDuration": True,
         "docExpansion": "none",
+        # The pages link to operations.
+        "deepLinking": True,
         "layout": "BaseLayout",
         # Its default asks a server on the internet whether the document is valid.
         "validatorUrl": None,
         # Not used; without it the page would repeat the request's Host in its script.
-        "oauth2RedirectUrl": f"{PAGE_PATH}/oauth2-redirect.html",
+        "oauth2RedirectUrl": f"{REFERENCE_PATH}/oauth2-redirect.html",
     }

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 
 from app.api.auth import KEY_HEADER
-from app.api.documentation import PAGE_PATH, scripts_in_page
+from app.api.documentation import PAGES_PATH, scripts_in_page
 from app.api.parser import ACCEPT_PATCH
 from app.config import Settings
 
@@ -59,7 +59,7 @@ def _of_page(app: Flask) -> Headers:
 def _with_headers(application: Application, of_page: Headers) -> Application:
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
-            if environ["PATH_INFO"].startswith(PAGE_PATH):
+            if environ["PATH_INFO"].startswith((PAGES_PATH, "/problems/")):
                 return start_response(status, headers + of_page, exc_info)
             if environ["REQUEST_METHOD"] == "OPTIONS" and "PATCH" in dict(headers).get("Allow", ""):
                 # What its PATCH takes (RFC 5789, section 3.1).

@@ -1,11 +1,11 @@
-"""The docs page in a real browser: a person gives the key, tries an operation and sees what it answers."""
+"""The docs in a real browser: a person finds an operation, gives the key, tries it and sees what it answers."""
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -27,7 +27,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SCREENSHOT = PROJECT / "artifacts" / "docs.png"
+SCREENSHOTS = PROJECT / "artifacts"
+PHONE = {"width": 390, "height": 844}
 
 
 @dataclass
@@ -105,16 +106,17 @@ def execute(operation: Locator, **changed: object) -> Locator:
     return operation.locator(".live-responses-table tr.response")
 
 
-def save(page: Page, screenshot: Path) -> None:
-    """Keep a picture of the whole page for people to look at."""
-    screenshot.parent.mkdir(exist_ok=True)
-    page.screenshot(path=screenshot, full_page=True)
+def save(page: Page, name: str, full_page: bool = True) -> None:
+    """Keep a picture of the page for people to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full_page)
 
 
 def test_a_person_can_authorize_and_create_a_user(visit: Visit, keyed_server: RunningServer) -> None:
     page = visit.page
     email = f"ada-{uuid4().hex[:8]}@example.com"
 
+    page.goto(f"{keyed_server.url}/docs/api")
     authorize(page, keyed_server.key)
     operation = open_operation(page, "users", "create_user")
     expect(operation.locator(".opblock-summary")).to_contain_text("Create a user.")
@@ -122,10 +124,53 @@ def test_a_person_can_authorize_and_create_a_user(visit: Visit, keyed_server: Ru
 
     expect(answer.locator(".response-col_status")).to_contain_text("201")
     expect(answer.locator(".response-col_description")).to_contain_text(email)
-    save(page, SCREENSHOT)
+    save(page, "docs-create")
 
     assert visit.complaints == []
     assert visit.asked_elsewhere == []
+
+
+def test_what_it_is_how_to_send_a_key_and_the_operations_are_seen_without_scrolling(visit: Visit) -> None:
+    page = visit.page
+    for text in ("The data layer of the Flux AI planner", "X-Flux-Service-Key", "GET /tasks"):
+        expect(page.get_by_text(text).first).to_be_in_viewport()
+    save(page, "docs-landing", full_page=False)
+    assert visit.complaints == []
+    assert visit.asked_elsewhere == []
+
+
+def test_an_operation_is_found_by_search_with_the_keyboard_and_opened(visit: Visit) -> None:
+    page = visit.page
+    page.keyboard.press("/")
+    page.keyboard.type("get tasks list")
+    expect(page.get_by_role("option").first).to_have_text(re.compile("^GET /api/v1/tasksList"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#operations-tasks-list_tasks .opblock-body")).to_be_visible()
+
+
+def test_a_section_of_a_page_is_found_by_search(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("combobox").fill("skip_locked claiming")
+    page.get_by_role("option").first.get_by_role("link").click()
+    expect(page).to_have_url(re.compile("/docs/writes"))
+
+
+def test_the_pages_fit_a_phone(visit: Visit) -> None:
+    page = visit.page
+    page.set_viewport_size(PHONE)
+    for path in ("/docs", "/docs/query-language"):
+        page.goto(f"{visit.origin}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+    page.goto(f"{visit.origin}/docs")
+    save(page, "docs-phone", full_page=False)
+
+
+def test_the_pages_have_a_dark_form(visit: Visit) -> None:
+    page = visit.page
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    save(page, "docs-dark", full_page=False)
 
 
 def test_the_page_runs_no_script_but_its_own(visit: Visit) -> None:

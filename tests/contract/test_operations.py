@@ -63,6 +63,7 @@ def test_the_root_leads_to_the_docs(client: FlaskClient):
 
 
 def test_the_docs_page_refers_to_nothing_outside(client: FlaskClient):
-    page = client.get("/docs").text
-    assert "http://" not in page.replace('"oauth2RedirectUrl": "http://localhost/docs', "")
-    assert "https://" not in page
+    for path in ("/docs", "/docs/api"):
+        page = client.get(path).text
+        assert "http://" not in page.replace('"oauth2RedirectUrl": "http://localhost/docs', "")
+        assert "https://" not in page

@@ -1,0 +1,66 @@
+"""The page for language models: docs/llms.txt, with the entities, the problems and the pages as the code has them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from marshmallow.fields import Field
+
+from app import repositories
+from app.api.problems import KINDS
+from app.docs import pages
+from app.query.relations import REFERENCES, REVERSE, expansions_of
+from app.query.values import kind_of
+from app.query.vocabulary import SCHEMAS
+from app.repositories.natural_keys import NATURAL_KEYS
+
+ASSIGNED = ("id", "created_at", "updated_at", "version")
+
+
+def text(document: dict[str, Any]) -> str:
+    """The whole page, of the OpenAPI document's schemas."""
+    template = (pages.FOLDER / "llms.txt").read_text()
+    schemas = document["components"]["schemas"]
+    parts = {
+        "{entities}": "\n".join(_entity(table, schemas) for table in SCHEMAS),
+        "{problems}": "\n".join(f"- {kind.status or 'any'} {kind.name}: {kind.meaning}" for kind in KINDS),
+        "{pages}": "\n".join(f"- [{title}](/docs/{name}.md)" for name, title in pages.titles().items()),
+    }
+    for name, part in parts.items():
+        template = template.replace(name, part)
+    return template
+
+
+def _entity(table: str, schemas: dict[str, Any]) -> str:
+    schema = SCHEMAS[table]
+    new = schemas[f"New{schema.__name__.removesuffix('Schema')}"]
+    columns = [
+        _column(table, name, field, new["properties"][name], name in new.get("required", ()))
+        for name, field in schema().fields.items()
+        if name not in ASSIGNED
+    ]
+    return f"- **{table}**: {', '.join(columns)}. {'; '.join(_more(table))}."
+
+
+def _column(table: str, name: str, field: Field[Any], new: dict[str, Any], required: bool) -> str:
+    choices = [choice for choice in new.get("enum", ()) if choice is not None]
+    kind = "|".join(choices) or kind_of(field)
+    reference = REFERENCES[table].get(name.removesuffix("_id"))
+    default = json.dumps(new["default"]).strip('"') if new.get("default") is not None else None
+    return "".join(
+        (
+            f"{name}{'*' if required else ''} {kind}",
+            f"->{reference}" if reference else "",
+            "?" if field.allow_none else "",
+            f"={default}" if default else "",
+        )
+    )
+
+
+def _more(table: str) -> Iterator[str]:
+    for key in NATURAL_KEYS[getattr(repositories, table).model]:
+        yield f"key: {' + '.join(key.columns)}{key.when}"
+    if expansions_of(table):
+        yield f"expand: {', '.join(expansions_of(table))}"
+    if REVERSE[table]:
+        yield f"exists: {', '.join(REVERSE[table])}"
