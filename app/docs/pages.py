@@ -7,7 +7,6 @@ from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
 
 from app.api.problems import KINDS, Kind
 from app.config import PROJECT
@@ -33,7 +32,7 @@ def text(name: str) -> str:
 
 
 @cache
-def as_html(markdown: str) -> Markup:
+def as_html(markdown: str) -> str:
     """The page, with an id at each heading, and links between pages that lead to pages."""
     parser = _parser()
     tokens = parser.parse(markdown)
@@ -42,8 +41,8 @@ def as_html(markdown: str) -> Markup:
         for child in token.children or ():
             if child.type == "link_open":
                 child.attrSet("href", _target(str(child.attrGet("href"))))
-    # What the files of the project say is not a stranger's input, and HTML in them is shown as text.
-    return Markup(parser.renderer.render(tokens, parser.options, {}))
+    html: str = parser.renderer.render(tokens, parser.options, {})
+    return html
 
 
 def sections(markdown: str) -> Iterator[tuple[str, str, str]]:
