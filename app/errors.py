@@ -15,7 +15,15 @@ class Fault:
 
 
 class ServiceError(Exception):
-    """The base of all that the service raises on purpose. `detail` is a sentence that a caller can act on."""
+    """The base of all that the service raises on purpose. `detail` is a sentence that a caller can act on.
+
+    `kind` is the name of what went wrong, which callers go by.
+    """
+
+    kind = "unforeseen"
+
+    def __init_subclass__(cls, kind: str | None = None) -> None:
+        cls.kind = kind or cls.kind
 
     def __init__(self, detail: str, *, faults: Sequence[Fault] = (), hint: str | None = None) -> None:
         super().__init__(detail)
@@ -24,11 +32,11 @@ class ServiceError(Exception):
         self.hint = hint
 
 
-class NotJson(ServiceError):
+class NotJson(ServiceError, kind="not-json"):
     """A text that should be JSON is not."""
 
 
-class Invalid(ServiceError):
+class Invalid(ServiceError, kind="invalid-value"):
     """One or more values are wrong; `faults` names each."""
 
     @classmethod
@@ -40,19 +48,19 @@ class Invalid(ServiceError):
         return cls(detail, faults=faults, hint=hint)
 
 
-class NotFound(ServiceError):
+class NotFound(ServiceError, kind="not-found"):
     """The row that was asked for does not exist."""
 
 
-class Conflict(ServiceError):
+class Conflict(ServiceError, kind="value-taken"):
     """A unique value is taken; `faults` names the fields that share it."""
 
 
-class MissingReference(ServiceError):
+class MissingReference(ServiceError, kind="missing-reference"):
     """The row that a field refers to does not exist; `faults` names the field."""
 
 
-class Stale(ServiceError):
+class Stale(ServiceError, kind="stale-version"):
     """The row has moved on: it is at `version` now."""
 
     def __init__(self, detail: str, version: int = 1) -> None:
@@ -60,7 +68,7 @@ class Stale(ServiceError):
         self.version = version
 
 
-class ConditionFailed(ServiceError):
+class ConditionFailed(ServiceError, kind="condition-failed"):
     """The row does not match the condition; `current` is its JSON as it is, `version` its version."""
 
     def __init__(self, detail: str, current: bytes = b"{}", version: int = 1) -> None:
@@ -69,49 +77,49 @@ class ConditionFailed(ServiceError):
         self.version = version
 
 
-class TooManyAffected(ServiceError):
+class TooManyAffected(ServiceError, kind="too-many-affected"):
     """A write by filter matches more rows than it may change; nothing was changed."""
 
 
-class NotANumber(ServiceError):
+class NotANumber(ServiceError, kind="not-a-number"):
     """An increment meets a value that is no number."""
 
 
-class KeyReused(ServiceError):
+class KeyReused(ServiceError, kind="idempotency-key-reused"):
     """An Idempotency-Key came with another request before."""
 
 
-class InProgress(ServiceError):
+class InProgress(ServiceError, kind="in-progress"):
     """A request with the same Idempotency-Key is still at work."""
 
     retry_after = 1
 
 
-class UnresolvedReference(ServiceError):
+class UnresolvedReference(ServiceError, kind="reference-not-resolved"):
     """A reference in a batch leads nowhere."""
 
 
-class ExpectationUnmet(ServiceError):
+class ExpectationUnmet(ServiceError, kind="expectation-unmet"):
     """An operation of a batch affected fewer or more rows than was expected."""
 
 
-class Unavailable(ServiceError):
+class Unavailable(ServiceError, kind="unavailable"):
     """The database cannot be reached, or cannot serve now. Trying again after `retry_after` seconds may help."""
 
     retry_after = 5
 
 
-class InDoubt(Unavailable):
+class InDoubt(Unavailable, kind="in-doubt"):
     """The connection broke while the database was asked to commit: all of the transaction was done, or nothing."""
 
 
-class Busy(Unavailable):
+class Busy(Unavailable, kind="busy"):
     """The database answers, but had to give up on this request: too many at once, or they stood in each other's way."""
 
     retry_after = 1
 
 
-class TimedOut(Unavailable):
+class TimedOut(Unavailable, kind="timed-out"):
     """The database needed longer for one statement than it may; what the request did was undone."""
 
 

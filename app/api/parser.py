@@ -61,7 +61,7 @@ def _refuse_other_types(request: Request) -> None:
     names = f"not {given}" if given else "and the request names no type"
     if request.method == "PATCH":
         sentence = f"The body must be sent as Content-Type: {JSON} or {MERGE_PATCH}, {names}."
-        raise UnsupportedMediaType(sentence, ACCEPT_PATCH)
+        raise UnsupportedMediaType(sentence, Accept_Patch=ACCEPT_PATCH)
     raise UnsupportedMediaType(f"The body must be sent as Content-Type: {JSON}, {names}.")
 
 

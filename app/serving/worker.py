@@ -47,16 +47,16 @@ def _problem(error: Exception) -> bytes:
     """The whole answer to a request that ended in this error, which is logged and counted."""
     request_id = new_request_id()
     if isinstance(error, errors.ParseException):
-        kind, status = problems.BAD_REQUEST, STATUSES.get(type(error), HTTPStatus.BAD_REQUEST)
+        kind, status = problems.KIND["bad-request"], STATUSES.get(type(error), HTTPStatus.BAD_REQUEST)
         detail = f"The request cannot be served: {error}."
     else:
-        kind, status = problems.UNFORESEEN, HTTPStatus.INTERNAL_SERVER_ERROR
+        kind, status = problems.KIND["unforeseen"], HTTPStatus.INTERNAL_SERVER_ERROR
         detail = kind.meaning
         log.error("request %s: unforeseen", request_id, exc_info=error)
     # Not with the error's own words, which repeat what was sent, and that may be a key.
     log_rejected(request_id, status, kind.name)
     hint = HINT_FOR_LONG_URLS if status == HTTPStatus.REQUEST_URI_TOO_LONG else None
-    body = problems.document(kind, detail, "/", request_id, hint=hint, status=status)
+    body = problems.document(kind, detail, "/", request_id, status, hint=hint)
     fields = [
         ("Connection", "close"),
         ("Content-Type", problems.CONTENT_TYPE),
