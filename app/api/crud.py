@@ -33,6 +33,7 @@ from app.schemas.pages import DEFAULT_PAGE_SIZE, CountSchema, page_schema
 Schema = type[BaseSchema]
 STREAMS = "With `Accept: application/x-ndjson` every match is answered, a row a line, from one snapshot."
 CONDITIONAL = "Filters, and `If-Match`, are conditions: a row that does not meet them is left alone, with 412."
+GUARDED = "With filters, such as the owner's `user_id`, a row that does not match is 404."
 UPSERTS = "With `upsert` a row that has the same key is merged or left alone, and answered with 200."
 ADDS = "What is missing counts as 0. Amounts of parallel calls add up."
 
@@ -106,18 +107,19 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
 
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     """Add GET on a row."""
-    parser = QueryParser(repository.table, f"get {repository.table}", (*SHAPING, *READING), filters=False)
+    parser = QueryParser(repository.table, f"get {repository.table}", (*SHAPING, *READING))
 
     @blueprint.route(
         blueprint.row_path,
         methods=["GET"],
         endpoint=f"get_{name_of(repository)}",
         summary=f"Get one {repository.noun}.",
+        description=GUARDED,
     )
     @blueprint.query(parser)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     def get_row(query: Query, id: str) -> Response:
-        found = repository.get(id, query.shape)
+        found = repository.get(id, query.shape, query.where)
         return not_modified(found) if reader_has(found, query) else row_response(found)
 
 

@@ -16,7 +16,7 @@ TRANSCRIPT = QueryParser(
     "list messages",
     (*PAGING, *SHAPING, *READING),
     [SortKey("created_at")],
-    required=["conversation_id"],
+    required_row="conversation",
 )
 
 blueprint = Blueprint("messages", "The turns of a conversation.", "/messages")
@@ -32,9 +32,10 @@ crud_many.delete_rows(blueprint, messages)
 @blueprint.query(TRANSCRIPT)
 @blueprint.response(200, MessageSchema(many=True), example=[MessageSchema.example], headers=LINK)
 def list_messages(query: Query) -> Response:
-    """List the messages of a conversation, oldest first.
+    """List the messages of a conversation, or of several, oldest first.
 
-    The answer is a plain array; it is whole unless a limit cuts it, and then `Link` leads on.
+    Some condition on the conversation is required: its id, or a column of it such as `conversation.user_id`. The answer
+    is a plain array; it is whole unless a limit cuts it, and then `Link` leads on.
     """
     if wants_stream():
         return stream_response(messages.stream(query))

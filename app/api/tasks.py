@@ -9,7 +9,7 @@ from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import transaction
 from app.query.controls import GROUPING, PAGING, READING, SHAPING
-from app.query.model import MAX_GROUPS, Condition, Place, Query, SortKey
+from app.query.model import Condition, Place, Query, SortKey
 from app.query.parser import Fixed, QueryParser
 from app.query.values import TIME
 from app.repositories import tasks
@@ -88,7 +88,7 @@ def get_task_statistics(query: Query) -> Response:
     """Count tasks by status, in groups or in all.
 
     Without any other parameter it takes `user_id`, `start_date` and `end_date`; filters may stand in their place. With
-    `group_by` the answer is `{"groups": […]}`.
+    `group_by` the answer is `{"groups": […]}`, sorted by the groups, or by `sort`, up to `limit` (1000).
     """
     if query.grouping:
         return _groups(query)
@@ -106,9 +106,9 @@ def get_task_statistics(query: Query) -> Response:
 def _groups(query: Query) -> Response:
     assert query.grouping
     groups = tasks.count_by_group(query.where, query.grouping)
-    shown = [each | {"completion_rate": _completion_rate(each["by_status"])} for each in groups[:MAX_GROUPS]]
+    shown = [each | {"completion_rate": _completion_rate(each["by_status"])} for each in groups[: query.grouping.limit]]
     answer: dict[str, Any] = {"groups": shown}
-    if len(groups) > MAX_GROUPS:
+    if len(groups) > query.grouping.limit:
         answer["truncated"] = True
     return json_response(answer)
 

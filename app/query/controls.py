@@ -19,7 +19,9 @@ WRITING = ("sort", "limit", "skip_locked", "max_affected", "return", *SHAPING)
 DELETING = ("sort", "limit", "skip_locked", "max_affected")
 # What every GET takes.
 READING = ("consistency",)
-GROUPING = ("group_by", "bucket_on", "tz")
+GROUPING = ("group_by", "bucket_on", "tz", "sort", "limit")
+# What may be given several times, as some clients send a list.
+REPEATABLE = ("sort", *SHAPING, "group_by")
 
 LIMIT = QueryInteger(1, MAX_PAGE_SIZE)
 SKIP = QueryInteger(0)
@@ -37,10 +39,9 @@ class BadValue(Exception):
     """A value that cannot be read; its text is the second half of a sentence."""
 
 
-def parse_sort(table: str, text: str) -> tuple[SortKey, ...]:
-    """The keys of `-last_message_at,created_at:nullsfirst`, and the id."""
+def parse_sort(columns: Sequence[str], text: str) -> tuple[SortKey, ...]:
+    """The keys of `-last_message_at,created_at:nullsfirst`, of these columns."""
     keys: list[SortKey] = []
-    columns = list(vocabulary(table).fields)
     for part in text.split(","):
         written, _, nulls = part.partition(":")
         column = written.removeprefix("-")
@@ -51,7 +52,7 @@ def parse_sort(table: str, text: str) -> tuple[SortKey, ...]:
         if column in [key.column for key in keys]:
             raise BadValue(f"names {column} twice.")
         keys.append(SortKey(column, written.startswith("-"), nulls == "nullsfirst"))
-    return with_id(keys)
+    return tuple(keys)
 
 
 def with_id(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:

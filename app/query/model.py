@@ -65,11 +65,16 @@ MAX_GROUPS = 1000
 
 
 class Grouping(NamedTuple):
-    """How rows are gathered: the names to group by, the time column that is cut up, and the zone of its days."""
+    """How rows are gathered: the names to group by, the time column that is cut up, and the zone of its days.
+
+    `sort` has each of the names, and perhaps the total; `limit` is how many groups to answer at most.
+    """
 
     by: tuple[str, ...]
     bucket_on: str
     time_zone: str
+    sort: tuple[SortKey, ...]
+    limit: int
 
 
 class Writing(NamedTuple):

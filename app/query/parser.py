@@ -11,7 +11,18 @@ from app.errors import Fault, Invalid
 from app.query import controls, cursors
 from app.query.controls import BadValue, with_id
 from app.query.grammar import Malformed, RawValue, parse_groups, parse_list
-from app.query.model import TABLES_OF_GROUPS, Condition, Either, Grouping, Place, Query, Shape, SortKey, Writing
+from app.query.model import (
+    MAX_GROUPS,
+    TABLES_OF_GROUPS,
+    Condition,
+    Either,
+    Grouping,
+    Place,
+    Query,
+    Shape,
+    SortKey,
+    Writing,
+)
 from app.query.relations import REFERENCES, REVERSE, table_of_expansion
 from app.query.values import Parse, parse_flag, parse_values
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
@@ -25,6 +36,11 @@ MAX_LIST_VALUES = 1000
 # Callers poll: of the queries read lately this many are remembered, those of all operations together.
 CACHE_SIZE = 4000
 MAX_CACHED_LENGTH = 500
+TWICE = "is given more than once."
+REQUIRED_ROW = (
+    "is required, or another condition on the {0}, such as {0}_id__in=…,… or {0}.user_id=…, or one in each group of an "
+    "or."
+)
 NOT_UTF8 = "The query is not UTF-8 text. Send each byte of its UTF-8 percent-encoded: é is %C3%A9, not %E9."
 
 
@@ -42,7 +58,8 @@ class QueryParser:
     """Parses the queries of one operation.
 
     `controls` are the parameters that shape its answer, `fixed` the conditions with names of their own, `required`
-    what must be given, `required_alone` what must be when nothing else is.
+    what must be given, `required_alone` what must be when nothing else is. Some condition must be on `required_row`,
+    a reference, or on the row that it points to.
     """
 
     def __init__(
@@ -54,6 +71,7 @@ class QueryParser:
         fixed: Mapping[str, Fixed] | None = None,
         required: Sequence[str] = (),
         required_alone: Sequence[str] = (),
+        required_row: str | None = None,
         filters: bool = True,
     ) -> None:
         self.table = table
@@ -63,6 +81,7 @@ class QueryParser:
         self.fixed = dict(fixed or {})
         self.required = tuple(required)
         self.required_alone = tuple(required_alone)
+        self.required_row = required_row
         self.filters = filters
 
     def parse(self, text: str) -> Query:
@@ -92,18 +111,25 @@ class _Parsing:
         self.controls: dict[str, str] = {}
         self.filters: list[str] = []
         self.others: set[str] = set()
-        self.given: set[str] = set()
+        texts: dict[str, list[str]] = {}
         for name, text in pairs:
-            self._take(name, text)
+            texts.setdefault(name, []).append(text)
+        for name, given in texts.items():
+            self._take(name, given)
+        self.given = set(texts)
         alone = not self.given.difference(parser.required_alone, controls.READING)
         for name in (*parser.required, *(parser.required_alone if alone else ())):
             if name not in self.given:
                 self._fault(name, "is required.")
+        row = parser.required_row
+        if row and not self.faults and not any(_is_about(term, row) for term in self.where):
+            self._fault(f"{row}_id", REQUIRED_ROW.format(row))
 
     def query(self) -> Query:
         """The query; raises Invalid when anything is wrong."""
-        sort = self._control("sort", partial(controls.parse_sort, self.parser.table), self.parser.sort)
         limit = self._control("limit", controls.LIMIT.deserialize, None)
+        grouping = self._grouping(limit)
+        sort = self._sort()
         skip = self._control("skip", controls.SKIP.deserialize, 0)
         shape = self._shape()
         list_fingerprint = cursors.fingerprint(
@@ -113,7 +139,6 @@ class _Parsing:
             "cursor", lambda text: controls.parse_cursor(self.parser.table, text, list_fingerprint, sort), None
         )
         count = self._control("count", partial(controls.parse_choice, controls.COUNTS), "none" if after else "exact")
-        grouping = self._grouping()
         writing = Writing(
             self._control("skip_locked", parse_flag, False),
             self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
@@ -145,19 +170,26 @@ class _Parsing:
             eventual,
         )
 
-    def _take(self, name: str, text: str) -> None:
-        if name in self.given and name != "or" and not name.endswith("__contains"):
-            self._fault(name, "is given more than once.")
-            return
-        self.given.add(name)
+    def _take(self, name: str, texts: list[str]) -> None:
         if name in self.parser.controls:
-            self.controls[name] = text
-        elif name == "or" and self.parser.filters:
-            self.filters.append(f"or={text}")
-            self._try(name, lambda: self._either(text))
+            self.controls[name] = ",".join(texts)
+            if len(texts) > 1 and name not in controls.REPEATABLE:
+                self._fault(name, TWICE)
+            return
+        self.filters += [f"{name}={text}" for text in texts]
+        self._try(name, lambda: self._filter(name, texts))
+
+    def _filter(self, name: str, texts: list[str]) -> None:
+        if name == "or" and self.parser.filters:
+            self.where += [self._either(text) for text in texts]
+            return
+        operator = self._parameter(name).operator
+        if operator in ("in", "nin"):
+            self.where.append(self._condition(name, [value for text in texts for value in parse_list(text)]))
+        elif len(texts) > 1 and operator != "contains":
+            raise BadValue(TWICE)
         else:
-            self.filters.append(f"{name}={text}")
-            self._try(name, lambda: self.where.append(self._condition(name, text)))
+            self.where += [self._condition(name, text) for text in texts]
 
     def _condition(self, name: str, given: RawValue) -> Condition:
         self.conditions += 1
@@ -180,9 +212,9 @@ class _Parsing:
             raise UnknownName(f"is not a parameter of this operation.{did_you_mean(name, self.parser.controls)}")
         return self.vocabulary.parameter(name)
 
-    def _either(self, text: str) -> None:
-        groups = tuple(tuple(self._alternative(name, given) for name, given in group) for group in parse_groups(text))
-        self.where.append(Either(groups))
+    def _either(self, text: str) -> Either:
+        groups = parse_groups(text)
+        return Either(tuple(tuple(self._alternative(name, given) for name, given in group) for group in groups))
 
     def _alternative(self, name: str, given: RawValue) -> Condition:
         try:
@@ -199,14 +231,24 @@ class _Parsing:
         }
         return Shape(columns, tuple(expansions.values()))
 
-    def _grouping(self) -> Grouping | None:
+    def _sort(self) -> tuple[SortKey, ...]:
+        if "group_by" in self.parser.controls:
+            return ()
+        columns = list(self.vocabulary.fields)
+        return self._control("sort", lambda text: with_id(controls.parse_sort(columns, text)), self.parser.sort)
+
+    def _grouping(self, limit: int | None) -> Grouping | None:
+        if "group_by" not in self.parser.controls:
+            return None
         by = self._control("group_by", controls.parse_groups, ())
+        keys = self._control("sort", partial(controls.parse_sort, [*by, "total"]), ()) if by else ()
+        sort = (*keys, *(SortKey(name) for name in by if name not in [key.column for key in keys]))
         bucket_on = self._control("bucket_on", partial(controls.parse_time_column, self.parser.table), "scheduled_at")
         time_zone = self._control("tz", controls.TIME_ZONE.deserialize, "UTC")
-        for name in ("bucket_on", "tz"):
+        for name in controls.GROUPING:
             if name in self.controls and "group_by" not in self.controls:
                 self._fault(name, "says how group_by groups. Give group_by too, or leave it out.")
-        return Grouping(by, bucket_on, time_zone) if by else None
+        return Grouping(by, bucket_on, time_zone, sort, limit or MAX_GROUPS) if by else None
 
     def _control(self, name: str, parse: Callable[[str], Any], otherwise: Any) -> Any:
         if name not in self.controls:
@@ -255,6 +297,13 @@ def _listed(parse: Parse, given: RawValue) -> list[Any]:
     if len(texts) > MAX_LIST_VALUES:
         raise BadValue(f"has {len(texts)} values; {MAX_LIST_VALUES} are allowed.")
     return parse_values(parse, texts)
+
+
+def _is_about(term: Condition | Either, reference: str) -> bool:
+    """Whether a term looks at a reference or the row that it points to; one of several groups does if each does."""
+    if isinstance(term, Either):
+        return all(any(_is_about(each, reference) for each in group) for group in term.groups)
+    return (term.place.reference or term.place.column) in (reference, f"{reference}_id")
 
 
 def _table_shown(table: str, name: str) -> str:

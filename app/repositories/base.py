@@ -10,7 +10,7 @@ import uuid_utils
 from app import models
 from app.database import database
 from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
-from app.query.model import WHOLE_ROW, Condition, Filter, Place, Query, Shape
+from app.query.model import WHOLE_ROW, Condition, Either, Filter, Query, Shape
 from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
 from app.repositories.natural_keys import ID
@@ -19,7 +19,6 @@ from app.repositories.writes import Target
 
 Id = str | UUID
 ROWS_AT_ONCE = 1000
-OWNER = Place("user_id")
 
 
 def new_id() -> str:
@@ -36,9 +35,9 @@ class Repository:
         self.plural = plural
         self.table: str = model._meta.table_name
 
-    def get(self, id: Id, shape: Shape = WHOLE_ROW) -> Row:
-        """The row with this id, in this shape; raises NotFound."""
-        return self._one(database.read(*reads.one(self.model, id, shape)), id)
+    def get(self, id: Id, shape: Shape = WHOLE_ROW, filter: Filter = ()) -> Row:
+        """The row with this id, in this shape; raises NotFound, also when it does not match the filter."""
+        return self._one(database.read(*reads.one(self.model, id, shape, filter)), id)
 
     def find(self, query: Query) -> Rows:
         """The rows of one page of a query; `last` of them tells where the next page starts."""
@@ -138,12 +137,9 @@ class Repository:
 
     def _refuse(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> NoReturn:
         """Say why a write that has a condition left its row alone."""
-        row = self.get(id)
+        row = self.get(id, filter=tuple(term for term in filter if _names_owner(term)))
         if not filter and (versions is None or row.version in versions):
             # It was made a moment after the write had looked for it.
-            self._missing(id)
-        owners = [term.value for term in filter if isinstance(term, Condition) and term[:2] == (OWNER, "eq")]
-        if any(row["user_id"] != owner for owner in owners):
             self._missing(id)
         if versions is not None and row.version not in versions:
             raise Stale(
@@ -170,6 +166,11 @@ class Repository:
 
     def _missing(self, id: Id) -> NoReturn:
         raise NotFound(f"There is no {self.noun} with the id {id}.")
+
+
+def _names_owner(term: Condition | Either) -> bool:
+    """Whether a term asks for one person's row: another's is not there for who asks."""
+    return isinstance(term, Condition) and term.place.column == "user_id" and term.operator == "eq"
 
 
 def sort_columns(query: Query) -> list[str]:

@@ -7,8 +7,8 @@ from peewee import JOIN, SQL, Entity, ModelSelect, Select, fn
 
 from app.database.statements import Bound, Statement, compiled, parameter
 from app.models import Goal, Task
-from app.query.model import MAX_GROUPS, Filter, Grouping
-from app.repositories import filters
+from app.query.model import Filter, Grouping
+from app.repositories import filters, ordering
 from app.repositories.columns import column
 from app.repositories.reads import STATEMENT_CACHE_SIZE, matching
 
@@ -21,9 +21,9 @@ def by_status(filter: Filter) -> Bound:
 
 
 def groups(filter: Filter, grouping: Grouping) -> Bound:
-    """The SELECT of the groups of tasks: a JSON array of at most one more than MAX_GROUPS, or null."""
-    statement = _groups(filters.shape_of(filter), grouping._replace(time_zone=""))
-    return statement.bind(filters.values(filter) | {"time_zone": grouping.time_zone})
+    """The SELECT of the groups of tasks: a JSON array of at most one more than the limit, or null."""
+    statement = _groups(filters.shape_of(filter), grouping._replace(time_zone="", limit=0))
+    return statement.bind(filters.values(filter) | {"time_zone": grouping.time_zone, "limit": grouping.limit + 1})
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
@@ -43,9 +43,16 @@ def _groups(filter: Filter, grouping: Grouping) -> Statement:
     names = [counted.c[name] for name in grouping.by]
     total = fn.sum(counted.c.n).cast("bigint").alias("total")
     by_status = fn.json_object_agg(counted.c.of_status, counted.c.n).order_by(counted.c.of_status).alias("by_status")
-    order = [each.asc(collation='"C"' if each.name in TEXT_GROUPS else None) for each in names]
-    rows = Select([counted], [*names, total, by_status]).group_by(*names).order_by(*order).limit(MAX_GROUPS + 1)
+    rows = Select([counted], [*names, total, by_status]).group_by(*names)
+    order = ordering.order_of_columns([_sortable(counted, key.column) for key in grouping.sort], grouping.sort)
+    rows = rows.order_by(*order).limit(parameter("limit"))
     return compiled(Select([rows.alias("r")], [fn.json_agg(Entity("r"))]))
+
+
+def _sortable(counted: Any, name: str) -> Any:
+    if name == "total":
+        return SQL("total")
+    return counted.c[name].collate('"C"') if name in TEXT_GROUPS else counted.c[name]
 
 
 def _key(name: str, grouping: Grouping) -> Any:

@@ -15,9 +15,9 @@ from app.repositories.shapes import json_of, row_as_json, selected, shown_column
 STATEMENT_CACHE_SIZE = 1000
 
 
-def one(model: Model, id: Any, shape: Shape) -> Bound:
-    """The SELECT that gives the row of the id, in this shape, and its version."""
-    return _one(model, shape).bind({"id": str(id)})
+def one(model: Model, id: Any, shape: Shape, filter: Filter = ()) -> Bound:
+    """The SELECT that gives the row of the id if it matches the filter, in this shape, and its version."""
+    return _one(model, shape, filters.shape_of(filter)).bind(filters.values(filter) | {"id": str(id)})
 
 
 def page(model: Model, query: Query) -> Bound:
@@ -49,8 +49,9 @@ def matching(model: Model, filter: Filter, columns: Sequence[Any]) -> ModelSelec
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _one(model: Model, shape: Shape) -> Statement:
-    return compiled(model.select(row_as_json(model, shape), model.version).where(model.id == parameter("id")))
+def _one(model: Model, shape: Shape, filter: Filter) -> Statement:
+    conditions = [model.id == parameter("id"), *filters.where_without_joins(model, filter)]
+    return compiled(model.select(row_as_json(model, shape), model.version).where(*conditions))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)

@@ -25,8 +25,8 @@ class TaskRepository(Repository):
         return dict(database.read(*groups.by_status(filter)))
 
     def count_by_group(self, filter: Filter, grouping: Grouping) -> list[dict[str, Any]]:
-        """The groups of the tasks that a filter matches, sorted, each with its counts; one more than MAX_GROUPS when
-        there are more.
+        """The groups of the tasks that a filter matches, in their order, each with its counts; one more than the
+        limit when there are more.
         """
         [(found,)] = database.read(*groups.groups(filter, grouping))
         return orjson.loads(found or EMPTY)

@@ -104,7 +104,9 @@ def test_a_name_or_an_operator_that_does_not_exist_is_refused_with_what_does(cli
         ("skip=-1", "whole number"),
         ("skip=2147483648", "2147483647"),
         ("status=done&status=done", "more than once"),
-        ("sort=id&sort=id", "more than once"),
+        ("sort=id&sort=id", "names id twice"),
+        ("limit=1&limit=1", "more than once"),
+        ("status__in=done&status__in=x", "pending, done, missed"),
         ("or=", "lacks a ("),
         ("or=()", "name:value"),
         ("or=(;)", "name:value"),
@@ -140,7 +142,11 @@ def test_what_is_wrong_with_a_query_is_said(client: FlaskClient, query: str, sen
         ("group_by=day&tz=Mars/Olympus", "IANA"),
         ("group_by=day&tz=UTC'--", "IANA"),
         ("tz=UTC&status=done", "group_by"),
-        ("group_by=day&limit=5", "is not a parameter"),
+        ("group_by=day&skip=5", "is not a parameter"),
+        ("group_by=day&limit=1001", "1 to 1000"),
+        ("group_by=day&sort=week", "There are: day, total"),
+        ("status=done&sort=status", "group_by"),
+        ("status=done&limit=5", "group_by"),
         ("group_by=day&start_date=now-5y", "start_date"),
     ],
 )
@@ -451,9 +457,8 @@ def test_a_wrong_query_for_a_stream_is_a_problem_like_any_other(client: FlaskCli
 
 
 @every_entity
-def test_a_row_takes_no_filters(client: FlaskClient, entity: Entity):
-    problem = refusal(client, f"/{entity.name}/{NOWHERE}", "id=1&limit=5")
-    assert "Allowed: fields, expand, consistency." in problem["detail"]
+def test_a_row_takes_no_limit(client: FlaskClient, entity: Entity):
+    assert "limit is not a parameter" in refusal(client, f"/{entity.name}/{NOWHERE}", "limit=5")["detail"]
     assert client.get(f"{entity.path}/{NOWHERE}?fields=id").status_code == 404
 
 

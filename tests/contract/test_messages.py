@@ -37,10 +37,27 @@ def test_a_transcript_of_no_conversation_is_empty(client: FlaskClient):
     assert client.get(f"/api/v1/messages/?conversation_id={NOWHERE}").json == []
 
 
-def test_a_transcript_needs_its_conversation(client: FlaskClient):
-    answer = client.get("/api/v1/messages")
+def test_messages_are_listed_by_any_condition_on_their_conversations(client: FlaskClient):
+    one, two, other = (message(client, role=role) for role in ("user", "system", "user"))
+    first, second = one["conversation_id"], two["conversation_id"]
+    owner = client.get(f"/api/v1/conversations/{second}").json["user_id"]
+    for query, expected in {
+        f"conversation_id__in={first},{second}": [one, two],
+        f"conversation.user_id={owner}": [two],
+        f"conversation_id__ne={first}": [two, other],
+        "conversation.created_at__gt=now-1d&role=system": [two],
+        f"or=(conversation_id:{first};conversation.user_id:{owner},role:system)": [one, two],
+    }.items():
+        assert client.get(f"/api/v1/messages?{query}").json == expected, query
+        assert client.get(f"/api/v1/messages/count?{query}").json == {"count": len(expected)}, query
+
+
+@pytest.mark.parametrize("query", ["", "role=user", f"or=(conversation_id:{NOWHERE};role:user)"])
+def test_a_list_of_messages_needs_a_condition_on_their_conversations(client: FlaskClient, query: str):
+    answer = client.get(f"/api/v1/messages?{query}")
     assert answer.status_code == 422
-    assert answer.json["detail"] == "conversation_id is required."
+    assert answer.json["errors"][0]["pointer"] == "?conversation_id"
+    assert "conversation.user_id=…" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])

@@ -131,6 +131,19 @@ def test_a_value_of_a_list_with_a_comma_is_put_in_quotes(client: FlaskClient):
     assert ids(client, "/tasks", {"title__in": '"a,b","say \\"hi\\""'}) == set(made[:2])
 
 
+def test_a_list_that_is_given_in_several_parameters_is_one_list(client: FlaskClient):
+    made = {title: task(client, title=title) for title in ("a,b", "c", "d")}
+    assert set(titles(client, "/tasks", 'title__in="a,b"&title__in=c,x')) == {"a,b", "c"}
+    assert titles(client, "/tasks", "title__nin=c&title__nin=d") == ["a,b"]
+    assert titles(client, "/tasks", "sort=status&sort=-title") == ["d", "c", "a,b"]
+    row = made["c"]
+    query = f"id={row['id']}&fields=id&fields=title,version&expand=goal&expand=user(id)"
+    shown = {"id": row["id"], "title": "c", "version": 1, "goal": None, "user": {"id": row["user_id"]}}
+    assert rows(client, "/tasks", query) == [shown]
+    groups = ask(client, "/tasks/statistics", "group_by=day&group_by=status")["groups"]
+    assert [(each["day"], each["status"]) for each in groups] == [(None, "pending")]
+
+
 @pytest.mark.parametrize(
     ("operator", "matching"),
     [
@@ -590,6 +603,28 @@ def test_a_streamed_row_is_one_line_even_when_it_holds_a_list(client: FlaskClien
     assert len(row["messages"]) == 3
 
 
+# One row
+
+
+@every_entity
+def test_a_row_is_there_for_its_owner_alone_where_the_owner_is_named(client: FlaskClient, entity: Entity):
+    row = created(client, entity)
+    guard, owner = "user_id", row.get("user_id")
+    if entity.name == "users":
+        guard, owner = "id", row["id"]
+    elif owner is None:
+        reference = entity.reference.removesuffix("_id")
+        guard = f"{reference}.user_id"
+        owner = ask(client, f"/{reference}s/{row[entity.reference]}")["user_id"]
+    path = f"/api/v1/{entity.name}/{row['id']}"
+    assert client.get(f"{path}?{guard}={owner}").json == row
+    assert client.get(f"{path}?{guard}={NOWHERE}").status_code == 404
+    if guard != "id":
+        assert client.delete(f"{path}?{guard}={NOWHERE}").status_code == 404
+    assert client.get(f"{path}?version=2").status_code == 404
+    assert client.get(f"{path}?or=(version:2;version:1)&fields=id").json == {"id": row["id"]}
+
+
 # Statistics
 
 
@@ -640,3 +675,21 @@ def test_more_groups_than_a_thousand_are_cut_and_that_is_said(client: FlaskClien
     answer = ask(client, "/tasks/statistics", f"user_id={owner}&group_by=day")
     assert (len(answer["groups"]), answer["truncated"]) == (1000, True)
     assert answer["groups"][0]["day"] == "2020-01-01"
+    newest = ask(client, "/tasks/statistics", f"user_id={owner}&group_by=day&sort=-day&limit=2")
+    assert ([each["day"] for each in newest["groups"]], newest["truncated"]) == (["2022-09-27", "2022-09-26"], True)
+
+
+def test_groups_are_sorted_by_their_names_or_totals_with_nulls_last_unless_asked_first(client: FlaskClient):
+    for tags, status in ((["b"], "done"), (["b", "a"], "missed"), (["B"], "done"), ([], "done")):
+        task(client, class_tags=tags, status=status)
+    for sort, expected in {
+        "class_tag": ["B", "a", "b", None],
+        "-class_tag": ["b", "a", "B", None],
+        "-class_tag:nullsfirst": [None, "b", "a", "B"],
+        "-total": ["b", "B", "a", None],
+        "total,-class_tag": ["a", "B", None, "b"],
+    }.items():
+        groups = ask(client, "/tasks/statistics", f"group_by=class_tag&sort={sort}")["groups"]
+        assert [each["class_tag"] for each in groups] == expected, sort
+    groups = ask(client, "/tasks/statistics", "group_by=status,class_tag&sort=-status&limit=2")["groups"]
+    assert [(each["status"], each["class_tag"]) for each in groups] == [("missed", "a"), ("missed", "b")]
