@@ -7,6 +7,7 @@ from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.idempotency import idempotency
 from app.cli.keys import keys
+from app.cli.mcp import mcp_command
 from app.cli.purge import purge
 from app.cli.settings import settings_command
 from app.cli.users import users
@@ -14,5 +15,5 @@ from app.cli.users import users
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for command in (db, demo, doctor, idempotency, keys, purge, settings_command, users):
+    for command in (db, demo, doctor, idempotency, keys, mcp_command, purge, settings_command, users):
         app.cli.add_command(command)

@@ -13,7 +13,7 @@ from app.config import PROJECT
 
 FOLDER = PROJECT / "docs"
 # Those for callers first, in the order in which they are read; the others by name.
-FOR_CALLERS = ("user-guide", "query-language", "writes", "keys", "limits")
+FOR_CALLERS = ("user-guide", "query-language", "writes", "keys", "limits", "mcp")
 PAGE_LINK = re.compile(r"([a-z-]+)\.md(#.*)?")
 
 

@@ -28,6 +28,9 @@ WALLS = {
     "app/serving": ("peewee", "psycopg2", "marshmallow", "app.models", "app.repositories", "app.schemas", "app.query",
                     "app.cli"),
     "app/upgrades": ("flask", "marshmallow", "app.api", "app.schemas", "app.query", "app.cli"),
+    "app/docs": ("peewee", "playhouse", "psycopg2", "app.models", "app.database", "app.cli"),
+    "app/mcp": ("flask", "peewee", "playhouse", "psycopg2", "app.api", "app.models", "app.database", "app.repositories",
+                "app.cli"),
     "app/config": ("app.api", "app.schemas", "app.repositories", "app.models", "app.cli", "app.database",
                       "app.telemetry", "app.errors", "flask", "peewee"),
 }  # fmt: skip
