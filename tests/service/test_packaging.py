@@ -126,7 +126,8 @@ def test_every_requirement_has_an_exact_version(name: str) -> None:
 
 
 def test_requirements_of_the_image_cover_what_the_service_imports() -> None:
-    lines = requirements("requirements.txt") + requirements("requirements-otel.txt")
+    files = ("requirements.txt", "requirements-otel.txt", "requirements-mcp.txt")
+    lines = [line for file in files for line in requirements(file)]
     named = {distribution(line.partition("==")[0]) for line in lines}
     brought_by = packages_distributions()
     missing = {
