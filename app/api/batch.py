@@ -14,15 +14,21 @@ from app.api.auth import CHECKS_ITSELF, PROTECTED, required_scope
 from app.api.blueprint import Blueprint
 from app.api.parser import JSON
 from app.api.preconditions import IF_MATCH, IF_NONE_MATCH
-from app.api.references import MISSING, Answers
+from app.api.references import Answers, Path, encoded, source, text_of
 from app.api.responses import json_response
 from app.api.transaction import KEY_IN_ENVIRONMENT, OPERATION, WITHIN_BATCH, Operation, refuse_in_batch, transaction
-from app.errors import ExpectationUnmet, Fault, Invalid
+from app.errors import ExpectationUnmet, Fault, Invalid, ServiceError
+from app.query.parser import ELEMENTS
 from app.schemas.batch import BatchAnswerSchema, BatchSchema
+from app.schemas.faults import BODY, QUERY, path_of, pointer
 
 HEADERS = {"if-match": IF_MATCH, "if-none-match": IF_NONE_MATCH, "content-type": "CONTENT_TYPE"}
 ANSWERED_HEADERS = ("ETag", "Location", "Link")
-COUNTS = ("updated_count", "deleted_count", "created_count")
+COUNTS = ("updated_count", "deleted_count", "created_count", "count")
+# When an operation is skipped: by whether the reference leads anywhere.
+SKIPPED_IF = {"skip_if_missing": False, "skip_if_present": True}
+# What takes an empty list, which stands in brackets in a URL: a plain one is a value that was forgotten.
+ONE_OF = ("in", "nin")
 # What belongs to the request around the operations, and not to each of them.
 NOT_INHERITED = ("HTTP_ACCEPT", KEY_IN_ENVIRONMENT, IF_MATCH, IF_NONE_MATCH, OPERATION, "werkzeug.request")
 
@@ -54,16 +60,15 @@ def _do(index: int, given: Mapping[str, Any], answers: Answers) -> dict[str, Any
     operation = Operation(index, name, method, PROTECTED + path.partition("?")[0], g.get("caller"))
     request.environ[OPERATION] = operation
     named = {} if name is None else {"name": name}
-    condition = given.get("skip_if_missing")
-    if condition is not None and not answers.has(condition):
+    if _is_skipped(index, given, answers):
         if name is not None:
-            answers.add(name, MISSING)
+            answers.add(name, None)
         return named | {"skipped": True}
-    response = _dispatch(operation, _environment(operation, given, answers))
+    response = _dispatch(operation, given, _environment(operation, given, answers))
     body = response.get_data()
     _check_expectation(given.get("expect", {}), method, body)
     if name is not None:
-        answers.add(name, orjson.loads(body) if body else None)
+        answers.add(name, body)
     headers = {name: response.headers[name] for name in ANSWERED_HEADERS if name in response.headers}
     return named | {
         "status": response.status_code,
@@ -72,11 +77,21 @@ def _do(index: int, given: Mapping[str, Any], answers: Answers) -> dict[str, Any
     }
 
 
-def _dispatch(operation: Operation, environment: dict[str, Any]) -> werkzeug.Response:
+def _is_skipped(index: int, given: Mapping[str, Any], answers: Answers) -> bool:
+    return any(
+        answers.has(given[condition], _path(index, condition)) is there
+        for condition, there in SKIPPED_IF.items()
+        if condition in given
+    )
+
+
+def _dispatch(operation: Operation, given: Mapping[str, Any], environment: dict[str, Any]) -> werkzeug.Response:
     """The answer to an operation, which goes the way of any request, hooks and all; what it raises goes on."""
     # Without the middleware around the app, which measures, logs and dresses what leaves the service.
     response = werkzeug.Response.from_app(partial(Flask.wsgi_app, current_app), environment)
     if operation.error:
+        if isinstance(operation.error, ServiceError):
+            operation.error.faults = tuple(_in_batch(fault, operation.index, given) for fault in operation.error.faults)
         raise operation.error
     if response.status_code >= 400:
         # Some handler has made an answer of an error. It undoes the batch all the same.
@@ -84,13 +99,28 @@ def _dispatch(operation: Operation, environment: dict[str, Any]) -> werkzeug.Res
     return response
 
 
+def _in_batch(fault: Fault, index: int, given: Mapping[str, Any]) -> Fault:
+    """The fault of an operation with a pointer into the batch: to what of it has become the wrong value."""
+    if fault.pointer.startswith(QUERY):
+        name = fault.pointer.removeprefix(QUERY)
+        path = ["query", name] if name in given.get("query", {}) else ["path"]
+    else:
+        steps = path_of(fault.pointer.removeprefix(BODY)) if fault.pointer.startswith(BODY) else []
+        path = ["body", *source(given.get("body"), steps)]
+    return Fault(BODY + pointer(_path(index, *path)), fault.detail)
+
+
+def _path(index: int, *path: str) -> Path:
+    return ("operations", index, *path)
+
+
 def _environment(operation: Operation, given: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
     """The WSGI environment of an operation: the batch's own with another method, path, query and body."""
     path, _, query = given["path"].partition("?")
     if not path.startswith("/") or path.startswith(PROTECTED):
         _refuse("path", f"must start with / and lead on below {PROTECTED}, as /tasks does.")
-    more = urlencode(_parameters(answers.resolve(given.get("query", {}))))
-    body = orjson.dumps(answers.resolve_body(given["body"])) if "body" in given else b""
+    more = urlencode(_parameters(answers.resolve(given.get("query", {}), _path(operation.index, "query"))))
+    body = encoded(answers.resolve(given["body"], _path(operation.index, "body"))) if "body" in given else b""
     kept = {name: value for name, value in request.environ.items() if name not in NOT_INHERITED}
     return kept | {
         WITHIN_BATCH: operation,
@@ -116,23 +146,30 @@ def _headers(given: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _parameters(query: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The parameters of a query object as a URL has them: a list is joined by commas, true and false are words."""
-    return [(name, _text(name, value)) for name, value in query.items()]
+def _parameters(query: Any) -> list[tuple[str, str]]:
+    """The parameters of a query object as a URL has them: a list is joined by commas, or given one by one."""
+    if not isinstance(query, dict):
+        _refuse("query", "must be an object of parameters.")
+    return [pair for name, value in query.items() for pair in _pairs(name, value)]
 
 
-def _text(name: str, value: Any) -> str:
-    if isinstance(value, list) and not any(isinstance(each, list) for each in value):
-        return ",".join(_in_a_list(_text(name, each)) for each in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    return _refuse("query", f"has a value for {name[:100]} that is no text, number, true, false or list of those.")
+def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
+    values = value if isinstance(value, list) else [value]
+    if any(isinstance(each, list | dict | None) for each in values):
+        _refuse("query", f"has a value for {name[:100]} that is no text, number, true, false or list of those.")
+    texts = [text_of(each) for each in values]
+    operator = name.rpartition("__")[2].removesuffix("_or_null")
+    if not isinstance(value, list) or (texts and operator in ELEMENTS):
+        return [(name, text) for text in texts]
+    if texts:
+        return [(name, ",".join(map(_in_a_list, texts)))]
+    if operator not in ONE_OF:
+        _refuse("query", f"has an empty list for {name[:100]}. Give it an element, or leave it out.")
+    return [("or", f"({name}:())")]
 
 
 def _in_a_list(text: str) -> str:
-    if not any(sign in text for sign in ',"'):
+    if text and not any(sign in text for sign in ',"'):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -48,7 +48,7 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
         if how is None:
             refuse_filter(query)
             created = repository.create_many(rows, query.shape)
-            return _rows_response({"created_count": len(created)}, created, 201)
+            return _rows_response({"created_count": len(created)}, created, 201 if created else 200)
         done = repository.upsert_many(rows, how, query.where, query.shape)
         counts = dict(counted(done))
         created_count, updated_count = counts[Outcome.CREATED], counts[Outcome.UPDATED]

@@ -41,6 +41,7 @@ MEANINGS = {
     "like": "As this pattern: `*` stands for any characters.",
     "ilike": "As this pattern, in capitals or not.",
     "contains": "The list has this element.",
+    "ncontains": "The list has not this element; null has none.",
     "empty": "Null or without an element, or not.",
     "isnull": "Null, or not.",
     "exists": "Something of this name points here, or nothing does.",

@@ -10,6 +10,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.problems import UnsupportedMediaType
+from app.api.transaction import may_be_empty
 from app.errors import Fault, Invalid, NotJson
 from app.schemas.faults import BODY, QUERY, invalid
 from app.schemas.fields import MAX_NESTING
@@ -29,7 +30,8 @@ class ArgumentsParser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:
         """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
         document = _read_json(req)
-        if schema.many and not (isinstance(document, list) and 1 <= len(document) <= MAX_BULK_ROWS):
+        fewest = 1 - may_be_empty()
+        if schema.many and not (isinstance(document, list) and fewest <= len(document) <= MAX_BULK_ROWS):
             sentence = f"The body must be a JSON array of 1 to {MAX_BULK_ROWS} objects."
             raise Invalid(sentence, faults=[Fault("#", sentence)])
         return document

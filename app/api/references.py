@@ -1,114 +1,209 @@
-"""References between the operations of a batch: `{"$ref": "goal.id"}`, `{"$literal": …}`, `{"$each": …, "body": …}`."""
+"""Expressions in the operations of a batch: `{"$ref": "goal.id"}` and others stand for values of earlier answers."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Context, Decimal, Inexact
+from typing import Any, NoReturn
 
 import orjson
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.errors import UnresolvedReference
+from app.errors import Fault, UnresolvedReference
+from app.schemas.faults import BODY, pointer
 
 MISSING: Any = object()
 ITEM = "item"
+INDEX = re.compile("0|[1-9][0-9]{0,8}")
+# Enough for any sum that a column or an object may hold; what would be rounded is refused.
+EXACT = Context(prec=1000, traps=[Inexact])
+LONGEST_INTEGER = 18
+
+Path = tuple[str | int, ...]
 
 
 class Answers:
     """The answers of the operations so far, by their names; of one that was left out there is none.
 
-    References put at most `most_bytes` into a query or a body, so that few of them cannot stand for a flood.
+    An operation's query or body has at most `max_bytes`, so that few references cannot stand for a flood.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._bodies: dict[str, Any] = {}
-        self._sizes: dict[str, int] = {}
-        self._most_bytes = self._left = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._texts: dict[str, bytes] = {}
+        self._values: dict[str, Any] = {}
 
-    def add(self, name: str, body: Any) -> None:
-        """Keep the answer of the operation of this name, or MISSING when it was left out."""
-        self._bodies[name] = body
+    def add(self, name: str, text: bytes | None) -> None:
+        """Keep the JSON that the operation of this name has answered; None when it was left out."""
+        if text is None:
+            self._values[name] = MISSING
+        else:
+            self._texts[name] = text
 
-    def has(self, reference: str) -> bool:
-        """Whether a reference leads somewhere. Raises UnresolvedReference for the name of no earlier operation."""
-        return self._find(reference) is not MISSING
+    def has(self, reference: str, at: Path) -> bool:
+        """Whether a reference leads to anything but null. Raises UnresolvedReference for the name of no operation."""
+        found = self.find(reference, MISSING, at)
+        return found is not MISSING and found is not None
 
-    def value(self, reference: Any) -> Any:
-        """The value that a reference stands for; raises UnresolvedReference when it leads nowhere."""
-        if not isinstance(reference, str):
-            raise UnresolvedReference('A reference must be a text, as in {"$ref": "goal.id"}.')
-        found = self._find(reference)
-        if found is MISSING:
-            raise UnresolvedReference(
-                f"The reference {reference} leads nowhere. Look at the earlier answer, or use skip_if_missing."
-            )
-        return found
+    def resolve(self, value: Any, at: Path) -> Any:
+        """The value with every expression in it replaced; `at` is where it stands in the batch.
 
-    def resolve(self, value: Any) -> Any:
-        """The value with every reference in it replaced; raises UnresolvedReference, RequestEntityTooLarge."""
-        self._left = self._most_bytes
-        return self._resolve(value)
-
-    def _resolve(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._resolve(each) for each in value]
-        if not isinstance(value, Mapping):
-            return value
-        if set(value) == {"$ref"}:
-            return self._measured(value["$ref"])
-        if set(value) == {"$literal"}:
-            return value["$literal"]
-        return {name: self._resolve(each) for name, each in value.items()}
-
-    def resolve_body(self, body: Any) -> Any:
-        """The body with every reference replaced; one with `$each` becomes a list, a body for each element.
-
-        Raises UnresolvedReference, and RequestEntityTooLarge when the references stand for too many bytes.
+        Raises UnresolvedReference, and RequestEntityTooLarge when it would have too many bytes.
         """
-        if not isinstance(body, Mapping) or set(body) != {"$each", "body"}:
-            return self.resolve(body)
-        elements = self.value(body["$each"])
-        if not isinstance(elements, list):
-            raise UnresolvedReference(f"$each must lead to a list; {body['$each']} leads to something else.")
-        left = self._most_bytes
-        resolved = []
-        for element in elements:
-            resolved.append(self._with_item(element, left).resolve(body["body"]))
-            left -= len(orjson.dumps(resolved[-1]))
-            if left < 0:
-                raise RequestEntityTooLarge
-        return resolved
+        return _Resolving(self).resolve(value, MISSING, at)
 
-    def _with_item(self, item: Any, most_bytes: int) -> "Answers":
-        """These answers, and this element under the name `item`."""
-        more = Answers(most_bytes)
-        more._bodies = {**self._bodies, ITEM: item}
-        return more
+    def find(self, reference: Any, item: Any, at: Path) -> Any:
+        """What a reference leads to, or MISSING. Raises UnresolvedReference when it names no earlier operation."""
+        if not isinstance(reference, str):
+            _refuse(at, 'A reference must be a text, as in {"$ref": "goal.id"}.')
+        name, *steps = reference.split(".")
+        found = item if name == ITEM and item is not MISSING else self._answer(name, reference, at)
+        for step in steps:
+            found = _step(found, step)
+        return found
 
-    def _measured(self, reference: Any) -> Any:
-        """The value of a reference, which is counted."""
-        found = self.value(reference)
-        if reference not in self._sizes:
-            self._sizes[reference] = len(orjson.dumps(found))
-        self._left -= self._sizes[reference]
-        if self._left < 0:
+    def _answer(self, name: str, reference: str, at: Path) -> Any:
+        if name in self._texts:
+            self._values[name] = _decoded(self._texts.pop(name))
+        if name not in self._values:
+            known = ", ".join([*self._values, *self._texts]) or "none"
+            sentence = f"The reference {reference[:100]} names no earlier operation. Earlier ones with a name: {known}."
+            _refuse(at, sentence)
+        return self._values[name]
+
+
+class _Resolving:
+    """One query or body on its way: its expressions are replaced, and its bytes counted."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+        self.left = answers.max_bytes
+
+    def resolve(self, value: Any, item: Any, at: Path) -> Any:
+        self._spend(2)
+        match value:
+            case {"$ref": reference, **others} if not others:
+                found = self._found(reference, item, at)
+                self._spend(len(encoded(found)))
+                return found
+            case {"$literal": literal, **others} if not others:
+                self._spend(len(encoded(literal)))
+                return literal
+            case {"$each": reference, "body": body, **others} if not others:
+                elements = self._elements(reference, item, at)
+                return [self.resolve(body, element, (*at, "body")) for element in elements]
+            case {"$concat": parts, **others} if not others:
+                return "".join(map(text_of, self._operands("$concat", parts, item, at)))
+            case {"$add": parts, **others} if not others:
+                return _sum(self._operands("$add", parts, item, at), at)
+            case dict():
+                self._spend(sum(len(name) + 3 for name in value))
+                return {name: self.resolve(each, item, (*at, name)) for name, each in value.items()}
+            case list():
+                return [self.resolve(each, item, (*at, number)) for number, each in enumerate(value)]
+            case str():
+                self._spend(len(value))
+        return value
+
+    def _found(self, reference: Any, item: Any, at: Path) -> Any:
+        found = self.answers.find(reference, item, at)
+        if found is MISSING:
+            _refuse(at, f"The reference {reference} leads nowhere. Look at the earlier answer, or use skip_if_missing.")
+        return found
+
+    def _elements(self, reference: Any, item: Any, at: Path) -> list[Any]:
+        found = self._found(reference, item, at)
+        if not isinstance(found, list | None):
+            _refuse(at, f"$each must lead to a list; {reference} leads to something else.")
+        return found or []
+
+    def _operands(self, name: str, parts: Any, item: Any, at: Path) -> list[Any]:
+        """The values that $concat and $add put together: texts, of $concat, or numbers."""
+        wanted, types = OPERANDS[name]
+        if not isinstance(parts, list):
+            _refuse(at, f"{name} takes a list of {wanted}.")
+        found = [self.resolve(each, item, (*at, name, number)) for number, each in enumerate(parts)]
+        for number, each in enumerate(found):
+            if isinstance(each, bool) or not isinstance(each, types):
+                shown = encoded(each).decode(errors="replace")[:50]
+                _refuse((*at, name, number), f"{name} takes {wanted}, not {shown}.")
+        return found
+
+    def _spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
             raise RequestEntityTooLarge
-        return found
-
-    def _find(self, reference: str) -> Any:
-        name, *path = reference.split(".")
-        if name not in self._bodies:
-            known = ", ".join(self._bodies) or "none"
-            raise UnresolvedReference(
-                f"The reference {reference[:100]} names no earlier operation. Earlier ones with a name: {known}."
-            )
-        found = self._bodies[name]
-        for part in path:
-            found = _step(found, part)
-        return found
 
 
-def _step(value: Any, part: str) -> Any:
+OPERANDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "$concat": ("texts and numbers", (str, int, float, Decimal)),
+    "$add": ("numbers", (int, float, Decimal)),
+}
+
+
+def encoded(value: Any) -> bytes:
+    """The JSON of a value, of which no number was rounded."""
+    return orjson.dumps(value, default=_fragment)
+
+
+def source(value: Any, steps: Sequence[str]) -> Iterator[str]:
+    """The steps to what became this part of a resolved value: to an expression at most, but into `$each`'s body."""
+    for step in steps:
+        if isinstance(value, dict) and set(value) == {"$literal"}:
+            yield "$literal"
+            value = value["$literal"]
+        elif _is_expression(value):
+            if "$each" not in value:
+                return
+            step = "body"
+        yield step
+        value = _step(value, step)
+
+
+def _is_expression(value: Any) -> bool:
+    names = set(value) if isinstance(value, dict) else set()
+    return names == {"$each", "body"} or any(names == {each} for each in ("$ref", *OPERANDS))
+
+
+def _sum(numbers: Sequence[Any], at: Path) -> Decimal:
+    total = Decimal(0)
+    try:
+        for each in numbers:
+            total = EXACT.add(total, Decimal(str(each)))
+    except Inexact:
+        _refuse(at, f"$add has a sum of more than {EXACT.prec} digits.")
+    return total
+
+
+def text_of(scalar: Any) -> str:
+    """The text of a text, or of a number, true or false as JSON has it."""
+    if isinstance(scalar, bool):
+        return "true" if scalar else "false"
+    return f"{scalar:f}" if isinstance(scalar, Decimal) else str(scalar)
+
+
+def _decoded(text: bytes) -> Any:
+    """The value of a JSON text. A number that no float or 64 bits hold stays what it is."""
+    return json.loads(text, parse_float=Decimal, parse_int=_integer) if text else None
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= LONGEST_INTEGER else Decimal(text)
+
+
+def _fragment(value: Any) -> orjson.Fragment:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(text_of(value))
+    raise TypeError
+
+
+def _step(value: Any, step: str) -> Any:
     if isinstance(value, Mapping):
-        return value.get(part, MISSING)
-    if isinstance(value, list) and part.isascii() and part.isdigit() and int(part) < len(value):
-        return value[int(part)]
+        return value.get(step, MISSING)
+    if isinstance(value, list) and INDEX.fullmatch(step) and int(step) < len(value):
+        return value[int(step)]
     return MISSING
+
+
+def _refuse(at: Path, sentence: str) -> NoReturn:
+    raise UnresolvedReference(sentence, faults=[Fault(BODY + pointer(at), sentence)])

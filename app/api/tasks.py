@@ -7,7 +7,8 @@ from flask import Response
 from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
-from app.api.transaction import transaction
+from app.api.transaction import may_be_empty, transaction
+from app.errors import Fault, Invalid
 from app.query.controls import GROUPING, PAGING, READING, SHAPING
 from app.query.model import Condition, Place, Query, SortKey
 from app.query.parser import Fixed, QueryParser
@@ -15,6 +16,7 @@ from app.query.values import TIME
 from app.repositories import tasks
 from app.schemas.fields import TimeOrDate
 from app.schemas.tasks import (
+    WRONG_NUMBER,
     BulkUpdateStateSchema,
     NewTaskSchema,
     StatisticsSchema,
@@ -130,4 +132,6 @@ def _user_id(query: Query) -> str | None:
 @transaction
 def bulk_update_task_state(task_ids: list[str], new_status: str) -> Response:
     """Give many tasks one status, all or none; ids that do not exist are not counted."""
+    if not task_ids and not may_be_empty():
+        raise Invalid.from_faults([Fault("#/task_ids", f"task_ids {WRONG_NUMBER}")])
     return json_response({"updated_count": tasks.set_status(task_ids, new_status)})

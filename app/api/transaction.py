@@ -65,6 +65,11 @@ def transaction(view: View) -> View:
     return in_transaction
 
 
+def may_be_empty() -> bool:
+    """Whether a list of what is to be written may be empty: in a batch, where it may come of another list."""
+    return WITHIN_BATCH in request.environ
+
+
 def refuse_in_batch() -> None:
     """Raise Invalid for an operation of a batch."""
     if WITHIN_BATCH in request.environ:

@@ -116,6 +116,8 @@ def _condition(tokens: Tokens) -> tuple[str, RawValue]:
         return name, value
     if not tokens.next_is("("):
         return name, tokens.value()
+    if tokens.next_is(")"):
+        return name, []
     values = _values(tokens)
     tokens.expect(")")
     return name, values

@@ -31,6 +31,8 @@ from app.schemas.fields import Time
 
 Pairs = Sequence[tuple[str, str]]
 
+# Given more than once they must hold each time.
+ELEMENTS = ("contains", "ncontains")
 MAX_CONDITIONS = 50
 MAX_LIST_VALUES = 1000
 # Callers poll: of the queries read lately this many are remembered, those of all operations together.
@@ -186,7 +188,7 @@ class _Parsing:
         operator = self._parameter(name).operator
         if operator in ("in", "nin"):
             self.where.append(self._condition(name, [value for text in texts for value in parse_list(text)]))
-        elif len(texts) > 1 and operator != "contains":
+        elif len(texts) > 1 and operator not in ELEMENTS:
             raise BadValue(TWICE)
         else:
             self.where += [self._condition(name, text) for text in texts]

@@ -38,9 +38,9 @@ OPERATORS_OF_KIND: dict[str, tuple[str, ...]] = {
     "number": (*COMPARED, *RANGES, "isnull"),
     "time": (*COMPARED, *RANGES, "isnull"),
     "flag": ("eq", "ne", "isnull"),
-    "list": ("contains", "empty", "isnull"),
+    "list": ("contains", "ncontains", "empty", "isnull"),
     "object": ("eq", "ne", "isnull"),
-    "key": (*COMPARED, *RANGES, *PATTERNS, "contains", "isnull"),
+    "key": (*COMPARED, *RANGES, *PATTERNS, "contains", "ncontains", "isnull"),
 }
 KINDS: tuple[tuple[type[fields.Field[Any]], str], ...] = (
     (Uuid, "uuid"),

@@ -103,6 +103,8 @@ class _Conditions:
         value = next(self.values)
         if term.operator in ("in", "nin"):
             return _any_of(term.operator, place, value, self._type(term.place))
+        if term.operator == "ncontains":
+            return _not_true(Expression(place, "@>", value))
         return Expression(place, COMPARISONS[term.operator], value)
 
     def _of_key(self, term: Condition, json: Expression, text: Expression) -> ColumnBase:
@@ -145,14 +147,19 @@ def _is_null(place: Any, null: bool = True) -> ColumnBase:
 
 def _any_of(operator: str, place: Any, value: Any, kind: str) -> ColumnBase:
     found = Expression(place, OP.EQ, fn.ANY(value.cast(f"{kind}[]")))
-    return found if operator == "in" else Expression(found, OP.IS_NOT, SQL("TRUE"))
+    return found if operator == "in" else _not_true(found)
+
+
+def _not_true(condition: ColumnBase) -> ColumnBase:
+    return Expression(condition, OP.IS_NOT, SQL("TRUE"))
 
 
 def _key_compared(term: Condition, json: Expression, text: Expression, value: Any) -> ColumnBase:
     if term.operator in ("like", "ilike"):
         return Expression(text, COMPARISONS[term.operator], value)
-    if term.operator == "contains":
-        return (fn.jsonb_typeof(json) == "array") & Expression(json, "@>", fn.ANY(value.cast("jsonb[]")))
+    if term.operator in ("contains", "ncontains"):
+        found = (fn.jsonb_typeof(json) == "array") & Expression(json, "@>", fn.ANY(value.cast("jsonb[]")))
+        return found if term.operator == "contains" else _not_true(found)
     if term.operator not in SIGNS:
         return _any_of("in" if term.operator in ("eq", "in") else "nin", json, value, "jsonb")
     if term.value == "0":

@@ -26,6 +26,8 @@ class Outcome(Enum):
 
 def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
     """New rows in the order given."""
+    if not rows:
+        return []
     _refuse_duplicates(rows, ID, range(len(rows)))
     try:
         with atomic():

@@ -28,7 +28,12 @@ class ExpectationSchema(BaseSchema):
 
 
 class OperationSchema(BaseSchema):
-    """One operation of a batch. `{"$ref": "name.path"}` stands for a value out of an earlier operation's answer."""
+    """One operation of a batch.
+
+    In `query` and `body` `{"$ref": "name.path"}` stands for a value out of an earlier operation's answer, `{"$concat":
+    [...]}` for a text and `{"$add": [...]}` for a sum of such values, `{"$each": "name.path", "body": ...}` for a list
+    with one body for each element, which is `item` there. `{"$literal": ...}` is what it holds.
+    """
 
     name = Text(1, 100, metadata={"description": "What later operations call it; unique in the batch."})
     method = Choice("GET", "POST", "PATCH", "DELETE", required=True)
@@ -36,7 +41,8 @@ class OperationSchema(BaseSchema):
     query = Object(metadata={"description": "Parameters, beside those in the path."})
     headers = Object(metadata={"description": "If-Match, If-None-Match, Content-Type."})
     body = AnyValue(allow_none=True, metadata={"description": "What the operation takes as its body."})
-    skip_if_missing = Text(1, metadata={"description": "Left out when this reference leads nowhere."})
+    skip_if_missing = Text(1, metadata={"description": "Skipped when this reference leads nowhere, or to null."})
+    skip_if_present = Text(1, metadata={"description": "Skipped when this reference leads to anything but null."})
     expect = fields.Nested(ExpectationSchema)
 
 

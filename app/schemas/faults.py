@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from marshmallow import Schema
 from marshmallow.exceptions import SCHEMA
@@ -44,15 +44,20 @@ def _flat(found: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def _fault(path: tuple[str, ...], message: str, many: bool, root: str) -> Fault:
-    pointer = (root + _pointer(path)) if path else root.rstrip("/")
+    place = (root + pointer(path)) if path else root.rstrip("/")
     if many and path:
-        return Fault(pointer, f"Element {path[0]}: {'.'.join(path[1:]) or 'It'} {message}")
-    return Fault(pointer, f"{'.'.join(path) or 'The body'} {message}")
+        return Fault(place, f"Element {path[0]}: {'.'.join(path[1:]) or 'It'} {message}")
+    return Fault(place, f"{'.'.join(path) or 'The body'} {message}")
 
 
-def _pointer(path: Sequence[str]) -> str:
-    """The path as RFC 6901 writes it in a URI fragment (sections 3 and 6)."""
-    return "/".join(quote(part.replace("~", "~0").replace("/", "~1"), safe="~") for part in path)
+def pointer(path: Sequence[str | int]) -> str:
+    """The path as RFC 6901 writes it in a URI fragment (sections 3 and 6), without the `#/` before it."""
+    return "/".join(quote(str(part).replace("~", "~0").replace("/", "~1"), safe="~$") for part in path)
+
+
+def path_of(pointer: str) -> list[str]:
+    """The path that `pointer` has written."""
+    return [unquote(part).replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
 
 
 def _unknown(path: tuple[str, ...], schema: Schema, root: str) -> str:

@@ -8,6 +8,8 @@ from app.schemas.fields import Choice, Integer, ListOf, Number, Object, Text, Ti
 TASK_STATUSES = ("pending", "done", "missed", "rescheduled", "cancelled")
 MAX_IDS = 1000
 
+WRONG_NUMBER = f"must name 1 to {MAX_IDS} tasks."
+
 
 class NewTaskSchema(NewRowSchema):
     """A task, as a caller creates one."""
@@ -69,7 +71,7 @@ class BulkUpdateStateSchema(BaseSchema):
     example = {"task_ids": [EXAMPLE_ID], "new_status": "missed"}
 
     task_ids = ListOf(
-        Uuid(), required=True, validate=validate.Length(1, MAX_IDS, error=f"must name 1 to {MAX_IDS} tasks.")
+        Uuid(), required=True, validate=validate.Length(max=MAX_IDS, error=WRONG_NUMBER), metadata={"minItems": 1}
     )
     new_status = Choice(*TASK_STATUSES, required=True)
 

@@ -196,6 +196,144 @@ def test_what_is_left_out_is_not_resolved(client: FlaskClient):
     assert answers[1] == {"skipped": True}
 
 
+def test_a_reference_to_null_leads_nowhere_for_a_condition(client: FlaskClient):
+    alone, owned = task(client), task(client, goal_id=goal(client)["id"])
+    for row, skipped in ((alone, "skip_if_missing"), (owned, "skip_if_present")):
+        path = f"/tasks/{row['id']}"
+        answers = done(
+            client,
+            {"name": "t", "method": "GET", "path": path},
+            {"method": "GET", "path": path, skipped: "t.goal_id"},
+            {"method": "GET", "path": path, "skip_if_present": "t.nope", "skip_if_missing": "t.id"},
+            {"method": "GET", "path": path, "skip_if_present": "t.goal_id", "skip_if_missing": "t.goal_id"},
+            {"name": "made", "method": "PATCH", "path": path, "body": {"goal_id": {"$ref": "t.goal_id"}}},
+        )
+        assert answers[1] == {"skipped": True}
+        assert answers[2]["status"] == 200
+        assert answers[3] == {"skipped": True}
+        assert answers[4]["body"]["goal_id"] == row["goal_id"], "in a body it is the value that it is"
+
+
+def test_what_is_there_already_is_not_made_again(client: FlaskClient):
+    owner = user(client)["id"]
+    operations = [
+        {"name": "there", "method": "GET", "path": f"/goals?user_id={owner}&limit=1"},
+        {"name": "made", "method": "POST", "path": "/goals", "body": {"user_id": owner, "title": "x"},
+         "skip_if_present": "there.items.0"},
+        {"method": "GET", "path": "/goals/count", "skip_if_present": "made"},
+    ]  # fmt: skip
+    assert [each.get("skipped") for each in done(client, *operations)] == [None, None, True]
+    assert [each.get("skipped") for each in done(client, *operations)] == [None, True, None]
+    assert count(client, f"goals/count?user_id={owner}") == 1
+
+
+def test_texts_and_sums_are_made_of_references(client: FlaskClient):
+    row = goal(client, pipeline_order=7, plan_json={"steps": [1, 2.5], "none": None})
+    *_, pattern, after = done(
+        client,
+        {"name": "g", "method": "GET", "path": f"/goals/{row['id']}"},
+        {"method": "POST", "path": "/patterns", "body": {
+            "user_id": row["user_id"],
+            "pattern_key": {"$concat": ["done_", {"$ref": "g.id"}, "_", {"$ref": "g.version"}]},
+            "data": {"sum": {"$add": [{"$ref": "g.pipeline_order"}, {"$ref": "g.plan_json.steps.1"}, -1]},
+                     "text": {"$concat": ["€", {"$concat": ["a", 1]}, {"$add": [1, 2]}, 1.5]},
+                     "none": [{"$concat": []}, {"$add": []}]}}},
+        {"method": "POST", "path": "/goals", "body": {
+            "user_id": row["user_id"], "title": "next", "pipeline_order": {"$add": [{"$ref": "g.pipeline_order"}, 1]}}},
+    )  # fmt: skip
+    assert pattern["body"]["pattern_key"] == f"done_{row['id']}_1"
+    assert pattern["body"]["data"] == {"sum": 8.5, "text": "€a131.5", "none": ["", 0]}
+    assert after["body"]["pipeline_order"] == 8
+
+
+def test_sums_are_exact_and_a_number_goes_on_as_it_is(client: FlaskClient):
+    data = {"usd": 0.30000000000000004, "cents": 0.1}
+    row = client.post("/api/v1/patterns", json={"user_id": user(client)["id"], "data": data}).json
+    _, copied = done(
+        client,
+        {"name": "p", "method": "GET", "path": f"/patterns/{row['id']}"},
+        {"method": "POST", "path": "/patterns", "body": {"user_id": row["user_id"], "data": {
+            "same": {"$ref": "p.data"}, "text": {"$concat": [{"$ref": "p.data.usd"}]},
+            "sum": {"$add": [{"$ref": "p.data.cents"}, 0.2]}}}},
+    )  # fmt: skip
+    assert copied["body"]["data"] == {"same": data, "text": "0.30000000000000004", "sum": 0.3}
+
+
+def test_each_stands_anywhere_and_within_itself(client: FlaskClient):
+    owner = user(client, profile={"weeks": [{"days": ["mo", "tu"]}, {"days": []}, {"days": ["we"]}]})["id"]
+    rows = [task(client, user_id=owner, goal_id=goal(client, user_id=owner)["id"]) for _ in range(2)]
+    task(client, user_id=owner)
+    _, _, goals, made = done(
+        client,
+        {"name": "u", "method": "GET", "path": f"/users/{owner}"},
+        {"name": "t", "method": "GET", "path": f"/tasks?user_id={owner}&goal_id__isnull=false"},
+        {"method": "GET", "path": "/goals",
+         "query": {"id__in": {"$each": "t.items", "body": {"$ref": "item.goal_id"}}}},
+        {"method": "POST", "path": "/patterns", "body": {"user_id": owner, "data": {
+            "plan": {"$each": "u.profile.weeks", "body": {
+                "first": {"$each": "item.days", "body": {"$concat": ["on ", {"$ref": "item"}]}}}}}}},
+    )  # fmt: skip
+    assert {each["id"] for each in goals["body"]["items"]} == {row["goal_id"] for row in rows}
+    plan = [{"first": ["on mo", "on tu"]}, {"first": []}, {"first": ["on we"]}]
+    assert made["body"]["data"] == {"plan": plan}
+
+
+def test_a_list_of_nothing_does_nothing(client: FlaskClient):
+    row = task(client)
+    each = {"$each": "none.items", "body": {"$ref": "item.id"}}
+    _, _, *answers = done(
+        client,
+        {"name": "none", "method": "GET", "path": f"/tasks?id={uuid4()}"},
+        {"name": "t", "method": "GET", "path": f"/tasks/{row['id']}"},
+        {"method": "POST", "path": "/tasks/bulk", "body": each, "expect": {"max_affected": 0}},
+        {"method": "POST", "path": "/tasks/bulk?upsert=merge", "body": []},
+        {"method": "POST", "path": "/tasks/bulk", "body": {"$each": "t.class_tags", "body": {"title": "x"}}},
+        {"method": "POST", "path": "/tasks/bulk-update-state", "body": {"task_ids": each, "new_status": "done"}},
+        {"method": "PATCH", "path": "/tasks", "query": {"id__in": each}, "body": {"status": "done"}},
+        {"method": "DELETE", "path": "/tasks", "query": {"title__in": []}},
+        {"method": "GET", "path": "/tasks/count", "query": {"status__in": each}},
+        {"method": "GET", "path": "/tasks/count", "query": {"id": row["id"], "status__nin": []}},
+    )
+    created = {"created_count": 0, "items": []}
+    assert [answer["body"] for answer in answers] == [
+        created,
+        created | {"updated_count": 0},
+        created,
+        {"updated_count": 0},
+        {"updated_count": 0},
+        {"deleted_count": 0},
+        {"count": 0},
+        {"count": 1},
+    ]
+    assert client.get(f"/api/v1/tasks/{row['id']}").json == row
+
+
+def test_a_list_of_elements_to_contain_is_of_several(client: FlaskClient):
+    owner = user(client)["id"]
+    tags = (["a,b", "c"], ["a,b"], ["c"], None)
+    both, first, second, none = (task(client, user_id=owner, class_tags=each)["id"] for each in tags)
+    answers = done(
+        client,
+        *(
+            {"method": "GET", "path": f"/tasks?user_id={owner}", "query": {name: value}}
+            for name in ("class_tags__contains", "class_tags__ncontains")
+            for value in (["a,b", "c"], ["a,b"], "a,b")
+        ),
+    )
+    found = [{row["id"] for row in answer["body"]["items"]} for answer in answers]
+    assert found == [{both}, {both, first}, {both, first}, {none}, {second, none}, {second, none}]
+
+
+@pytest.mark.parametrize(("expected", "status"), [({"min_affected": 3}, 412), ({"min_affected": 2}, 200),
+                                                  ({"max_affected": 1}, 412), ({"max_affected": 2}, 200)])  # fmt: skip
+def test_what_is_expected_of_a_count_is_its_number(client: FlaskClient, expected: dict, status: int):
+    owner = user(client)["id"]
+    for _ in range(2):
+        task(client, user_id=owner)
+    answer = run(client, {"method": "GET", "path": f"/tasks/count?user_id={owner}", "expect": expected})
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize(
     ("expected", "status"),
     [
@@ -285,7 +423,7 @@ def test_a_problem_of_an_operation_is_its_own_with_where_it_stands(client: Flask
     assert unmet.json["operation"] == {"index": 1, "name": "claim"}
     assert unmet.json["current"] == row
     invalid = run(client, {"method": "POST", "path": "/users/bulk", "body": [{"email": "a@b.io"}, {"email": "no"}]})
-    assert (invalid.status_code, invalid.json["errors"][0]["pointer"]) == (422, "#/1/email")
+    assert (invalid.status_code, invalid.json["errors"][0]["pointer"]) == (422, "#/operations/0/body/1/email")
     assert invalid.json["operation"] == {"index": 0}
 
 

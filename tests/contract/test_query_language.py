@@ -182,10 +182,22 @@ def test_lists_are_asked_for_an_element_and_for_being_empty(client: FlaskClient)
     assert ids(client, "/tasks", "class_tags__contains=Health") == {both, one}
     assert ids(client, "/tasks", "class_tags__contains=Health&class_tags__contains=Sport") == {both}
     assert ids(client, "/tasks", "class_tags__contains_or_null=Sport") == {both, null}
+    assert ids(client, "/tasks", "class_tags__ncontains=Sport") == {one, empty, null}
+    assert ids(client, "/tasks", "class_tags__ncontains=Sport&class_tags__ncontains=Health") == {empty, null}
+    assert ids(client, "/tasks", "class_tags__contains=Health&class_tags__ncontains=Sport") == {one}
     assert ids(client, "/tasks", "class_tags__empty=true") == {empty, null}
     assert ids(client, "/tasks", "class_tags__empty=false") == {both, one}
     shared = task(client, shared_with_goal_ids=[NOWHERE])["id"]
     assert ids(client, "/tasks", f"shared_with_goal_ids__contains={NOWHERE.upper()}") == {shared}
+
+
+@pytest.mark.parametrize("column", ["id", "title", "duration_minutes", "scheduled_at", "user.email", "description"])
+def test_an_empty_list_is_equal_to_nothing(client: FlaskClient, column: str):
+    made = task(client)["id"]
+    assert ids(client, "/tasks", f"or=({column}__in:())") == set()
+    assert (
+        ids(client, "/tasks", f"or=({column}__nin:())") == ids(client, "/tasks", "or=(id__in:();id__nin:())") == {made}
+    )
 
 
 @pytest.mark.parametrize("odd", ['"', "\\", "a,b", "{}", "NULL", "", "%", "'"])
@@ -246,6 +258,9 @@ def test_a_pattern_may_ignore_capitals(client: FlaskClient):
         ("data.digits=5", True),
         ("data.days__contains=2", True),
         ("data.days__contains=mon", True),
+        ("data.days__ncontains=mon", False),
+        ("data.days__ncontains=3", True),
+        ("data.nothing__ncontains=3", True),
         ("data.days__contains=3", False),
         ("data.days.0=2", True),
         ("data.a.b.c=deep", True),

@@ -48,8 +48,10 @@ def _parameter(name: str, value: Any) -> Iterable[tuple[str, str]]:
     if value is None:
         yield f"{name}__isnull", "true"
     elif isinstance(value, list | tuple | set | frozenset):
-        if name.endswith("__contains") or name == "or":
+        if name.endswith(("__contains", "__ncontains")) or name == "or":
             yield from ((name, _as_text(each)) for each in value)
+        elif not value and name.endswith(("__in", "__nin")):
+            yield "or", f"({name}:())"
         else:
             yield name, ",".join(map(_list_element, value))
     else:
