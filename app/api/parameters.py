@@ -55,8 +55,14 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
         {"type": "string", "enum": ["exact", "estimated", "none"]},
         "How `total` is found; by default exact, and none with a cursor.",
     ),
-    "fields": ({"type": "string"}, "Only these columns, by comma; `goal(title)` puts a column of the goal in."),
-    "expand": ({"type": "string"}, "What to put into each row, by comma, such as `goal,user(timezone)`."),
+    "fields": (
+        {"type": "string"},
+        "Only these columns, by comma; `data.count` is a key of an object, `goal(title)` puts a column of the goal in.",
+    ),
+    "expand": (
+        {"type": "string"},
+        "What to put into each row, by comma, such as `goal,user(timezone)`; of a list the first 100, or `(limit:5)`.",
+    ),
     "upsert": (
         {"type": "string", "enum": ["merge", "ignore"]},
         "When a row with the same key exists: merge the body into it, or leave it alone. Filters say when to merge.",
@@ -184,11 +190,14 @@ def _paths(vocabulary: Vocabulary) -> Schema:
         if kind_of(field) == "object":
             patterns[rf"^{column}(\.[^.]+){{1,3}}$"] = {"type": "string"}
     for reference, table in REFERENCES[vocabulary.table].items():
-        columns = "|".join(VOCABULARIES[table].fields)
-        patterns[rf"^{reference}\.({columns})(\.[^.]+){{0,3}}$"] = {"type": "string"}
+        for further, last in {"": table, **REFERENCES[table]}.items():
+            path = rf"{reference}\.{further}\." if further else rf"{reference}\."
+            columns = "|".join(VOCABULARIES[last].fields)
+            patterns[rf"^{path}({columns})(\.[^.]+){{0,3}}$"] = {"type": "string"}
     description = (
         "A key inside an object, as in `profile.language=en`; a comparison that null passes too, as in "
-        "`created_at__gte_or_null=now`; or a column of the row that a reference points to, as in `user.timezone=UTC`; "
+        "`created_at__gte_or_null=now`; or a column of the row to which one or two references lead, as in "
+        "`user.timezone=UTC`; "
         f"with the operators of its type behind `__`, for a key: {', '.join(OPERATORS_OF_KIND['key'])}. "
         f"What points here: {', '.join(REVERSE[vocabulary.table]) or 'nothing'}."
     )

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from marshmallow import ValidationError
+
 from app.query import cursors
-from app.query.grammar import parse_names
-from app.query.model import GROUPS, Expansion, SortKey
-from app.query.relations import expansions_of, table_of_expansion
+from app.query.grammar import Names, parse_names
+from app.query.model import GROUPS, WHOLE_ROW, Expansion, Place, Shape, SortKey
+from app.query.relations import LISTS, MAX_REFERENCES, expansions_of, table_of_expansion
 from app.query.values import kind_of
-from app.query.vocabulary import did_you_mean, vocabulary
+from app.query.vocabulary import UnknownName, did_you_mean, vocabulary
 from app.schemas.fields import QueryInteger, TimeZoneName
-from app.schemas.pages import MAX_PAGE_SIZE
+from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 PAGING = ("sort", "limit", "skip", "cursor")
 SHAPING = ("fields", "expand")
@@ -79,39 +81,91 @@ def parse_cursor(table: str, text: str, list_fingerprint: str, sort: Sequence[So
     return position
 
 
-def parse_fields(table: str, text: str) -> tuple[tuple[str, ...], tuple[Expansion, ...]]:
-    """The columns and the expansions of `id,title,goal(title)`."""
-    own, expandable = vocabulary(table).fields, expansions_of(table)
-    columns: dict[str, None] = {}
-    expansions: list[Expansion] = []
-    for name, inner in parse_names(text):
-        if inner is None and name in own:
-            columns[name] = None
-        elif name in expandable:
-            expansions.append(_expansion(table, name, inner))
-        else:
-            raise BadValue(_unknown(name, "column", [*own, *expandable]))
-    return tuple(columns), tuple(expansions)
+def parse_fields(table: str, text: str) -> Shape:
+    """What `id,data.count,goal(title)` shows of a row."""
+    return _shape(table, parse_names(text))
 
 
 def parse_expand(table: str, text: str) -> tuple[Expansion, ...]:
-    """The expansions of `goal,user(timezone)`."""
+    """The expansions of `goal,user(timezone),messages(limit:20)`."""
     return tuple(_expansion(table, name, inner) for name, inner in parse_names(text))
 
 
-def _expansion(table: str, name: str, inner: list[str] | None) -> Expansion:
+def _shape(table: str, names: Names, level: int = 0, in_list: bool = False) -> Shape:
+    own, expandable = vocabulary(table).fields, expansions_of(table)
+    columns: dict[str, None] = {}
+    keys: dict[Place, None] = {}
+    expansions: list[Expansion] = []
+    for name, inner in names:
+        if inner is None and name in own:
+            columns[name] = None
+        elif inner is None and "." in name:
+            keys[_key(table, name)] = None
+        elif name in expandable:
+            expansions.append(_expansion(table, name, inner, level, in_list))
+        else:
+            raise BadValue(_unknown(name, "column", [*own, *expandable]))
+    return Shape(tuple(columns), tuple(expansions), tuple(keys))
+
+
+def _key(table: str, name: str) -> Place:
+    try:
+        place, _ = vocabulary(table).place(name)
+    except UnknownName as error:
+        raise BadValue(f"names {name[:50]!r}, which {error}") from None
+    if place.references:
+        raise BadValue(_with_brackets(name))
+    return place
+
+
+def _with_brackets(name: str) -> str:
+    head, _, rest = name.partition(".")
+    return f"names {name[:50]!r}, which is written {head[:50]}({rest[:50]})."
+
+
+def _expansion(table: str, name: str, inner: Names | None, level: int = 0, in_list: bool = False) -> Expansion:
     if "." in name:
-        raise BadValue("goes more than one level deep. Expand one level, and ask for the next by its ids.")
+        raise BadValue(_with_brackets(name))
     if name not in expansions_of(table):
         raise BadValue(_unknown(name, "name to expand", expansions_of(table)))
-    if inner is None:
-        return Expansion(name)
+    if level == MAX_REFERENCES:
+        raise BadValue(f"goes more than {MAX_REFERENCES} levels deep. Ask for {name} by the ids that it has.")
+    is_list = name in LISTS.get(table, ())
+    if is_list and in_list:
+        raise BadValue(f"puts a list, {name}, into each row of a list. Ask for one of them by itself.")
     there = table_of_expansion(table, name)
-    columns = vocabulary(there).fields if there else {}
-    for each in inner:
-        if each not in columns:
-            raise BadValue(_unknown(each, f"column of {name}", list(columns)))
-    return Expansion(name, tuple(dict.fromkeys(inner)))
+    options, names = _options(inner or [])
+    if options and not is_list:
+        raise BadValue(f"gives {name} a {next(iter(options))}, which only a list takes.")
+    if names and not there:
+        raise BadValue(_unknown(names[0][0], f"column of {name}", []))
+    shape = _shape(there, names, level + 1, in_list or is_list) if there and names else WHOLE_ROW
+    if not (there and is_list):
+        return Expansion(name, shape)
+    sort = parse_sort(list(vocabulary(there).fields), options["sort"]) if "sort" in options else [SortKey("created_at")]
+    return Expansion(name, shape, _limit(name, options), with_id(sort))
+
+
+def _options(inner: Names) -> tuple[dict[str, str], Names]:
+    """The options of a list, `limit:20` and `sort:-sent_at` or `sort:(role,-sent_at)`, and the names beside them."""
+    options: dict[str, str] = {}
+    names: Names = []
+    for text, more in inner:
+        option, colon, value = text.partition(":")
+        if not colon or option not in ("limit", "sort"):
+            names.append((text, more))
+        elif option in options:
+            raise BadValue(f"has {option} twice for one list.")
+        else:
+            options[option] = value or ",".join(each for each, _ in more or [])
+    return options, names
+
+
+def _limit(name: str, options: dict[str, str]) -> int:
+    try:
+        return LIMIT.deserialize(options.get("limit", str(DEFAULT_PAGE_SIZE)))
+    except ValidationError as error:
+        raise BadValue(f"gives {name} a limit, which {error.messages[0]}") from None
 
 
 def parse_groups(text: str) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ HALF_QUOTED = (
 )
 
 RawValue = str | list[str]
+Names = list[tuple[str, "Names | None"]]
+MAX_BRACKETS = 3
 Kind = Literal["sign", "quoted", "plain"]
 
 
@@ -135,22 +137,27 @@ def parse_list(text: str) -> Sequence[str]:
     return _values(Tokens(text, COMMAS)) if '"' in text else text.split(",")
 
 
-def parse_names(text: str) -> list[tuple[str, list[str] | None]]:
-    """The names between commas, each with the names in brackets behind it: `id,goal(title)`."""
+def parse_names(text: str) -> Names:
+    """The names between commas, each with the names in brackets behind it: `id,goal(title,user(email))`."""
     tokens = Tokens(text)
-    found = [_name(tokens)]
-    while tokens.next_is(","):
-        found.append(_name(tokens))
+    found = _names(tokens, MAX_BRACKETS)
     tokens.expect_end()
     return found
 
 
-def _name(tokens: Tokens) -> tuple[str, list[str] | None]:
+def _names(tokens: Tokens, brackets: int) -> Names:
+    found = [_name(tokens, brackets)]
+    while tokens.next_is(","):
+        found.append(_name(tokens, brackets))
+    return found
+
+
+def _name(tokens: Tokens, brackets: int) -> tuple[str, Names | None]:
     name = tokens.value().strip()
     if not tokens.next_is("("):
         return name, None
-    inner = [each.strip() for each in _values(tokens)]
-    if tokens.next_is("("):
-        raise Malformed("goes more than one level deep.")
+    if not brackets:
+        raise Malformed("has too many brackets in one another.")
+    inner = _names(tokens, brackets - 1)
     tokens.expect(")")
     return name, inner

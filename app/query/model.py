@@ -7,11 +7,11 @@ from app.schemas.relative_time import RelativeTime as RelativeTime
 
 
 class Place(NamedTuple):
-    """What a condition looks at: a column, of the row that a reference points to, or a key inside an object."""
+    """What a condition looks at: a column, of the row to which references lead, or a key inside an object."""
 
     column: str
     keys: tuple[str, ...] = ()
-    reference: str | None = None
+    references: tuple[str, ...] = ()
 
 
 class Condition(NamedTuple):
@@ -40,21 +40,24 @@ class SortKey(NamedTuple):
     nulls_first: bool = False
 
 
-class Expansion(NamedTuple):
-    """Something to be put into each row: by its name, and only these columns of it."""
-
-    name: str
-    columns: tuple[str, ...] | None = None
-
-
 class Shape(NamedTuple):
-    """What a row shows: these columns, or all of them; and what is put into it."""
+    """What a row shows: these columns, or all of them; what is put into it; and keys inside its objects."""
 
     columns: tuple[str, ...] | None = None
-    expansions: tuple[Expansion, ...] = ()
+    expansions: tuple["Expansion", ...] = ()
+    keys: tuple[Place, ...] = ()
 
 
 WHOLE_ROW = Shape()
+
+
+class Expansion(NamedTuple):
+    """What is put into each row, by its name, in this shape; of a list the first `limit` in the order of `sort`."""
+
+    name: str
+    shape: Shape = WHOLE_ROW
+    limit: int | None = None
+    sort: tuple[SortKey, ...] = ()
 
 
 TIME_BUCKETS = ("day", "week", "month", "weekday", "hour")

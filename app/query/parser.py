@@ -14,6 +14,7 @@ from app.query.grammar import Malformed, RawValue, parse_groups, parse_list
 from app.query.model import (
     MAX_GROUPS,
     TABLES_OF_GROUPS,
+    WHOLE_ROW,
     Condition,
     Either,
     Grouping,
@@ -23,7 +24,7 @@ from app.query.model import (
     SortKey,
     Writing,
 )
-from app.query.relations import REFERENCES, REVERSE, table_of_expansion
+from app.query.relations import REVERSE, tables_along, tables_shown
 from app.query.values import Parse, parse_flag, parse_values
 from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
 from app.schemas.faults import PLUS_IN_QUERY
@@ -154,7 +155,7 @@ class _Parsing:
             self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MAX_CONDITIONS} are allowed.")]
         if self.faults:
             raise Invalid.from_faults(self.faults, self.hint)
-        self.others |= {_table_shown(self.parser.table, each.name) for each in shape.expansions}
+        self.others |= tables_shown(self.parser.table, shape)
         if grouping:
             self.others |= {TABLES_OF_GROUPS[each] for each in grouping.by if each in TABLES_OF_GROUPS}
         return Query(
@@ -196,8 +197,7 @@ class _Parsing:
     def _condition(self, name: str, given: RawValue) -> Condition:
         self.conditions += 1
         place, operator, or_null, parse = self._parameter(name)
-        if place.reference:
-            self.others.add(REFERENCES[self.parser.table][place.reference])
+        self.others.update(tables_along(self.parser.table, place.references))
         if operator == "exists":
             self.others.add(REVERSE[self.parser.table][place.column].table)
         if operator in ("in", "nin"):
@@ -226,12 +226,10 @@ class _Parsing:
             raise BadValue(f"holds {name[:100]}, which {message}{self._allowed(message)}") from None
 
     def _shape(self) -> Shape:
-        columns, from_fields = self._control("fields", partial(controls.parse_fields, self.parser.table), (None, ()))
-        expansions = {each.name: each for each in from_fields}
-        expansions |= {
-            each.name: each for each in self._control("expand", partial(controls.parse_expand, self.parser.table), ())
-        }
-        return Shape(columns, tuple(expansions.values()))
+        shape = self._control("fields", partial(controls.parse_fields, self.parser.table), WHOLE_ROW)
+        more = self._control("expand", partial(controls.parse_expand, self.parser.table), ())
+        expansions = {each.name: each for each in (*shape.expansions, *more)}
+        return shape._replace(expansions=tuple(expansions.values()))
 
     def _sort(self) -> tuple[SortKey, ...]:
         if "group_by" in self.parser.controls:
@@ -305,12 +303,7 @@ def _is_about(term: Condition | Either, reference: str) -> bool:
     """Whether a term looks at a reference or the row that it points to; one of several groups does if each does."""
     if isinstance(term, Either):
         return all(any(_is_about(each, reference) for each in group) for group in term.groups)
-    return (term.place.reference or term.place.column) in (reference, f"{reference}_id")
-
-
-def _table_shown(table: str, name: str) -> str:
-    # Counts, which show no rows, are of tasks.
-    return table_of_expansion(table, name) or "tasks"
+    return [*term.place.references, term.place.column][0] in (reference, f"{reference}_id")
 
 
 def _message(error: Exception) -> str:

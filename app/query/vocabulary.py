@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from marshmallow.fields import Field
 
 from app.query.model import Place
-from app.query.relations import REFERENCES, REVERSE
+from app.query.relations import MAX_REFERENCES, REFERENCES, REVERSE
 from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Parse, kind_of, parse_text, parser_of
 from app.schemas.base import BaseSchema
 from app.schemas.conversations import ConversationSchema
@@ -74,7 +74,7 @@ class Vocabulary:
 
     def _resolve(self, name: str) -> Parameter:
         path, operator, or_null = _split(name)
-        place, field = self._place(path)
+        place, field = self.place(path)
         kind = kind_of(field) if field else "key"
         if operator == "eq" and operator not in OPERATORS_OF_KIND[kind]:
             raise UnknownName(f"cannot be compared as a whole. {_known_operators(kind)}")
@@ -84,40 +84,39 @@ class Vocabulary:
             raise UnknownName(f"does not exist: {operator} cannot be combined with or_null.")
         return Parameter(place, operator, or_null, parser_of(field, operator))
 
-    def _place(self, path: str) -> tuple[Place, Field[Any] | None]:
-        """The place of a dotted path, and its field unless it is a key inside an object."""
+    def place(self, path: str, references: tuple[str, ...] = ()) -> tuple[Place, Field[Any] | None]:
+        """The place of a path behind these references, and its field unless it is a key; raises UnknownName."""
         head, *rest = path.split(".")
         if head in self.fields:
-            return _inside(head, self.fields[head], rest, None)
+            return _inside(head, self.fields[head], rest, references)
         if head in REFERENCES[self.table] and rest:
-            return self._referenced(head, rest)
+            if len(references) == MAX_REFERENCES:
+                raise UnknownName(f"does not exist: a path leads over {MAX_REFERENCES} references at most.")
+            other = vocabulary(REFERENCES[self.table][head])
+            return other.place(".".join(rest), (*references, head))
+        if references:
+            known = f"{did_you_mean(head, self.fields)} There are: {', '.join(self.fields)}."
+            raise UnknownName(f"does not exist: {'.'.join(references)} has no column {head}.{known}")
         if head in REVERSE[self.table]:
             raise UnknownName(f"does not exist: of {head} one can only ask {head}__exists=true or false.")
         raise UnknownName(self._unknown(path))
-
-    def _referenced(self, reference: str, rest: list[str]) -> tuple[Place, Field[Any] | None]:
-        other = vocabulary(REFERENCES[self.table][reference])
-        if rest[0] in other.fields:
-            return _inside(rest[0], other.fields[rest[0]], rest[1:], reference)
-        if rest[0] in REFERENCES[other.table]:
-            raise UnknownName("does not exist: a path leads over one reference at most.")
-        known = f"{did_you_mean(rest[0], other.fields)} There are: {', '.join(other.fields)}."
-        raise UnknownName(f"does not exist: {reference} has no column {rest[0]}.{known}")
 
     def _unknown(self, path: str) -> str:
         return f"is not a parameter of this operation.{did_you_mean(path, self.names)}"
 
 
-def _inside(column: str, field: Field[Any], keys: list[str], reference: str | None) -> tuple[Place, Field[Any] | None]:
+def _inside(
+    column: str, field: Field[Any], keys: list[str], references: tuple[str, ...]
+) -> tuple[Place, Field[Any] | None]:
     if not keys:
-        return Place(column, (), reference), field
+        return Place(column, (), references), field
     if kind_of(field) != "object":
         raise UnknownName(f"does not exist: {column} is no object, so it has no key {keys[0]}.")
     if len(keys) > MAX_PATH_DEPTH:
         raise UnknownName(f"is too deep: a path leads {MAX_PATH_DEPTH} levels into an object at most.")
     for key in keys:
         parse_text(key)
-    return Place(column, tuple(keys), reference), None
+    return Place(column, tuple(keys), references), None
 
 
 def operators_of(kind: str) -> Iterator[tuple[str, bool]]:

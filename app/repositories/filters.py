@@ -42,9 +42,10 @@ def where_without_joins(row: Any, filter: Filter) -> list[ColumnBase]:
 
 def join(query: Any, row: Model, filter: Filter) -> Any:
     """The query with the rows to which the references of a filter point, each under the reference's name."""
-    for name in dict.fromkeys(each.place.reference for each in _conditions(filter) if each.place.reference):
-        other = _referenced(row, name)
-        query = query.join_from(row, other, JOIN.LEFT_OUTER, on=(reference(row, name) == other.id))
+    looked_at = [each.place.references for each in _conditions(filter)]
+    for path in dict.fromkeys(each[: end + 1] for each in looked_at for end in range(len(each))):
+        before, other = _referenced(row, path[:-1]), _referenced(row, path)
+        query = query.join_from(before, other, JOIN.LEFT_OUTER, on=(reference(before, path[-1]) == other.id))
     return query
 
 
@@ -86,7 +87,7 @@ class _Conditions:
         return _or_null(term, self._compared(term, place), place)
 
     def _place(self, place: Place) -> Any:
-        if place.reference:
+        if place.references:
             return self.column_over_reference(self.row, place)
         if place == PHONE:
             # As the index users_by_phone has it.
@@ -114,8 +115,7 @@ class _Conditions:
         return _or_null(term, _key_compared(term, json, text, next(self.values)), text)
 
     def _type(self, place: Place) -> str:
-        model = self.row if place.reference is None else _referenced(self.row, place.reference).model
-        return sql_type(model._meta.columns[place.column])
+        return sql_type(_referenced(self.row, place.references)._meta.columns[place.column])
 
     def _exists(self, term: Condition) -> ColumnBase:
         [field] = [each for each in self.row._meta.backrefs if each.backref == term.place.column]
@@ -125,16 +125,26 @@ class _Conditions:
 
 
 def _joined_column(row: Any, place: Place) -> Any:
-    return column(_referenced(row, place.reference), place.column)
+    return column(_referenced(row, place.references), place.column)
 
 
 def _looked_up_column(row: Any, place: Place) -> Any:
-    other = row._meta.fields[place.reference].rel_model.alias()
-    return other.select(column(other, place.column)).where(other.id == reference(row, str(place.reference)))
+    if not place.references:
+        return column(row, place.column)
+    name, *further = place.references
+    other = row._meta.fields[name].rel_model.alias()
+    found = _looked_up_column(other, place._replace(references=tuple(further)))
+    return other.select(found).where(other.id == reference(row, name))
 
 
-def _referenced(row: Any, name: str | None) -> Any:
-    return row._meta.fields[name].rel_model.alias(name)
+def _referenced(row: Any, path: tuple[str, ...]) -> Any:
+    """The row to which these references lead, under their name, or the row itself."""
+    if not path:
+        return row
+    model = row
+    for name in path:
+        model = model._meta.fields[name].rel_model
+    return model.alias("__".join(path))
 
 
 def _or_null(term: Condition, compared: ColumnBase, place: Any) -> ColumnBase:

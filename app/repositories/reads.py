@@ -83,7 +83,7 @@ def _page(model: Model, query: Query) -> Statement:
 
 def _rows(model: Model, query: Query) -> Select:
     """The rows of a query in its shape. What is put into them is looked up only for the rows that are chosen."""
-    if not query.shape.expansions:
+    if not query.shape.expansions and not query.shape.keys:
         return _chosen(model, query, shown_columns(model, query.shape))
     rows = _chosen(model, query, _needed(model, query)).alias("t")
     return Select([rows], selected(model, query.shape, rows))
@@ -96,7 +96,8 @@ def _needed(model: Model, query: Query) -> Sequence[str]:
     references = {field.name: field.column_name for field in model._meta.refs}
     expanded = [references[each.name] for each in query.shape.expansions if each.name in references]
     keys = [key.column for key in query.sort]
-    return list(dict.fromkeys([*query.shape.columns, *expanded, *keys, "id"]))
+    objects = [place.column for place in query.shape.keys]
+    return list(dict.fromkeys([*query.shape.columns, *objects, *expanded, *keys, "id"]))
 
 
 def _chosen(model: Model, query: Query, names: Sequence[str]) -> Select:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from peewee import Entity, Select, fn
+from peewee import SQL, Entity, Expression, Select, Value, fn
 
 from app import models
-from app.query.model import Expansion, Shape
+from app.database.literals import array_literal
+from app.query.model import Expansion, Place, Shape
 from app.query.relations import LISTS, MESSAGES_OF_A_CONVERSATION, TASK_COUNTS
+from app.repositories import ordering
 from app.repositories.columns import Model, column, columns_of, reference
 
 
@@ -19,8 +21,9 @@ def shown_columns(model: Model, shape: Shape) -> Sequence[str]:
 
 def selected(model: Model, shape: Shape, row: Any) -> list[Any]:
     """What is selected for a row of this shape, from the model or a query in its place."""
-    own = [column(row, name) for name in shown_columns(model, shape)]
-    return own + [_expanded(model, each, row).alias(each.name) for each in shape.expansions]
+    columns = shown_columns(model, shape)
+    own = [column(row, name) for name in columns] + _parts_of_objects(row, shape.keys, columns)
+    return own + [each for expansion in shape.expansions for each in _expanded(model, expansion, row)]
 
 
 def row_as_json(model: Model, shape: Shape) -> Select:
@@ -45,24 +48,47 @@ def union_all(queries: Sequence[Any]) -> Any:
     return reduce(lambda one, other: one.union_all(other), queries)
 
 
-def _expanded(model: Model, expansion: Expansion, row: Any) -> Select:
+def _parts_of_objects(row: Any, keys: Sequence[Place], whole: Sequence[str]) -> list[Any]:
+    """The objects that have these keys, with no others; not of those columns that are shown whole."""
+    paths: dict[str, list[tuple[str, ...]]] = {}
+    for place in keys:
+        paths.setdefault(place.column, []).append(place.keys)
+    return [_part(column(row, name), found).alias(name) for name, found in paths.items() if name not in whole]
+
+
+def _part(json: Any, paths: Sequence[tuple[str, ...]]) -> Any:
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for key, *further in paths:
+        below.setdefault(key, []).append(tuple(further))
+    members: list[Any] = []
+    for key, found in below.items():
+        value = Expression(json, "#>", Value(array_literal([key]), converter=False))
+        members += [Value(key, converter=False).cast("text"), value if () in found else _part(value, found)]
+    return fn.jsonb_build_object(*members)
+
+
+def _expanded(model: Model, expansion: Expansion, row: Any) -> list[Any]:
+    """What a name puts into a row; a list has a mark beside it, which tells whether it was cut."""
     name = expansion.name
     if name in LISTS.get(model._meta.table_name, ()):
-        return _list(model, expansion, row)
+        listed, is_cut = _list(model, expansion, row)
+        return [listed.alias(name), is_cut.alias(f"{name}_truncated")]
     if name in MESSAGES_OF_A_CONVERSATION:
-        return _message(expansion, row)
+        return [_message(expansion, row).alias(name)]
     if name == TASK_COUNTS:
-        return _task_counts(row)
+        return [_task_counts(row).alias(name)]
     other = model._meta.fields[name].rel_model.alias()
-    return json_of(_shown(other, expansion).where(other.id == reference(row, name)))
+    return [json_of(_shown(other, expansion).where(other.id == reference(row, name))).alias(name)]
 
 
-def _list(model: Model, expansion: Expansion, row: Any) -> Select:
-    """The rows that refer to this one by the reference of this reverse name, oldest first."""
+def _list(model: Model, expansion: Expansion, row: Any) -> tuple[Any, Any]:
+    """The first of the rows that refer to this one by the reference of this reverse name; whether there are more."""
     [field] = [each for each in model._meta.backrefs if each.backref == expansion.name]
     other = field.model.alias()
-    referring = _shown(other, expansion).where(column(other, field.column_name) == column(row, "id"))
-    return array_of(referring.order_by(other.created_at, other.id))
+    refers = column(other, field.column_name) == column(row, "id")
+    first = _shown(other, expansion).where(refers).order_by(*ordering.first_order(other, expansion.sort))
+    more = other.select(SQL("1")).where(refers).offset(expansion.limit)
+    return array_of(first.limit(expansion.limit)), fn.EXISTS(more)
 
 
 def _message(expansion: Expansion, row: Any) -> Select:
@@ -85,5 +111,4 @@ def _task_counts(row: Any) -> Select:
 
 
 def _shown(other: Any, expansion: Expansion) -> Select:
-    names = columns_of(other.model) if expansion.columns is None else expansion.columns
-    return other.select(*[column(other, name) for name in names])
+    return other.select(*selected(other.model, expansion.shape, other))

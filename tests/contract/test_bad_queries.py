@@ -71,7 +71,8 @@ def test_a_name_or_an_operator_that_does_not_exist_is_refused_with_what_does(cli
     ("query", "sentence"),
     [
         ("goal.titel=x", "Did you mean title? There are: id, user_id, title"),
-        ("goal.user.email=x", "one reference at most"),
+        ("goal.user.emial=x", "goal.user has no column emial"),
+        ("goal.parent_goal.user.email=x", "2 references at most"),
         ("goal=x", "Did you mean goal_id?"),
         ("goal.=x", "has no column"),
         ("title.a=x", "title is no object"),
@@ -90,13 +91,26 @@ def test_a_name_or_an_operator_that_does_not_exist_is_refused_with_what_does(cli
         ("fields=", "no column"),
         ("fields=titel", "Did you mean title?"),
         ("fields=title(id)", "no column"),
-        ("fields=goal()", "no column of goal"),
+        ("fields=goal()", "no column"),
         ("fields=(", "lacks a )"),
         ("fields=goal(id", "lacks a )"),
         ("expand=gaol", "Did you mean goal?"),
         ("expand=goal(titel)", "Did you mean title?"),
-        ("expand=goal(user(id))", "one level deep"),
-        ("expand=goal.user", "one level deep"),
+        ("expand=goal(user(id),titel)", "Did you mean title?"),
+        ("expand=goal(parent_goal(user(id)))", "2 levels deep"),
+        ("expand=goal(parent_goal(user(goal(id))))", "too many brackets"),
+        ("expand=goal.user", "goal(user)"),
+        ("expand=goal(limit:5)", "only a list takes"),
+        ("expand=goal(task_counts(id))", "no column of task_counts"),
+        ("expand=notification_log(limit:0)", "gives notification_log a limit, which must be"),
+        ("expand=notification_log(limit:1001)", "1 to 1000"),
+        ("expand=notification_log(sort:titel)", "no column"),
+        ("expand=notification_log(sort:)", "no column"),
+        ("expand=notification_log(limit:1,limit:2)", "limit twice"),
+        ("expand=notification_log(skip:1)", "no column"),
+        ("fields=goal.title", "goal(title)"),
+        ("fields=title.a", "title is no object"),
+        ("fields=user(profile.a.b.c.d)", "3 levels"),
         ("expand=", "There are: user, goal"),
         ("count=some", "exact, estimated, none"),
         ("limit=0", "1 to 1000"),
@@ -152,6 +166,11 @@ def test_what_is_wrong_with_a_query_is_said(client: FlaskClient, query: str, sen
 )
 def test_what_is_wrong_with_groups_is_said(client: FlaskClient, query: str, sentence: str):
     assert sentence in refusal(client, "/tasks/statistics", query)["detail"]
+
+
+def test_a_list_stands_in_no_list(client: FlaskClient):
+    problem = refusal(client, "/goals", "expand=children(id,children(id))")
+    assert "a list, children, into each row of a list" in problem["detail"]
 
 
 def test_several_mistakes_are_told_at_once(client: FlaskClient):

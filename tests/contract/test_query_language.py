@@ -512,7 +512,92 @@ def test_a_conversation_shows_its_first_and_last_words_and_all_between(client: F
 def test_a_task_shows_its_notification_log(client: FlaskClient):
     made = task(client)
     entry = create(client, "notification-log", task_id=made["id"], channel="push")
-    assert ask(client, f"/tasks/{made['id']}", "expand=notification_log") == made | {"notification_log": [entry]}
+    shown = made | {"notification_log": [entry], "notification_log_truncated": False}
+    assert ask(client, f"/tasks/{made['id']}", "expand=notification_log") == shown
+
+
+def test_a_list_inside_a_row_is_cut_and_sorted_as_asked_and_says_so(client: FlaskClient):
+    talk = conversation(client)["id"]
+    for turn in "abc":
+        message(client, conversation_id=talk, content=turn, role="user" if turn < "c" else "system")
+    for options, expected, truncated in (
+        ("", "abc", False),
+        (",limit:3", "abc", False),
+        (",limit:2", "ab", True),
+        (",sort:-created_at,limit:1", "c", True),
+        (",sort:(role,-content)", "cba", False),
+        (",sort:-role", "bac", False),
+    ):
+        [row] = rows(client, "/conversations", f"fields=id,messages(content{options})")
+        assert "".join(each["content"] for each in row["messages"]) == expected, options
+        assert row["messages_truncated"] is truncated, options
+    [whole] = rows(client, "/messages", f"conversation_id={talk}&content=c")
+    assert ask(client, f"/conversations/{talk}", "expand=messages(limit:1,sort:-id)")["messages"] == [whole]
+
+
+def test_a_list_inside_a_row_has_at_most_a_hundred_unless_more_are_asked_for(client: FlaskClient):
+    talk = conversation(client)["id"]
+    said = [{"conversation_id": talk, "role": "user", "content": str(turn)} for turn in range(101)]
+    assert client.post("/api/v1/messages/bulk", json=said).status_code == 201
+    for expand, count in (("messages", 100), ("messages(limit:1000)", 101)):
+        row = ask(client, f"/conversations/{talk}", f"expand={expand}")
+        assert (len(row["messages"]), row["messages_truncated"]) == (count, count == 100)
+
+
+def test_rows_behind_two_references_are_shown_and_asked_about(client: FlaskClient):
+    owner = user(client, timezone="Asia/Dubai", push_subscription={"endpoint": "https://push"})["id"]
+    work = task(client, user_id=owner, title="run", conversation_id=conversation(client, user_id=owner)["id"])
+    entry = create(client, "notification-log", task_id=work["id"], channel="push")["id"]
+    create(client, "notification-log", task_id=task(client)["id"], channel="push")
+    query = "task.user.timezone=Asia/Dubai&task.user.push_subscription.endpoint__like=https*"
+    assert ids(client, "/notification-log", query) == {entry}
+    assert ids(
+        client, "/notification-log", "or=(task.user.timezone:nowhere;task.goal.title__isnull:true,task.title:run)"
+    ) == {entry}
+    shown = {"title": "run", "user": {"push_subscription": {"endpoint": "https://push"}}}
+    path = f"/notification-log/{entry}"
+    assert ask(client, path, f"fields=task(title,user(push_subscription))&{query}") == {"task": shown}
+    shown = {"title": "run", "goal": None, "conversation": {"id": work["conversation_id"]}}
+    assert ask(client, path, "fields=id&expand=task(title,goal,conversation(id))") == {"id": entry, "task": shown}
+    answer = client.patch(f"/api/v1{path}?task.user.timezone=UTC", json={"response": "x"})
+    assert answer.status_code == 412
+    answer = client.patch(f"/api/v1{path}?{query}&fields=version,task(user(timezone))", json={"response": "x"})
+    assert answer.json == {"version": 2, "task": {"user": {"timezone": "Asia/Dubai"}}}
+
+
+def test_a_list_may_stand_in_a_row_behind_a_reference_and_the_other_way_round(client: FlaskClient):
+    said = message(client)
+    talk = said["conversation_id"]
+    [row] = rows(client, "/messages", f"conversation_id={talk}&fields=id,conversation(messages(id,limit:1))")
+    inside = {"messages": [{"id": said["id"]}], "messages_truncated": False}
+    assert row == {"id": said["id"], "conversation": inside}
+    shown = ask(client, f"/conversations/{talk}", "fields=messages(conversation(id))")
+    assert shown["messages"] == [{"conversation": {"id": talk}}]
+    parent = goal(client)
+    goal(client, user_id=parent["user_id"], parent_goal_id=parent["id"])
+    [child] = ask(client, f"/goals/{parent['id']}", "fields=children(task_counts)")["children"]
+    assert child == {"task_counts": {"total": 0, "by_status": {}}}
+
+
+def test_a_key_of_an_object_is_shown_alone(client: FlaskClient):
+    data = {"count": 2, "a": {"b": {"c": 1}, "d": 4}, "list": [5, 6], "x,y": None}
+    made = create(client, "patterns", user_id=user(client)["id"], data=data)
+    path = f"/patterns/{made['id']}"
+    for fields, expected in {
+        "data.count": {"count": 2},
+        "data.count,data.nowhere": {"count": 2, "nowhere": None},
+        "data.a.b,data.count": {"a": {"b": {"c": 1}}, "count": 2},
+        "data.a.b.c,data.a.d": {"a": {"b": {"c": 1}, "d": 4}},
+        "data.a.d,data.a": {"a": {"b": {"c": 1}, "d": 4}},
+        "data.list.1": {"list": {"1": 6}},
+        '"data.x,y"': {"x,y": None},
+        "data.count,data": data,
+    }.items():
+        assert ask(client, path, {"fields": fields}) == {"data": expected}, fields
+    query = f"id={made['id']}&fields=data.count,user(profile.a)&sort=data,-confidence"
+    assert rows(client, "/patterns", query) == [{"user": {"profile": {"a": None}}, "data": {"count": 2}}]
+    assert streamed(client, "/patterns", f"id={made['id']}&fields=data.count") == [{"data": {"count": 2}}]
+    assert client.get(f"/api/v1{path}?fields=data.count", headers={"If-None-Match": '"1"'}).status_code == 304
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])

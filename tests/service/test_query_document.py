@@ -135,6 +135,7 @@ def test_the_guide_names_all_that_can_be_expanded():
         ("wildcards in a pattern", values.MAX_WILDCARDS),
         ("characters in a pattern", values.MAX_PATTERN_LENGTH),
         ("levels into an object", vocabulary.MAX_PATH_DEPTH),
+        ("references in a path, expansions in one another", vocabulary.MAX_REFERENCES),
         ("groups of a statistic", MAX_GROUPS),
     ],
 )

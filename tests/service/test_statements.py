@@ -238,6 +238,7 @@ PATHS = {
     "/messages?conversation.user_id={user_id}": "messages_transcript",
     "/goals/{user_id}?user_id={user_id}": "goals_",
     "/messages/{user_id}?conversation.user_id={user_id}": "conversations_pkey",
+    "/tasks?user_id={user_id}&conversation.user.timezone=UTC": "users_pkey",
     "/patterns?user_id={user_id}": "patterns_by_user",
     "/patterns?user_id={user_id}&pattern_type=x&pattern_key=y": "patterns_user_id__pattern_type__pattern_key_key",
     "/notification-log?external_id=x": "notification_log_external_id_key",
@@ -256,7 +257,9 @@ def test_what_expands_a_row_comes_from_indexes(filled: Filled):
     for path in (
         "/tasks?expand=user,goal,conversation,notification_log&count=none",
         "/goals?expand=user,parent_goal,task_counts,children&count=none",
-        "/conversations?expand=first_user_message,last_message,messages&count=none",
+        "/conversations?expand=first_user_message,last_message,messages(limit:5,sort:-created_at)&count=none",
+        "/notification-log?expand=task(title,user(push_subscription),notification_log)&count=none",
+        "/goals?fields=children(task_counts,user(id)),parent_goal(children)&count=none",
     ):
         [found] = filled.plans(f"/api/v1{path}&limit=5")
         assert "Seq Scan" not in found, found
