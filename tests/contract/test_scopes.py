@@ -87,6 +87,8 @@ LOOKS_ELSEWHERE = [
     ("goals", "expand=task_counts", "tasks"),
     ("conversations", "fields=last_message(content)", "messages"),
     ("users", "tasks__exists=false", "tasks"),
+    ("goals", "parent_goal.user.email=ada@example.com", "users"),
+    ("goals", "fields=children(id,user(id))", "users"),
 ]
 
 
