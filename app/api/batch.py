@@ -10,11 +10,12 @@ import orjson
 import werkzeug
 from flask import Flask, Response, abort, current_app, g, request
 
+from app import exact_json
 from app.api.auth import CHECKS_ITSELF, PROTECTED, required_scope
 from app.api.blueprint import Blueprint
 from app.api.parser import JSON
 from app.api.preconditions import IF_MATCH, IF_NONE_MATCH
-from app.api.references import Answers, Path, encoded, source, text_of
+from app.api.references import Answers, Path, source, text_of
 from app.api.responses import json_response
 from app.api.transaction import KEY_IN_ENVIRONMENT, OPERATION, WITHIN_BATCH, Operation, refuse_in_batch, transaction
 from app.errors import ExpectationUnmet, Fault, Invalid, ServiceError
@@ -120,7 +121,7 @@ def _environment(operation: Operation, given: Mapping[str, Any], answers: Answer
     if not path.startswith("/") or path.startswith(PROTECTED):
         _refuse("path", f"must start with / and lead on below {PROTECTED}, as /tasks does.")
     more = urlencode(_parameters(answers.resolve(given.get("query", {}), _path(operation.index, "query"))))
-    body = encoded(answers.resolve(given["body"], _path(operation.index, "body"))) if "body" in given else b""
+    body = exact_json.dumps(answers.resolve(given["body"], _path(operation.index, "body"))) if "body" in given else b""
     kept = {name: value for name, value in request.environ.items() if name not in NOT_INHERITED}
     return kept | {
         WITHIN_BATCH: operation,

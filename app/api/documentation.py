@@ -35,7 +35,7 @@ The data layer of the Flux AI planner. It stores and retrieves, checks formats a
 - Lists take `skip` and `limit`; arrays that are answered plain are always whole.
 - Unknown fields and parameters are refused, and the answer names the ones that are known.
 - Texts may hold every character but NUL and lone surrogates; objects nest up to 100 levels; numbers inside objects are
-  exact up to 64 bits and doubles beyond.
+  stored and answered whole, up to 400 digits; the column `confidence` is a double.
 - A key goes into the header `X-Flux-Service-Key` or, as a bearer token, into `Authorization`: press Authorize.
 
 ## Problems

@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from app import exact_json
 from app.api.problems import UnsupportedMediaType
 from app.api.transaction import may_be_empty
 from app.errors import Fault, Invalid, NotJson
@@ -19,6 +20,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_PATCH = f"{JSON}, {MERGE_PATCH}"
 MAX_BULK_ROWS = 1000
+TOO_DEEP = f"The body is nested deeper than {MAX_NESTING} levels."
 
 
 class ArgumentsParser(FlaskParser):
@@ -51,9 +53,11 @@ def _read_json(request: Request) -> Any:
     if environ.get("CONTENT_TYPE") != JSON and (body or request.mimetype) and request.mimetype != JSON:
         _refuse_other_types(request)
     try:
-        return orjson.loads(body)
+        return exact_json.loads(body)
     except orjson.JSONDecodeError:
         return _parse_leniently(body)
+    except RecursionError:
+        raise Invalid(TOO_DEEP) from None
 
 
 def _refuse_other_types(request: Request) -> None:
@@ -72,13 +76,11 @@ def _parse_leniently(body: bytes) -> Any:
     if not body.strip():
         raise NotJson("The request has no body. Send a JSON object.")
     try:
-        return json.loads(body.decode())
+        return json.loads(body.decode(), parse_int=exact_json.number, parse_float=exact_json.number)
     except RecursionError:
-        raise Invalid(f"The body is nested deeper than {MAX_NESTING} levels.") from None
+        raise Invalid(TOO_DEEP) from None
     except UnicodeDecodeError:
         raise NotJson("The body is not UTF-8 text, so it is not JSON.") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise NotJson(f"The body is not JSON: {error.msg} at {where}.") from None
-    except ValueError:
-        raise Invalid("The body holds an integer of more digits than any column could store.") from None

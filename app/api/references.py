@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal, Inexact
 from typing import Any, NoReturn
 
-import orjson
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from app import exact_json
 from app.errors import Fault, UnresolvedReference
 from app.schemas.faults import BODY, pointer
 
@@ -84,10 +84,10 @@ class _Resolving:
         match value:
             case {"$ref": reference, **others} if not others:
                 found = self._found(reference, item, at)
-                self._spend(len(encoded(found)))
+                self._spend(len(exact_json.dumps(found)))
                 return found
             case {"$literal": literal, **others} if not others:
-                self._spend(len(encoded(literal)))
+                self._spend(len(exact_json.dumps(literal)))
                 return literal
             case {"$each": reference, "body": body, **others} if not others:
                 elements = self._elements(reference, item, at)
@@ -125,7 +125,7 @@ class _Resolving:
         found = [self.resolve(each, item, (*at, name, number)) for number, each in enumerate(parts)]
         for number, each in enumerate(found):
             if isinstance(each, bool) or not isinstance(each, types):
-                shown = encoded(each).decode(errors="replace")[:50]
+                shown = exact_json.dumps(each).decode(errors="replace")[:50]
                 _refuse((*at, name, number), f"{name} takes {wanted}, not {shown}.")
         return found
 
@@ -139,11 +139,6 @@ OPERANDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "$concat": ("texts and numbers", (str, int, float, Decimal)),
     "$add": ("numbers", (int, float, Decimal)),
 }
-
-
-def encoded(value: Any) -> bytes:
-    """The JSON of a value, of which no number was rounded."""
-    return orjson.dumps(value, default=_fragment)
 
 
 def source(value: Any, steps: Sequence[str]) -> Iterator[str]:
@@ -189,12 +184,6 @@ def _decoded(text: bytes) -> Any:
 
 def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) <= LONGEST_INTEGER else Decimal(text)
-
-
-def _fragment(value: Any) -> orjson.Fragment:
-    if isinstance(value, Decimal):
-        return orjson.Fragment(text_of(value))
-    raise TypeError
 
 
 def _step(value: Any, step: str) -> Any:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
+from app import exact_json
 
 IN_AN_ELEMENT = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 
 def json_literal(document: Any) -> str:
     """The text of a JSON document."""
-    return orjson.dumps(document).decode()
+    return exact_json.dumps(document).decode()
 
 
 def array_literal(values: Sequence[Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError, fields
 
+from app import exact_json
 from app.schemas.fields import (
     INTEGER_FORM,
     MAX_INTEGER,
@@ -110,8 +111,8 @@ def parse_number(text: str) -> float:
 def parse_object(text: str) -> dict[str, Any]:
     """A JSON object."""
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = exact_json.loads(text)
+    except (orjson.JSONDecodeError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ValidationError('must be a JSON object, such as {"name": "Ada"}.')

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 import uuid_utils
 
-from app import models
+from app import exact_json, models
 from app.database import database
 from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
 from app.query.model import WHOLE_ROW, Condition, Either, Filter, Query, Shape
@@ -42,7 +42,7 @@ class Repository:
     def find(self, query: Query) -> Rows:
         """The rows of one page of a query; `last` of them tells where the next page starts."""
         [(array, count, *keys)] = database.read(*reads.page(self.model, query))
-        return page(array, count, query.limit, orjson.loads(keys[0] or EMPTY) if keys else sort_columns(query))
+        return page(array, count, query.limit, exact_json.loads(keys[0] or EMPTY) if keys else sort_columns(query))
 
     def find_all(self, query: Query) -> Rows:
         """All rows of a query, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""

@@ -3,17 +3,19 @@
 A statement is compiled once for each `shape_of` a filter, and bound to `values` of the filter itself.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import reduce
 from itertools import count
 from operator import and_, or_
 from typing import Any
 
-import orjson
 from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
 
 from app.database.literals import array_literal, json_literal
 from app.database.statements import parameter
+from app.exact_json import MAX_DIGITS, digits
 from app.query.model import Condition, Either, Filter, Place
 from app.repositories.columns import Model, bound, column, reference, sql_type
 
@@ -23,6 +25,7 @@ COMPARISONS = {
     **SIGNS, "eq": OP.EQ, "ne": "IS DISTINCT FROM", "like": OP.LIKE, "ilike": OP.ILIKE, "contains": "@>",
 }  # fmt: skip
 PHONE = Place("phone")
+JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,5})?", re.ASCII)
 
 
 def shape_of(filter: Filter) -> Filter:
@@ -190,7 +193,7 @@ def _mark(condition: Condition) -> Any:
     if condition.operator in WITHOUT_VALUE:
         return condition.value
     if condition.place.keys and condition.operator in SIGNS:
-        return "" if _number(condition.value) is None else "0"
+        return "0" if _is_number(condition.value) else ""
     return None
 
 
@@ -210,8 +213,7 @@ def _bound(condition: Condition) -> Any:
     if not condition.place.keys:
         return bound(condition.value)
     if condition.operator in SIGNS:
-        number = _number(condition.value)
-        return condition.value if number is None else str(number)
+        return condition.value
     texts = condition.value if isinstance(condition.value, tuple) else (condition.value,)
     return array_literal([document for text in texts for document in _documents(text)])
 
@@ -219,17 +221,13 @@ def _bound(condition: Condition) -> Any:
 def _documents(text: str) -> Iterator[str]:
     """The JSON values that a text can mean: itself, and the number, true or false that it spells."""
     yield json_literal(text)
-    if text in ("true", "false") or _number(text) is not None:
+    if text in ("true", "false") or _is_number(text):
         yield text
 
 
-def _number(text: str) -> int | float | None:
-    """The number that a text spells as JSON has it, or None."""
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+def _is_number(text: str) -> bool:
+    """Whether a text spells a number as JSON has it, of a length that one inside an object can have."""
+    return JSON_NUMBER.fullmatch(text) is not None and digits(Decimal(text)) <= MAX_DIGITS
 
 
 def _pattern(text: str) -> str:

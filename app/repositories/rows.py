@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import orjson
+from app import exact_json
 
 EMPTY = b"[]"
 # What json_agg writes between rows. No JSON text of a row has a line break in it, so it stands nowhere else.
@@ -39,7 +39,7 @@ class Row(Mapping[str, Any]):
 
     def _decoded(self) -> dict[str, Any]:
         if self._values is None:
-            self._values = orjson.loads(self.json)
+            self._values = exact_json.loads(self.json)
         return self._values
 
 
@@ -64,7 +64,7 @@ class Rows(Sequence[dict[str, Any]]):
 
     @cached_property
     def _decoded(self) -> list[dict[str, Any]]:
-        return orjson.loads(self.json)
+        return exact_json.loads(self.json)
 
 
 class LongRows(Rows):
@@ -101,5 +101,5 @@ def page(array: bytes | None, count: int, limit: int | None, keys: Sequence[str]
     rows = array[: array.rindex(BETWEEN_ROWS)]
     if keys and isinstance(keys[0], list):
         return Rows(rows + b"]", tuple(keys[limit - 1]))
-    last = orjson.loads(rows[rows.rfind(BETWEEN_ROWS) + len(BETWEEN_ROWS) :] if limit > 1 else rows[1:])
+    last = exact_json.loads(rows[rows.rfind(BETWEEN_ROWS) + len(BETWEEN_ROWS) :] if limit > 1 else rows[1:])
     return Rows(rows + b"]", tuple(last[str(key)] for key in keys))

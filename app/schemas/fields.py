@@ -8,16 +8,16 @@ import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError, fields, validate
 
+from app import exact_json
 from app.schemas.relative_time import RelativeTime, parse_relative_time
 
 MIN_INTEGER, MAX_INTEGER = -(2**31), 2**31 - 1
-# What orjson reads and writes as the integer that it is.
-MIN_JSON_INTEGER, MAX_JSON_INTEGER = -(2**63), 2**64 - 1
 MAX_NESTING = 100
 UUID_TEXT = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 UUID_FORM = re.compile(UUID_TEXT, re.ASCII)
@@ -78,11 +78,14 @@ def _refuse(fault: str | None) -> None:
 def _scalar_fault(value: Any) -> str | None:
     if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "holds NaN or an infinity, which JSON does not have."
+    if isinstance(value, float | Decimal):
+        if not math.isfinite(value):
+            return "holds NaN, an infinity or a number beyond 1.8e308."
+        too_long = isinstance(value, Decimal) and exact_json.digits(value) > exact_json.MAX_DIGITS
+        return f"holds a number of more than {exact_json.MAX_DIGITS} digits." if too_long else None
     if isinstance(value, int):
-        storable = MIN_JSON_INTEGER <= value <= MAX_JSON_INTEGER
-        return None if storable else "holds an integer of more than 64 bits."
+        storable = exact_json.MIN_INTEGER <= value <= exact_json.MAX_INTEGER
+        return None if storable else "holds an int of more than 64 bits. Write it as a Decimal."
     return f"holds a {type(value).__name__}, which is not a JSON value."
 
 
@@ -181,9 +184,10 @@ class Integer(fields.Integer):
         super().__init__(validate=validate.Range(least, most, error=error), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            # JSON has one kind of number: 6.0 is 6, and some programs write it so.
-            return int(value)
+        if isinstance(value, float | Decimal) and not math.isnan(value):
+            # JSON has one kind of number: 6.0 is 6, and some programs write it so. What is far out of range stays so.
+            value = min(max(value, MIN_INTEGER - 1), MAX_INTEGER + 1)
+            value = int(value) if value == int(value) else value
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.make_error("invalid")
         return value
@@ -209,9 +213,9 @@ class Number(fields.Float):
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
+        if not isinstance(value, int | float | Decimal) or isinstance(value, bool) or math.isnan(value):
             raise self.make_error("invalid")
-        return value
+        return float(value)
 
 
 class Amount(fields.Float):
@@ -343,7 +347,7 @@ def _faults_of_amounts(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_amount(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class ListOf(fields.List[Any]):

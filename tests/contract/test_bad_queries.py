@@ -434,6 +434,16 @@ def test_a_forged_cursor_with_hostile_values_shows_nothing_that_the_list_would_n
     assert {row["id"] for row in answer.json.get("items", [])} <= made
 
 
+@pytest.mark.parametrize("depth", [90, 200, 251, 253, 300, 900, 2000])
+def test_a_forged_cursor_of_any_depth_is_a_position_or_refused(client: FlaskClient, two: list[str], depth: int):
+    known = fingerprint(cursor_of(client, "/goals", "sort=plan_json&limit=1"))
+    deep = b'{"a":' * depth + b"1" + b"}" * depth
+    for number in (b"", b"123456789012345678901,"):
+        payload = b'["%b",[%b%b,"%b"]]' % (known.encode(), number, deep, NOWHERE.encode())
+        query = {"sort": "plan_json", "limit": 1, "cursor": forged(payload)}
+        assert client.get("/api/v1/goals", query_string=query).status_code in (200, 422)
+
+
 def test_the_smallest_and_the_largest_integer_are_positions_too(client: FlaskClient):
     owner = user(client)["id"]
     for order in (-(2**31), 2**31 - 1, 0):

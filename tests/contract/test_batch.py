@@ -488,3 +488,26 @@ def test_a_path_a_query_and_a_body_mean_to_the_letter_what_they_mean_alone(clien
     assert by_path["body"] == by_query["body"] == {"deleted_count": 0}
     assert [row["title"] for row in found["body"]["items"]] == [title]
     assert changed["body"]["description"] == title
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"$ref": "a.items"}, {"$literal": "x"}, {"$literal": None}, {"$ref": "a.total"}, {"$literal": [["a", "b"]]}],
+)
+def test_what_stands_for_a_query_and_is_no_object_is_422(client: FlaskClient, query: Any):
+    answer = run(
+        client,
+        {"name": "a", "method": "GET", "path": "/goals"},
+        {"method": "GET", "path": "/goals", "query": query},
+    )
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/operations/1/query")
+
+
+@pytest.mark.parametrize("index", ["9" * 5000, "1" * 10, "-1", "01x", "٣", "1e2"])
+def test_an_index_that_is_none_leads_nowhere(client: FlaskClient, index: str):
+    goal(client)
+    read = {"name": "a", "method": "GET", "path": "/goals"}
+    reference = f"a.items.{index}.id"
+    refers = {"method": "PATCH", "path": "/goals", "query": {"id": {"$ref": reference}}, "body": {"title": "x"}}
+    assert run(client, read, refers).status_code == 422
+    assert done(client, read, refers | {"skip_if_missing": reference})[1]["skipped"]

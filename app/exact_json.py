@@ -1,0 +1,59 @@
+"""JSON whose numbers stay what they are: orjson reads one beyond 64 bits as a float, which rounds it without a word."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+
+# Every number that a float holds has fewer digits when it is written out.
+MAX_DIGITS = 400
+# A float keeps every number of 15 digits, save those near its ends. With the signs of numbers written as these, a look
+# for a longer one, or for a large exponent, needs no loop.
+FORM_OF_NUMBERS = bytes.maketrans(b"123456789.E", b"0000000000e")
+LONG = b"0" * 16
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
+
+
+def loads(text: bytes | str) -> Any:
+    """The value of a JSON text; a number that is neither a 64-bit integer nor a float is a Decimal.
+
+    Raises orjson.JSONDecodeError, and RecursionError for hundreds of levels.
+    """
+    value = orjson.loads(text)
+    return json.loads(text, parse_int=number, parse_float=number) if _may_be_rounded(text) else value
+
+
+def dumps(value: Any) -> bytes:
+    """The JSON text of a value, Decimals as they are; raises orjson.JSONEncodeError."""
+    return orjson.dumps(value, default=_number_text)
+
+
+def number(text: str) -> int | float | Decimal:
+    """The number of a JSON text, in the plainest type that holds it whole; one of 10^18 digits is infinite."""
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        return Decimal("-Infinity" if text.startswith("-") else "Infinity")
+    if text.lstrip("-").isdigit():
+        return int(exact) if MIN_INTEGER <= exact <= MAX_INTEGER else exact
+    rounded = float(text)
+    return rounded if Decimal(repr(rounded)) == exact else exact
+
+
+def digits(exact: Decimal) -> int:
+    """How many digits a finite number has when it is written out, without an exponent."""
+    exponent = exact.as_tuple().exponent
+    assert isinstance(exponent, int), "only infinities and NaN have another"
+    return max(exact.adjusted() + 1, 1) + max(-exponent, 0)
+
+
+def _may_be_rounded(text: bytes | str) -> bool:
+    form = (text.encode() if isinstance(text, str) else text).translate(FORM_OF_NUMBERS)
+    return LONG in form or b"e000" in form or b"e-000" in form or b"e+000" in form
+
+
+def _number_text(value: Any) -> orjson.Fragment:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{type(value).__name__} is no type of JSON.")
