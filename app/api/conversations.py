@@ -8,7 +8,7 @@ from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import ETAG, row_response
 from app.api.transaction import transaction
-from app.query.controls import SHAPING
+from app.query.controls import CHANGING
 from app.query.model import Query
 from app.query.parser import QueryParser
 from app.repositories import conversations
@@ -19,7 +19,7 @@ from app.schemas.conversations import (
     NewConversationSchema,
 )
 
-VOICE = QueryParser("conversations", "update conversations", SHAPING)
+VOICE = QueryParser("conversations", "update conversations", CHANGING)
 
 blueprint = Blueprint("conversations", "Chats and voice sessions with a person.", "/conversations")
 crud.collection(blueprint, conversations, NewConversationSchema, ConversationSchema)

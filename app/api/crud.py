@@ -21,7 +21,7 @@ from app.api.responses import (
     wants_stream,
 )
 from app.api.transaction import transaction
-from app.query.controls import LISTING, READING, SHAPING
+from app.query.controls import CHANGING, CREATING, LISTING, READING, SHAPING
 from app.query.model import Query, SortKey
 from app.query.parser import QueryParser
 from app.repositories.base import Repository
@@ -79,7 +79,7 @@ def count_rows(blueprint: Blueprint, repository: Repository) -> None:
 
 def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
     """Add POST on the collection: a new row, or with `upsert` the one that has its key."""
-    parser = QueryParser(repository.table, f"create {repository.table}", ("upsert", *SHAPING))
+    parser = QueryParser(repository.table, f"create {repository.table}", CREATING)
 
     @blueprint.route(
         "",
@@ -99,7 +99,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
             refuse_filter(query)
             created = repository.create(values, query.shape)
             return row_response(created, 201, location=_place(created.id))
-        found, outcome = repository.upsert(values, how, query.where, query.shape)
+        found, outcome = repository.upsert(values, how, query.where, query.shape, query.writing.rules)
         if outcome is not Outcome.CREATED:
             return row_response(found)
         return row_response(found, 201, location=_place(found.id))
@@ -125,7 +125,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
 
 def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
     """Add PATCH on a row: only the fields in the body change."""
-    parser = QueryParser(repository.table, f"update {repository.table}", SHAPING)
+    parser = QueryParser(repository.table, f"update {repository.table}", CHANGING)
 
     @blueprint.route(
         blueprint.row_path,
@@ -147,7 +147,7 @@ def changed_row(repository: Repository, id: str, values: dict[str, Any], query: 
     return repository.update(
         id,
         values,
-        merge=merges_objects(),
+        rules=query.writing.rules._replace(merge=merges_objects()),
         versions=versions_to_match(),
         filter=query.where,
         shape=query.shape,

@@ -9,7 +9,7 @@ from app.api.blueprint import Blueprint, merges_objects
 from app.api.responses import json_bytes, json_response
 from app.api.transaction import transaction
 from app.errors import Invalid
-from app.query.controls import DELETING, SHAPING, WRITING
+from app.query.controls import CREATING, DELETING, WRITING
 from app.query.model import Query
 from app.query.parser import QueryParser
 from app.repositories.base import Repository
@@ -28,7 +28,7 @@ BY_FILTER = (
 
 def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
     """Add POST on /bulk: up to 1000 new rows."""
-    parser = QueryParser(repository.table, f"create many {repository.table}", ("upsert", *SHAPING))
+    parser = QueryParser(repository.table, f"create many {repository.table}", CREATING)
     answer = created_many_schema(row)
 
     @blueprint.route(
@@ -49,7 +49,7 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
             refuse_filter(query)
             created = repository.create_many(rows, query.shape)
             return _rows_response({"created_count": len(created)}, created, 201 if created else 200)
-        done = repository.upsert_many(rows, how, query.where, query.shape)
+        done = repository.upsert_many(rows, how, query.where, query.shape, query.writing.rules)
         counts = dict(counted(done))
         created_count, updated_count = counts[Outcome.CREATED], counts[Outcome.UPDATED]
         return _rows_response(
@@ -77,7 +77,8 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
     @transaction
     def update_rows(query: Query, values: dict[str, Any]) -> Response:
         require_filter(query)
-        changed, rows = repository.update_many(query, values, merge=merges_objects())
+        rules = query.writing.rules._replace(merge=merges_objects())
+        changed, rows = repository.update_many(query, values, rules)
         items = b',"items":%b' % rows if query.writing.return_rows else b""
         return json_bytes(b'{"updated_count":%d%b}' % (changed, items))
 

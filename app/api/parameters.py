@@ -67,6 +67,9 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
         {"type": "string", "enum": ["merge", "ignore"]},
         "When a row with the same key exists: merge the body into it, or leave it alone. Filters say when to merge.",
     ),
+    "update": ({"type": "string"}, "With `upsert=merge` the fields, by comma, that change in a row that is there."),
+    "replace": ({"type": "string"}, "Objects, by comma, that are replaced whole where others are merged."),
+    "if_null": ({"type": "string"}, "Fields of the body, by comma, that are written only where they are null."),
     "skip_locked": ({"type": "boolean", "default": False}, "Pass over rows that another transaction holds."),
     "max_affected": (
         {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 1000},

@@ -11,19 +11,22 @@ from app.query.model import GROUPS, WHOLE_ROW, Expansion, Place, Shape, SortKey
 from app.query.relations import LISTS, MAX_REFERENCES, expansions_of, table_of_expansion
 from app.query.values import kind_of
 from app.query.vocabulary import UnknownName, did_you_mean, vocabulary
+from app.schemas.faults import READ_ONLY
 from app.schemas.fields import QueryInteger, TimeZoneName
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 PAGING = ("sort", "limit", "skip", "cursor")
 SHAPING = ("fields", "expand")
 LISTING = (*PAGING, "count", *SHAPING)
-WRITING = ("sort", "limit", "skip_locked", "max_affected", "return", *SHAPING)
+CHANGING = ("replace", "if_null", *SHAPING)
+WRITING = ("sort", "limit", "skip_locked", "max_affected", "return", *CHANGING)
+CREATING = ("upsert", "update", *CHANGING)
 DELETING = ("sort", "limit", "skip_locked", "max_affected")
 # What every GET takes.
 READING = ("consistency",)
 GROUPING = ("group_by", "bucket_on", "tz", "sort", "limit")
 # What may be given several times, as some clients send a list.
-REPEATABLE = ("sort", *SHAPING, "group_by")
+REPEATABLE = ("sort", "update", *CHANGING, "group_by")
 
 LIMIT = QueryInteger(1, MAX_PAGE_SIZE)
 SKIP = QueryInteger(0)
@@ -183,6 +186,19 @@ def parse_time_column(table: str, text: str) -> str:
     if text not in columns:
         raise BadValue(_unknown(text, "time column", columns))
     return text
+
+
+def parse_written(table: str, kinds: Sequence[str], text: str) -> tuple[str, ...]:
+    """The names of columns that callers write, those of these kinds, or all."""
+    fields = vocabulary(table).fields
+    columns = [
+        name for name, field in fields.items() if name not in READ_ONLY and (not kinds or kind_of(field) in kinds)
+    ]
+    names = tuple(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in columns:
+            raise BadValue(_unknown(name, "object" if kinds else "column to write", columns))
+    return names
 
 
 def parse_choice(choices: Sequence[str], text: str) -> str:

@@ -80,6 +80,22 @@ class Grouping(NamedTuple):
     limit: int
 
 
+class FieldRules(NamedTuple):
+    """How a write treats the fields that its body names.
+
+    With `merge` objects are merged (RFC 7396), but for those in `replace`; those in `if_null` are written only where
+    they are null. A row that an upsert finds is changed in those of `update` alone, if there are any.
+    """
+
+    merge: bool = False
+    replace: tuple[str, ...] = ()
+    if_null: tuple[str, ...] = ()
+    update: tuple[str, ...] = ()
+
+
+PLAIN = FieldRules()
+
+
 class Writing(NamedTuple):
     """How a write by filter goes about it: what others hold is passed over; more matches than `most` are refused."""
 
@@ -87,6 +103,7 @@ class Writing(NamedTuple):
     most: int = 1000
     return_rows: bool = False
     upsert: str | None = None
+    rules: FieldRules = PLAIN
 
 
 class Query(NamedTuple):

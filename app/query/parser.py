@@ -17,6 +17,7 @@ from app.query.model import (
     WHOLE_ROW,
     Condition,
     Either,
+    FieldRules,
     Grouping,
     Place,
     Query,
@@ -147,6 +148,7 @@ class _Parsing:
             self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
             self._control("return", partial(controls.parse_word, "rows"), False),
             self._control("upsert", partial(controls.parse_choice, controls.UPSERTS), None),
+            self._rules(),
         )
         eventual = self._control("consistency", partial(controls.parse_word, "eventual"), False)
         if after and "skip" in self.controls:
@@ -236,6 +238,20 @@ class _Parsing:
             return ()
         columns = list(self.vocabulary.fields)
         return self._control("sort", lambda text: with_id(controls.parse_sort(columns, text)), self.parser.sort)
+
+    def _rules(self) -> FieldRules:
+        if "if_null" not in self.parser.controls:
+            return FieldRules()
+        if "upsert" in self.parser.controls and self.controls.get("upsert") != "merge":
+            for name in FieldRules._fields:
+                if name in self.controls:
+                    self._fault(name, "says how upsert=merge changes a row. Add that, or leave it out.")
+        parse = partial(controls.parse_written, self.parser.table)
+        return FieldRules(
+            replace=self._control("replace", partial(parse, ("object",)), ()),
+            if_null=self._control("if_null", partial(parse, ()), ()),
+            update=self._control("update", partial(parse, ()), ()),
+        )
 
     def _grouping(self, limit: int | None) -> Grouping | None:
         if "group_by" not in self.parser.controls:

@@ -10,7 +10,7 @@ import uuid_utils
 from app import exact_json, models
 from app.database import database
 from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
-from app.query.model import WHOLE_ROW, Condition, Either, Filter, Query, Shape
+from app.query.model import PLAIN, WHOLE_ROW, Condition, Either, FieldRules, Filter, Query, Shape
 from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
 from app.repositories.natural_keys import ID
@@ -73,48 +73,59 @@ class Repository:
         return many.create(self.model, _with_ids(rows), shape)
 
     def upsert(
-        self, values: Mapping[str, Any], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
+        self,
+        values: Mapping[str, Any],
+        how: str,
+        filter: Filter = (),
+        shape: Shape = WHOLE_ROW,
+        rules: FieldRules = PLAIN,
     ) -> tuple[Row, Outcome]:
         """A new row, or the one that has its key: merged with these values if it matches, or left alone."""
-        [(row, outcome)] = many.upsert(self.model, [values], how, filter, shape, new_id, indexed=False)
+        wanted = many.Upsert(how, filter, shape, rules)
+        [(row, outcome)] = many.upsert(self.model, [values], wanted, new_id, indexed=False)
         return row, outcome
 
     def upsert_many(
-        self, rows: Sequence[Mapping[str, Any]], how: str, filter: Filter = (), shape: Shape = WHOLE_ROW
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        how: str,
+        filter: Filter = (),
+        shape: Shape = WHOLE_ROW,
+        rules: FieldRules = PLAIN,
     ) -> list[tuple[Row, Outcome]]:
         """For each row, in the order given, what `upsert` gives; those with the same kind of key take one statement."""
-        return many.upsert(self.model, rows, how, filter, shape, new_id)
+        return many.upsert(self.model, rows, many.Upsert(how, filter, shape, rules), new_id)
 
     def update(
         self,
         id: Id,
         values: Mapping[str, Any],
         *,
-        merge: bool = False,
+        rules: FieldRules = PLAIN,
         versions: Sequence[int] | None = None,
         filter: Filter = (),
         shape: Shape = WHOLE_ROW,
     ) -> Row:
         """The row after these values were written to it; without any it is left alone.
 
-        With `merge` objects are merged (RFC 7396). Raises NotFound; Stale when the row has none of the versions;
+        Raises NotFound; Stale when the row has none of the versions;
         ConditionFailed when it does not match the filter; Conflict, MissingReference.
         """
         target = Target(id, versions, filter)
         if values:
-            found = database.write(*writes.update_one(self.model, target, values, merge, shape))
+            found = database.write(*writes.update_one(self.model, target, values, rules, shape))
         else:
             found = database.read(*writes.select_one(self.model, target, shape))
         return Row(*found[0]) if found else self._refuse(id, filter, versions)
 
-    def update_many(self, query: Query, values: Mapping[str, Any], *, merge: bool = False) -> tuple[int, bytes]:
+    def update_many(self, query: Query, values: Mapping[str, Any], rules: FieldRules = PLAIN) -> tuple[int, bytes]:
         """How many rows a query chose and these values were written to, and their JSON array if it asks for rows.
 
         Raises TooManyAffected, and then nothing is changed.
         """
         if not values:
             raise Invalid("The body names nothing to change. Send at least one field.")
-        [(matches, changed, *rows)] = database.write(*writes.update_many(self.model, query, values, merge))
+        [(matches, changed, *rows)] = database.write(*writes.update_many(self.model, query, values, rules))
         self._refuse_too_many(matches, query)
         return changed, (rows[0] or EMPTY) if rows else EMPTY
 

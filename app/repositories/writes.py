@@ -9,7 +9,7 @@ from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Select, Tup
 
 from app.database.literals import json_literal
 from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, parameter
-from app.query.model import Filter, Query, Shape
+from app.query.model import FieldRules, Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, bound, column, sql_type
 from app.repositories.natural_keys import Key
@@ -45,6 +45,7 @@ class Merge(NamedTuple):
     columns: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()
     filter: Filter = ()
+    rules: FieldRules = FieldRules()
 
     def shape(self) -> "Merge":
         """The merge without the values of its filter: what the SQL of a statement depends on."""
@@ -78,9 +79,9 @@ def select_by_keys(model: Model, rows: Sequence[Values], key: Key, shape: Shape)
     return _select_by_keys(model, key, shape).bind(arrays)
 
 
-def update_one(model: Model, target: Target, values: Values, merge: bool, shape: Shape) -> Bound:
-    """The UPDATE of one row, which gives its JSON and its version; objects are replaced, or merged (RFC 7396)."""
-    return _update_one(model, target.shape(), tuple(values), merge, shape).bind(target.values() | _named(model, values))
+def update_one(model: Model, target: Target, values: Values, rules: FieldRules, shape: Shape) -> Bound:
+    """The UPDATE of one row, which gives its JSON and its version."""
+    return _update_one(model, target.shape(), tuple(values), rules, shape).bind(target.values() | _named(model, values))
 
 
 def increment_one(model: Model, id: Any, amounts: Values, shape: Shape) -> Bound:
@@ -98,9 +99,9 @@ def delete_one(model: Model, target: Target) -> Bound:
     return _delete_one(model, target.shape()).bind(target.values())
 
 
-def update_many(model: Model, query: Query, values: Values, merge: bool) -> Bound:
+def update_many(model: Model, query: Query, values: Values, rules: FieldRules) -> Bound:
     """The UPDATE of the rows that a query chooses: how many match, how many have changed, and their array."""
-    return _update_many(model, _shape_of(query), tuple(values), merge).bind(
+    return _update_many(model, _shape_of(query), tuple(values), rules).bind(
         _chosen_values(query) | _named(model, values)
     )
 
@@ -158,7 +159,7 @@ def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
     }
     if not merge.columns:
         return {"action": "ignore", **target}
-    changes = {column(model, name): _merged_if_named(model, name, name in merge.partly) for name in merge.columns}
+    changes = {column(model, name): _merged_if_named(model, name, merge) for name in merge.columns}
     conditions = filters.where_without_joins(model, merge.filter)
     if len(merge.partly) == len(merge.columns):
         conditions.append(_is_among("n_any"))
@@ -174,8 +175,8 @@ def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _update_one(model: Model, target: Target, columns: tuple[str, ...], merge: bool, shape: Shape) -> Statement:
-    update = model.update(_changes(model, columns, merge)).where(*_one(model, target))
+def _update_one(model: Model, target: Target, columns: tuple[str, ...], rules: FieldRules, shape: Shape) -> Statement:
+    update = model.update(_changes(model, columns, rules)).where(*_one(model, target))
     return compiled(update.returning(row_as_json(model, shape), model.version))
 
 
@@ -196,10 +197,10 @@ def _delete_one(model: Model, target: Target) -> Statement:
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _update_many(model: Model, query: Query, columns: tuple[str, ...], merge: bool) -> Statement:
+def _update_many(model: Model, query: Query, columns: tuple[str, ...], rules: FieldRules) -> Statement:
     chosen, numbered = _chosen(model, query, "FOR NO KEY UPDATE")
     row = [row_as_json(model, query.shape).alias("row")] if query.writing.return_rows else []
-    update = model.update(_changes(model, columns, merge)).from_(numbered).where(model.id == numbered.c.id)
+    update = model.update(_changes(model, columns, rules)).from_(numbered).where(model.id == numbered.c.id)
     changed = update.where(_not_too_many(chosen)).returning(numbered.c.number, *row).cte("changed")
     answer = [_count(chosen), _count(changed)]
     if row:
@@ -254,19 +255,23 @@ def _one(model: Model, target: Target) -> list[ColumnBase]:
     return conditions + filters.where_without_joins(model, target.filter)
 
 
-def _changes(model: Model, columns: Sequence[str], merge: bool) -> dict[Any, Any]:
-    changes = {}
-    for name in columns:
-        value = parameter(f"v_{name}")
-        is_merged = merge and _is_object(model, name)
-        changes[column(model, name)] = fn.merge_patch(column(model, name), value.cast("jsonb")) if is_merged else value
-    return changes
+def _changes(model: Model, columns: Sequence[str], rules: FieldRules) -> dict[Any, Any]:
+    return {column(model, name): _changed(model, name, parameter(f"v_{name}"), rules) for name in columns}
 
 
-def _merged_if_named(model: Model, name: str, partly: bool) -> Any:
-    new = EXCLUDED[name]
-    merged = fn.merge_patch(column(model, name), new) if _is_object(model, name) else new
-    return Case(None, [(_is_among(f"n_{name}"), merged)], column(model, name)) if partly else merged
+def _changed(model: Model, name: str, value: Any, rules: FieldRules) -> Any:
+    """What becomes of a column to which this value is written."""
+    if name in rules.if_null:
+        return fn.coalesce(column(model, name), value)
+    if rules.merge and _is_object(model, name) and name not in rules.replace:
+        return fn.merge_patch(column(model, name), value.cast("jsonb"))
+    return value
+
+
+def _merged_if_named(model: Model, name: str, merge: Merge) -> Any:
+    merged = _changed(model, name, EXCLUDED[name], merge.rules)
+    named = [(_is_among(f"n_{name}"), merged)]
+    return Case(None, named, column(model, name)) if name in merge.partly else merged
 
 
 def _is_among(ids: str) -> Expression:
