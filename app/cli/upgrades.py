@@ -121,7 +121,7 @@ def _document(plan: upgrades.Plan, dry_run: bool) -> dict[str, Any]:
     return {
         "generation": plan.generation,
         "tables": plan.tables,
-        "changes": list(plan.lines()),
+        "changes": plan.lines(),
         "broken": _broken(plan.broken),
         "dry_run": dry_run,
     }

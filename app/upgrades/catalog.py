@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue tells of the tables of a schema: columns, constraints, indexes and triggers."""
+"""What PostgreSQL's catalogue tells of the tables of a schema: columns, constraints, indexes, triggers."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,32 +11,32 @@ SELECT c.relname, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), 
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' ORDER BY c.relname, a.attnum
+WHERE c.relnamespace = %(schema)s::regnamespace AND c.relkind = 'r' ORDER BY c.relname, a.attnum
 """
 TABLES = """
-SELECT relname, relrowsecurity, coalesce(reloptions, '{}'), greatest(reltuples, 0)::bigint
-FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'
+SELECT relname, relrowsecurity, coalesce(reloptions, '{}') FROM pg_class
+WHERE relnamespace = %(schema)s::regnamespace AND relkind = 'r'
 """
-CONSTRAINTS = """
-SELECT c.relname, quote_ident(k.conname), k.contype::text, pg_get_constraintdef(k.oid),
-    pg_get_expr(k.conbin, k.conrelid),
+PARTS = """
+SELECT c.relname, k.contype::text, quote_ident(k.conname), pg_get_constraintdef(k.oid),
     ARRAY(SELECT quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY AS n(number, place)
-          JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.number ORDER BY n.place)
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = n.number ORDER BY n.place),
+    pg_get_expr(k.conbin, k.conrelid), false, true
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = %s::regnamespace AND k.contype IN ('c', 'f', 'p') ORDER BY k.conname
-"""
-INDEXES = """
-SELECT c.relname, quote_ident(i.relname), x.indisunique, pg_get_indexdef(i.oid), pg_get_expr(x.indpred, x.indrelid),
+WHERE c.relnamespace = %(schema)s::regnamespace AND k.contype IN ('c', 'f')
+UNION ALL
+SELECT c.relname, 'i', quote_ident(i.relname), regexp_replace(pg_get_indexdef(i.oid), '^.*? USING ', 'USING '),
     ARRAY(SELECT quote_ident(a.attname) FROM unnest(x.indkey::int[]) WITH ORDINALITY AS n(number, place)
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = n.number ORDER BY n.place),
-    (SELECT pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('u', 'p', 'x'))
+    pg_get_expr(x.indpred, x.indrelid), x.indisunique,
+    EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('u', 'p', 'x'))
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
-WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND x.indisvalid ORDER BY i.relname
+WHERE c.relnamespace = %(schema)s::regnamespace AND c.relkind = 'r' AND x.indisvalid ORDER BY 2, 3
 """
 TRIGGERS = """
 SELECT c.relname, quote_ident(t.tgname), pg_get_triggerdef(t.oid), t.tgenabled::text
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal ORDER BY t.tgname
+WHERE c.relnamespace = %(schema)s::regnamespace AND NOT t.tgisinternal ORDER BY t.tgname
 """
 FUNCTIONS = """
 SELECT p.oid::regprocedure::text FROM pg_proc p
@@ -56,31 +56,45 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Constraint:
-    """A check (kind c), foreign key (f) or primary key (p); `expression` is a check's condition."""
+class Part:
+    """A check (kind c), a foreign key (f) or an index (i) of a table.
 
-    name: str
+    `definition` is all of it but its name, `condition` that of a check or of an index of some rows.
+    """
+
+    table: str
     kind: str
-    definition: str
-    expression: str | None
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Index:
-    """An index; `constraint` is the definition of the constraint that it is part of, if it is of one."""
-
     name: str
-    unique: bool
     definition: str
-    predicate: str | None
     columns: tuple[str, ...]
-    constraint: str | None
+    condition: str | None
+    unique: bool
+    in_constraint: bool
 
     @property
-    def does(self) -> tuple[bool, str]:
-        """What the index does, whatever it is called."""
-        return self.unique, self.definition.partition(" USING ")[2]
+    def does(self) -> tuple[str, bool, str]:
+        """What it does, whatever it is called."""
+        return self.kind, self.unique, self.definition
+
+    @property
+    def make(self) -> str:
+        """The statement that makes it."""
+        if self.kind == "i":
+            return f"CREATE {'UNIQUE ' * self.unique}INDEX {self.name} ON {self.table} {self.definition}"
+        return f"ALTER TABLE {self.table} ADD CONSTRAINT {self.name} {self.definition}"
+
+    @property
+    def drop(self) -> str:
+        """The statement that drops it."""
+        return (
+            f"DROP INDEX {self.name}" if self.kind == "i" else f"ALTER TABLE {self.table} DROP CONSTRAINT {self.name}"
+        )
+
+    def rename(self, name: str, new_name: str) -> str:
+        """The statement that renames it from one name to the other."""
+        if self.kind == "i":
+            return f"ALTER INDEX {name} RENAME TO {new_name}"
+        return f"ALTER TABLE {self.table} RENAME CONSTRAINT {name} TO {new_name}"
 
 
 @dataclass(frozen=True)
@@ -94,20 +108,14 @@ class Trigger:
 
 @dataclass
 class Table:
-    """A table with all that is on it; `rows` is about how many it has, as of the last ANALYZE."""
+    """A table with all that is on it."""
 
     name: str
     row_security: bool
     options: tuple[str, ...]
-    rows: int
     columns: dict[str, Column] = field(default_factory=dict)
-    constraints: list[Constraint] = field(default_factory=list)
-    indexes: list[Index] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     triggers: list[Trigger] = field(default_factory=list)
-
-    def has_constraint(self, wanted: Constraint) -> bool:
-        """Whether the table has a constraint of this definition, under any name."""
-        return any(each.definition == wanted.definition for each in self.constraints)
 
 
 def tables(schema: str) -> dict[str, Table]:
@@ -116,19 +124,14 @@ def tables(schema: str) -> dict[str, Table]:
     What the tables have is named as SQL writes it, in quotes where it needs them.
     """
     database.execute_sql(f"SET LOCAL search_path = {schema}; SET LOCAL quote_all_identifiers = off")
-    found = {
-        name: Table(name, secured, tuple(options), rows)
-        for name, secured, options, rows in database.read(TABLES, (schema,))
-    }
+    named = {"schema": schema}
+    found = {name: Table(name, secured, tuple(options)) for name, secured, options in database.read(TABLES, named)}
     # A table that came between two of these statements is left out.
-    for table, *column in _of(found, COLUMNS, schema):
+    for table, *column in _of(found, COLUMNS, named):
         found[table].columns[column[0]] = Column(*column)
-    for table, name, kind, definition, expression, columns in _of(found, CONSTRAINTS, schema):
-        found[table].constraints.append(Constraint(name, kind, definition, expression, tuple(columns)))
-    for table, name, unique, definition, predicate, columns, constraint in _of(found, INDEXES, schema):
-        unqualified = definition.replace(f" ON {schema}.", " ON ")
-        found[table].indexes.append(Index(name, unique, unqualified, predicate, tuple(columns), constraint))
-    for table, name, definition, enabled in _of(found, TRIGGERS, schema):
+    for table, kind, name, definition, columns, *rest in _of(found, PARTS, named):
+        found[table].parts.append(Part(table, kind, name, definition, tuple(columns), *rest))
+    for table, name, definition, enabled in _of(found, TRIGGERS, named):
         found[table].triggers.append(Trigger(name, definition.replace(f" ON {schema}.", " ON "), enabled))
     return found
 
@@ -148,5 +151,5 @@ def functions(schema: str) -> list[str]:
     return [name for (name,) in database.read(FUNCTIONS, (schema,))]
 
 
-def _of(tables: dict[str, Table], query: str, schema: str) -> list[tuple[Any, ...]]:
-    return [row for row in database.read(query, (schema,)) if row[0] in tables]
+def _of(tables: dict[str, Table], query: str, named: dict[str, str]) -> list[tuple[Any, ...]]:
+    return [row for row in database.read(query, named) if row[0] in tables]

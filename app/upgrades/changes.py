@@ -4,35 +4,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.errors import Conflict
-from app.upgrades.catalog import Column, Constraint, Index, Table, defaults_for_null
-from app.upgrades.log import Undo
+from app.upgrades.catalog import Column, Part, Table, defaults_for_null
 from app.upgrades.rules import Broken
 
 # Where a table never had the time at which a row was made, the column that comes nearest.
 MADE_AT = {"notification_log": "sent_at"}
+# PostgreSQL's letters for when a trigger fires, and what brings that back.
+ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a table: a clause of its ALTER TABLE, or a statement of its own; and what undoes it.
+    """What is done to a table or function, such as «adds version», by which statement; without one it stays as it is.
 
-    `summary` is what is done to which thing, such as «adds version». The undoing is left out where `unless`, a SELECT,
-    gives true: rows made since are in its way.
+    The statement that undoes it is left out where `unless`, a SELECT, gives true: rows made since are in its way.
     """
 
-    table: str
+    of: str
     summary: str
-    statement: str
-    undo: str | None
-    clause: bool = False
+    statement: str | None = None
+    undo: str | None = None
     unless: str | None = None
 
-    def undoing(self) -> Undo | None:
-        """What goes into the log."""
-        if self.undo is None:
-            return None
-        statement = f"ALTER TABLE {self.table} {self.undo}" if self.clause else self.undo
-        return Undo(statement, f"{self.table}: {self.summary}", self.unless)
+    def __str__(self) -> str:
+        return f"{self.of}: {self.summary}"
 
 
 def refuse_what_is_in_the_way(
@@ -65,19 +60,33 @@ def refuse_what_is_in_the_way(
                 )
 
 
+def pauses(theirs: Table) -> tuple[list[Change], list[Change]]:
+    """Keeps the table's triggers from firing, since nothing that they keep is to change; and what brings them back."""
+    alter = f"ALTER TABLE {theirs.name}"
+    firing = [trigger for trigger in theirs.triggers if trigger.enabled in ENABLE]
+    return (
+        [Change(theirs.name, f"pauses {each.name}", f"{alter} DISABLE TRIGGER {each.name}") for each in firing],
+        [
+            Change(theirs.name, f"resumes {each.name}", f"{alter} {ENABLE[each.enabled]} TRIGGER {each.name}")
+            for each in firing
+        ],
+    )
+
+
 def columns(theirs: Table, ours: Table) -> Iterator[Change]:
     """The columns that are missing, with the defaults that our rows have; and the room for changes in each page."""
+    alter = f"ALTER TABLE {theirs.name}"
     for column in ours.columns.values():
         if column.name not in theirs.columns:
-            clause = f"ADD COLUMN {column.name} {column.type}{_default(column)}{' NOT NULL' * column.not_null}"
-            yield Change(theirs.name, f"adds {column.name}", clause, f"DROP COLUMN {column.name}", clause=True)
+            add = f"{alter} ADD COLUMN {column.name} {column.type}{_default(column)}{' NOT NULL' * column.not_null}"
+            yield Change(theirs.name, f"adds {column.name}", add, f"{alter} DROP COLUMN {column.name}")
     for option in ours.options:
         name = option.partition("=")[0]
         if name not in {each.partition("=")[0] for each in theirs.options}:
-            yield Change(theirs.name, f"sets {option}", f"SET ({option})", f"RESET ({name})", clause=True)
+            yield Change(theirs.name, f"sets {option}", f"{alter} SET ({option})", f"{alter} RESET ({name})")
 
 
-def filling(theirs: Table, ours: Table) -> Change | None:
+def fillings(theirs: Table, ours: Table) -> Iterator[Change]:
     """Nulls get the default where ours has one, since that is what the older programs meant by them."""
     values = {
         name: f"coalesce({name}, {default})"
@@ -94,43 +103,61 @@ def filling(theirs: Table, ours: Table) -> Change | None:
         # Whoever never knew when a row was changed knows when it was made; that is for every row.
         some = [*some, "updated_at IS NULL"] if known else []
     if not values:
-        return None
+        return
     assignments = ", ".join(f"{name} = {value}" for name, value in values.items())
     where = f" WHERE {' OR '.join(some)}" if some else ""
     update = f"UPDATE {theirs.name} SET {assignments}{where}"
-    return Change(theirs.name, f"fills {', '.join(values)}", update, None)
+    yield Change(theirs.name, f"fills {', '.join(values)}", update)
 
 
-def constraints(theirs: Table, ours: Table, kept_checks: set[str]) -> Iterator[Change]:
-    """Defaults, nulls, checks and keys. Checks in `kept_checks` are left out: rows that stay break them."""
-    yield from _defaults(theirs, ours)
-    yield from _nulls(theirs, ours)
-    yield from _checks(theirs, ours, kept_checks)
-    yield from _references(theirs, ours)
+def defaults_and_nulls(theirs: Table, ours: Table) -> Iterator[Change]:
+    """Our defaults where there is none; and null is refused, or allowed, as in ours.
 
-
-def indexes(theirs: Table, ours: Table) -> Iterator[Change]:
-    """Indexes that do the same get our name; others of the same key go; those that are missing are made."""
-    left = list(theirs.indexes)
-    for wanted in ours.indexes:
-        same = [each for each in left if each.does == wanted.does]
-        if same:
-            left = [each for each in left if each not in same]
-            keeper = next((each for each in same if each.constraint), same[0])
-            if wanted.name != keeper.name:
-                yield Change(
-                    theirs.name,
-                    f"renames index {keeper.name} to {wanted.name}",
-                    f"ALTER INDEX {keeper.name} RENAME TO {wanted.name}",
-                    f"ALTER INDEX {wanted.name} RENAME TO {keeper.name}",
-                )
-            yield from (_drop(theirs, each) for each in same if each is not keeper and not each.constraint)
+    Defaults of theirs stay: the older programs count on them, and we name every column.
+    """
+    for column in ours.columns.values():
+        there = theirs.columns.get(column.name)
+        if there is None:
             continue
-        # One without a predicate is a rule of its own, or serves an ON CONFLICT that ours does not.
-        replaced = [each for each in left if each.predicate and _same_key(each, wanted)]
-        left = [each for each in left if each not in replaced]
-        yield from (_drop(theirs, each) for each in replaced)
-        yield Change(theirs.name, f"makes index {wanted.name}", wanted.definition, f"DROP INDEX {wanted.name}")
+        alter = f"ALTER TABLE {theirs.name} ALTER COLUMN {column.name}"
+        refuse, allow = f"{alter} SET NOT NULL", f"{alter} DROP NOT NULL"
+        if column.default and there.default is None:
+            default = f"{alter} SET{_default(column)}"
+            yield Change(theirs.name, f"sets the default of {column.name}", default, f"{alter} DROP DEFAULT")
+        if column.not_null and not there.not_null:
+            yield Change(theirs.name, f"refuses null in {column.name}", refuse, allow)
+        if there.not_null and not column.not_null:
+            nulls = f"SELECT EXISTS (SELECT FROM {theirs.name} WHERE {column.name} IS NULL)"
+            yield Change(theirs.name, f"allows null in {column.name}", allow, refuse, nulls)
+
+
+def parts(theirs: Table, ours: Table, kept_checks: set[str]) -> Iterator[Change]:
+    """Checks, references and indexes: what does the same gets our name, what ours replaces goes, what lacks is made.
+
+    Checks in `kept_checks` are left out: rows that stay break them.
+    """
+    left = list(theirs.parts)
+    for wanted in ours.parts:
+        same = [each for each in left if each.does == wanted.does]
+        old = same or [each for each in left if _replaces(wanted, each)]
+        left = [each for each in left if each not in old]
+        if same:
+            yield from _renamed(wanted, same)
+        elif wanted.name not in kept_checks:
+            yield Change(
+                theirs.name,
+                f"{'replaces' if old else 'makes'} {_label(wanted)}",
+                "; ".join([*(each.drop for each in old), wanted.make]),
+                "; ".join([wanted.drop, *(each.make for each in old)]),
+                _breaking(old),
+            )
+    for part in left:
+        # What an older program's own checks are called by PostgreSQL; any other is somebody's rule, and stays.
+        names = {f"{theirs.name}_{column}_check" for column in part.columns if column in ours.columns}
+        if part.kind == "c" and part.name in names:
+            yield Change(theirs.name, f"drops {part.name}", part.drop, part.make, _breaking([part]))
+        else:
+            yield Change(theirs.name, f"keeps {_label(part)}")
 
 
 def triggers(theirs: Table, ours: Table, kept: list[Broken]) -> Iterator[Change]:
@@ -148,19 +175,15 @@ def triggers(theirs: Table, ours: Table, kept: list[Broken]) -> Iterator[Change]
             )
     there = {trigger.name for trigger in theirs.triggers}
     for trigger in (each for each in ours.triggers if each.name not in there):
-        yield Change(
-            theirs.name,
-            f"makes trigger {trigger.name}",
-            trigger.definition,
-            f"DROP TRIGGER {trigger.name} ON {theirs.name}",
-        )
+        drop = f"DROP TRIGGER {trigger.name} ON {theirs.name}"
+        yield Change(theirs.name, f"makes trigger {trigger.name}", trigger.definition, drop)
 
 
 def row_security(theirs: Table) -> Iterator[Change]:
     """Row level security, where it is not enabled."""
     if not theirs.row_security:
-        clauses = ("ENABLE ROW LEVEL SECURITY", "DISABLE ROW LEVEL SECURITY")
-        yield Change(theirs.name, "enables row level security", *clauses, clause=True)
+        alter = f"ALTER TABLE {theirs.name} {{}} ROW LEVEL SECURITY"
+        yield Change(theirs.name, "enables row level security", alter.format("ENABLE"), alter.format("DISABLE"))
 
 
 def _default(column: Column) -> str:
@@ -171,116 +194,38 @@ def _is_never_null(table: Table, name: str) -> bool:
     return name in table.columns and table.columns[name].not_null
 
 
-def _defaults(theirs: Table, ours: Table) -> Iterator[Change]:
-    """Our defaults where there is none. Theirs stay: the older programs count on them, and we name every column."""
-    for column in ours.columns.values():
-        if column.default and column.name in theirs.columns and theirs.columns[column.name].default is None:
-            yield Change(
-                theirs.name,
-                f"sets the default of {column.name}",
-                f"ALTER COLUMN {column.name} SET{_default(column)}",
-                f"ALTER COLUMN {column.name} DROP DEFAULT",
-                clause=True,
-            )
+def _replaces(wanted: Part, there: Part) -> bool:
+    """Whether ours takes the place of one that does something else."""
+    if wanted.kind != there.kind:
+        return False
+    if wanted.kind == "c":
+        return wanted.name == there.name
+    # An index without a condition is a rule of its own, or serves an ON CONFLICT that ours does not.
+    is_key = wanted.unique and there.unique and there.condition is not None
+    return wanted.columns == there.columns and (wanted.kind == "f" or is_key)
 
 
-def _nulls(theirs: Table, ours: Table) -> Iterator[Change]:
-    for column in ours.columns.values():
-        if column.name not in theirs.columns or column.not_null == theirs.columns[column.name].not_null:
-            continue
-        refuse, allow = f"ALTER COLUMN {column.name} SET NOT NULL", f"ALTER COLUMN {column.name} DROP NOT NULL"
-        if column.not_null:
-            yield Change(theirs.name, f"refuses null in {column.name}", refuse, allow, clause=True)
-        else:
-            nulls = f"SELECT EXISTS (SELECT FROM {theirs.name} WHERE {column.name} IS NULL)"
-            yield Change(theirs.name, f"allows null in {column.name}", allow, refuse, clause=True, unless=nulls)
-
-
-def _checks(theirs: Table, ours: Table, kept_checks: set[str]) -> Iterator[Change]:
-    left = [each for each in theirs.constraints if each.kind == "c"]
-    for wanted in (each for each in ours.constraints if each.kind == "c"):
-        same = next((each for each in left if each.definition == wanted.definition), None)
-        if same:
-            left.remove(same)
-            yield from _rename(theirs, same, wanted)
-            continue
-        old = [each for each in left if each.name == wanted.name]
-        left = [each for each in left if each not in old]
-        yield from _replace_check(theirs, wanted, old, kept_checks)
-    # What an older program's own checks are called by PostgreSQL; any other is somebody's rule, and stays.
-    for free in left:
-        if free.name in {f"{theirs.name}_{column}_check" for column in free.columns if column in ours.columns}:
-            yield Change(
-                theirs.name,
-                f"drops {free.name}",
-                f"DROP CONSTRAINT {free.name}",
-                f"ADD CONSTRAINT {free.name} {free.definition}",
-                clause=True,
-                unless=_breaking(theirs, [free]),
-            )
-
-
-def _replace_check(theirs: Table, wanted: Constraint, old: list[Constraint], kept_checks: set[str]) -> Iterator[Change]:
-    if not set(wanted.columns) <= theirs.columns.keys() or wanted.name not in kept_checks:
-        drops = [f"DROP CONSTRAINT {each.name}" for each in old]
-        adds = [f"ADD CONSTRAINT {each.name} {each.definition}" for each in old]
+def _renamed(wanted: Part, same: list[Part]) -> Iterator[Change]:
+    """One that does the same keeps on, under our name; other indexes go."""
+    keeper = next((each for each in same if each.in_constraint), same[0])
+    if keeper.name != wanted.name:
+        summary = f"renames {_label(keeper)} to {wanted.name}"
         yield Change(
-            theirs.name,
-            f"{'replaces' if old else 'adds'} {wanted.name}",
-            ", ".join([*drops, f"ADD CONSTRAINT {wanted.name} {wanted.definition}"]),
-            ", ".join([f"DROP CONSTRAINT {wanted.name}", *adds]),
-            clause=True,
-            unless=_breaking(theirs, old) if old else None,
+            wanted.table, summary, keeper.rename(keeper.name, wanted.name), keeper.rename(wanted.name, keeper.name)
         )
+    for twin in same:
+        if twin is not keeper and not twin.in_constraint:
+            yield Change(wanted.table, f"drops {_label(twin)}", twin.drop, twin.make)
 
 
-def _breaking(theirs: Table, checks: list[Constraint]) -> str:
-    """The SELECT that tells whether a row breaks one of these checks."""
-    broken = " OR ".join(f"NOT ({each.expression})" for each in checks)
-    return f"SELECT EXISTS (SELECT FROM {theirs.name} WHERE {broken})"
+def _label(part: Part) -> str:
+    return f"index {part.name}" if part.kind == "i" else part.name
 
 
-def _references(theirs: Table, ours: Table) -> Iterator[Change]:
-    left = [each for each in theirs.constraints if each.kind == "f"]
-    for wanted in (each for each in ours.constraints if each.kind == "f"):
-        old = [each for each in left if each.columns == wanted.columns]
-        same = next((each for each in old if each.definition == wanted.definition), None)
-        if same:
-            yield from _rename(theirs, same, wanted)
-            old.remove(same)
-        elif old:
-            drops = ", ".join(f"DROP CONSTRAINT {each.name}" for each in old)
-            adds = ", ".join(f"ADD CONSTRAINT {each.name} {each.definition}" for each in old)
-            yield Change(
-                theirs.name,
-                f"replaces {wanted.name}",
-                f"{drops}, ADD CONSTRAINT {wanted.name} {wanted.definition}",
-                f"DROP CONSTRAINT {wanted.name}, {adds}",
-                clause=True,
-            )
-        else:
-            clauses = (f"ADD CONSTRAINT {wanted.name} {wanted.definition}", f"DROP CONSTRAINT {wanted.name}")
-            yield Change(theirs.name, f"adds {wanted.name}", *clauses, clause=True)
-
-
-def _rename(theirs: Table, there: Constraint, wanted: Constraint) -> Iterator[Change]:
-    # PostgreSQL takes a RENAME only by itself.
-    if there.name != wanted.name:
-        rename = f"ALTER TABLE {theirs.name} RENAME CONSTRAINT"
-        yield Change(
-            theirs.name,
-            f"renames {there.name} to {wanted.name}",
-            f"{rename} {there.name} TO {wanted.name}",
-            f"{rename} {wanted.name} TO {there.name}",
-        )
-
-
-def _same_key(one: Index, other: Index) -> bool:
-    return one.unique and other.unique and one.columns == other.columns
-
-
-def _drop(theirs: Table, index: Index) -> Change:
-    return Change(theirs.name, f"drops index {index.name}", f"DROP INDEX {index.name}", index.definition)
+def _breaking(old: list[Part]) -> str | None:
+    """The SELECT that tells whether a row breaks one of these, if they are checks."""
+    broken = " OR ".join(f"NOT ({each.condition})" for each in old if each.kind == "c")
+    return f"SELECT EXISTS (SELECT FROM {old[0].table} WHERE {broken})" if broken else None
 
 
 def _trigger(theirs: Table, name: str, summary: str, body: str) -> Iterator[Change]:

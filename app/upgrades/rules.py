@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import available_timezones
 
 from app.database import database
-from app.upgrades.catalog import Column, Index, Table, defaults_for_null
+from app.upgrades.catalog import Column, Part, Table, defaults_for_null
 
 # A check would refuse every UPDATE of a row that breaks it, so where such rows stay a trigger takes its place.
 KEPT = "keeps the value; it can stay, and only what is written from now on is checked"
@@ -72,21 +72,18 @@ def mend(broken: list[Broken]) -> Iterator[tuple[str, int]]:
 
 
 def _rules_of_table(theirs: Table, ours: Table) -> Iterator[Rule]:
-    for check in ours.constraints:
-        if check.kind == "c" and not theirs.has_constraint(check) and set(check.columns) <= theirs.columns.keys():
-            assert check.expression
-            yield _rule_of_check(ours, check.name, ours.columns[check.columns[0]], check.expression)
-    kept = {index.does for index in theirs.indexes}
-    for index in ours.indexes:
-        if index.unique and index.does not in kept and set(index.columns) <= theirs.columns.keys():
-            yield _rule_of_key(theirs, index, defaults_for_null(theirs, ours))
+    kept = {each.does for each in theirs.parts}
+    for part in ours.parts:
+        if part.does in kept or not set(part.columns) <= theirs.columns.keys():
+            continue
+        if part.kind == "c":
+            column = ours.columns[part.columns[0]]
+            name, broken = f"{column.name}: {part.condition}", f"NOT ({part.condition})"
+            yield Rule(ours.name, column.name, name, broken, *_mended_value(column), part.name)
+        elif part.unique:
+            yield _rule_of_key(theirs, part, defaults_for_null(theirs, ours))
     if ours.name == "users":
         yield from _rules_of_people(theirs)
-
-
-def _rule_of_check(table: Table, name: str, column: Column, expression: str) -> Rule:
-    mended, summary = _mended_value(column)
-    return Rule(table.name, column.name, f"{column.name}: {expression}", f"NOT ({expression})", mended, summary, name)
 
 
 def _mended_value(column: Column) -> tuple[str | None, str]:
@@ -103,7 +100,7 @@ def _mended_value(column: Column) -> tuple[str | None, str]:
     return None, KEPT
 
 
-def _rule_of_key(theirs: Table, key: Index, defaults: dict[str, str]) -> Rule:
+def _rule_of_key(theirs: Table, key: Part, defaults: dict[str, str]) -> Rule:
     """Of rows with one key the one that was changed last keeps it; the others keep all but its last column."""
     filled = ", ".join(
         f"coalesce({name}, {defaults[name]}) AS {name}" if name in defaults and name not in TIMES else name
@@ -112,7 +109,7 @@ def _rule_of_key(theirs: Table, key: Index, defaults: dict[str, str]) -> Rule:
     column = key.columns[-1]
     changed = f"coalesce({', '.join(name for name in TIMES if name in theirs.columns)})"
     having = " AND ".join(f"{each} IS NOT NULL" for each in key.columns)
-    within = f"{having} AND {key.predicate}" if key.predicate else having
+    within = f"{having} AND {key.condition}" if key.condition else having
     older = (
         "SELECT id FROM (SELECT id, row_number() OVER "
         f"(PARTITION BY {', '.join(key.columns)} ORDER BY {changed} DESC NULLS LAST, id DESC) AS place "

@@ -1,9 +1,7 @@
 """Taking over the database of an older Flux program: in place, in one transaction, without losing a value."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass
 from time import monotonic, sleep
 
 from app.database import atomic, database, migrations
@@ -12,7 +10,6 @@ from app.errors import Busy
 from app.upgrades import catalog, changes, log, rules
 from app.upgrades.catalog import Table
 from app.upgrades.changes import Change
-from app.upgrades.log import Undo
 from app.upgrades.recognition import tables_of
 from app.upgrades.rules import Broken
 
@@ -21,9 +18,6 @@ REFERENCE = "flux_dao_reference"
 # Measured with 1,000,000 tasks, on a slow disk; see docs/supabase.md.
 ROWS_A_SECOND = 10_000
 LOCK_PAUSE_SECONDS = 0.1
-
-# PostgreSQL's letters for when a trigger fires, and what brings that back.
-ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 Report = Callable[[str], None]
 
@@ -38,25 +32,20 @@ class BrokenRows(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What taking the database over changes, in order; `broken` are the rows that break a rule."""
+    """What taking the database over changes, in order; `broken` are the rows that break a rule.
+
+    `first` makes what is new and pauses the triggers, so that rows can be mended before the `rest`.
+    """
 
     generation: str
     tables: list[str]
-    new_functions: list[str]
-    new_tables: list[Table]
-    columns: list[Change]
-    fillings: list[Change]
+    first: list[Change]
     rest: list[Change]
-    kept_indexes: list[str]
-    broken: list[Broken] = field(default_factory=list)
+    broken: list[Broken]
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> list[str]:
         """What is done, a line for each thing."""
-        for table in self.new_tables:
-            yield f"{table.name}: makes the table"
-        for change in [*self.columns, *self.fillings, *self.rest]:
-            yield f"{change.table}: {change.summary}"
-        yield from self.kept_indexes
+        return [str(change) for change in [*self.first, *self.rest]]
 
 
 def plan(generation: str) -> Plan:
@@ -70,20 +59,23 @@ def plan(generation: str) -> Plan:
     in_the_way = sorted(set(our_functions) & set(their_functions))
     changes.refuse_what_is_in_the_way(theirs, ours, tables_of(generation), in_the_way)
     broken = rules.find_broken(rules.rules(theirs, ours))
-    kept = [each for each in broken if each.rule.mend is None]
     shared = [(theirs[name], table) for name, table in ours.items() if name in theirs]
+    pauses = [changes.pauses(table) for table, _ in shared]
     return Plan(
-        generation=generation,
-        tables=[table.name for table, _ in shared],
-        new_functions=our_functions,
-        new_tables=[table for name, table in ours.items() if name not in theirs],
-        columns=[change for pair in shared for change in changes.columns(*pair)],
-        fillings=[filling for pair in shared if (filling := changes.filling(*pair))],
-        rest=[change for pair in shared for change in _rest(*pair, kept)],
-        kept_indexes=[
-            line for theirs, ours in shared for line in _kept_indexes(theirs, list(changes.indexes(theirs, ours)))
+        generation,
+        [table.name for table, _ in shared],
+        [
+            *map(_move_function, our_functions),
+            *(_move_table(table) for name, table in ours.items() if name not in theirs),
+            *(pause for paused, _ in pauses for pause in paused),
         ],
-        broken=broken,
+        [
+            *(change for pair in shared for change in changes.columns(*pair)),
+            *(change for pair in shared for change in changes.fillings(*pair)),
+            *(resume for _, resumed in pauses for resume in resumed),
+            *(change for pair in shared for change in _rules_and_indexes(*pair, broken)),
+        ],
+        broken,
     )
 
 
@@ -92,22 +84,13 @@ def execute(plan: Plan, report: Report) -> None:
 
     Everybody else waits for the tables until that transaction ends.
     """
-    undos = list(_move_what_is_new(plan))
-    with _without_triggers(plan.tables):
-        for summary, rows in rules.mend(plan.broken):
-            report(f"{summary}: {rows:,} rows")
-        _apply(plan.columns, report)
-        for filling in plan.fillings:
-            with _timed(report) as step:
-                rows = database.change(filling.statement)
-                step(f"{filling.table}: {filling.summary}: {rows:,} rows")
+    _apply(plan.first, report)
+    for summary, rows in rules.mend(plan.broken):
+        report(f"{summary}: {rows:,} rows")
     _apply(plan.rest, report)
-    undos += [undo for change in [*plan.columns, *plan.rest] if (undo := change.undoing())]
-    log.write(plan.generation, migrations.names()[-1], undos)
+    log.write(plan.generation, migrations.names()[-1], [*plan.first, *plan.rest])
     database.execute_sql(f"DROP SCHEMA {REFERENCE} CASCADE")
-    with _timed(report) as step:
-        database.execute_sql(f"ANALYZE {', '.join(plan.tables)}")
-        step("analyzes the tables")
+    database.execute_sql(f"ANALYZE {', '.join(plan.tables)}")
 
 
 def lock(tables: Sequence[str], report: Report, timeout: int) -> None:
@@ -154,67 +137,30 @@ def refuse_broken(broken: list[Broken], mend: bool) -> None:
         )
 
 
-def _rest(theirs: Table, ours: Table, kept: list[Broken]) -> Iterator[Change]:
-    of_table = [each for each in kept if each.rule.table == theirs.name]
-    yield from changes.constraints(theirs, ours, {each.rule.check for each in of_table if each.rule.check})
-    yield from changes.indexes(theirs, ours)
-    yield from changes.triggers(theirs, ours, of_table)
+def _rules_and_indexes(theirs: Table, ours: Table, broken: list[Broken]) -> Iterator[Change]:
+    kept = [each for each in broken if each.rule.mend is None and each.rule.table == theirs.name]
+    yield from changes.defaults_and_nulls(theirs, ours)
+    yield from changes.parts(theirs, ours, {each.rule.check for each in kept if each.rule.check})
+    yield from changes.triggers(theirs, ours, kept)
     yield from changes.row_security(theirs)
 
 
-def _kept_indexes(theirs: Table, changed: list[Change]) -> Iterator[str]:
-    statements = " ".join(change.statement for change in changed)
-    for index in theirs.indexes:
-        if f" {index.name}" not in statements:
-            yield f"{theirs.name}: keeps index {index.name}"
+def _move_function(name: str) -> Change:
+    move = f"ALTER FUNCTION {REFERENCE}.{name} SET SCHEMA public"
+    return Change(name, "makes the function", move, f"DROP FUNCTION {name}")
 
 
-def _move_what_is_new(plan: Plan) -> Iterator[Undo]:
-    for function in plan.new_functions:
-        database.execute_sql(f"ALTER FUNCTION {REFERENCE}.{function} SET SCHEMA public")
-        yield Undo(f"DROP FUNCTION {function}", f"makes function {function}")
-    for table in plan.new_tables:
-        database.execute_sql(f"ALTER TABLE {REFERENCE}.{table.name} SET SCHEMA public")
-        # They refer to the tables beside which they were made.
-        for each in (constraint for constraint in table.constraints if constraint.kind == "f"):
-            database.execute_sql(
-                f"ALTER TABLE {table.name} DROP CONSTRAINT {each.name}, ADD CONSTRAINT {each.name} {each.definition}"
-            )
-        holds_rows = f"SELECT EXISTS (SELECT FROM {table.name})" if table.name == "mended_rows" else None
-        yield Undo(f"DROP TABLE {table.name}", f"{table.name}: makes the table", holds_rows)
+def _move_table(table: Table) -> Change:
+    # Its references lead to the tables beside which it was made.
+    references = [statement for each in table.parts if each.kind == "f" for statement in (each.drop, each.make)]
+    move = "; ".join([f"ALTER TABLE {REFERENCE}.{table.name} SET SCHEMA public", *references])
+    holds_rows = f"SELECT EXISTS (SELECT FROM {table.name})" if table.name == "mended_rows" else None
+    return Change(table.name, "makes the table", move, f"DROP TABLE {table.name}", holds_rows)
 
 
-def _apply(all_changes: Sequence[Change], report: Report) -> None:
-    """Do the changes in order; clauses of one table that follow each other are one ALTER TABLE, which reads it once."""
-    for (table, clause), group in groupby(all_changes, lambda change: (change.table, change.clause)):
-        together = list(group)
-        parts = [", ".join(each.statement for each in together)] if clause else [each.statement for each in together]
-        summary = [", ".join(each.summary for each in together)] if clause else [each.summary for each in together]
-        for statement, what in zip(parts, summary, strict=True):
-            with _timed(report) as step:
-                database.execute_sql(f"ALTER TABLE {table} {statement}" if clause else statement)
-                step(f"{table}: {what}")
-
-
-@contextmanager
-def _timed(report: Report) -> Iterator[Report]:
-    """Give a function that tells a step with how long it took."""
-    started = monotonic()
-    yield lambda what: report(f"{what} ({monotonic() - started:.1f} s)")
-
-
-@contextmanager
-def _without_triggers(tables: Sequence[str]) -> Iterator[None]:
-    """A block in which no trigger of the tables fires: nothing that they keep, updated_at for one, is to change."""
-    firing = [
-        (name, trigger)
-        for name, table in catalog.tables("public").items()
-        if name in tables
-        for trigger in table.triggers
-        if trigger.enabled in ENABLE
-    ]
-    for table, trigger in firing:
-        database.execute_sql(f"ALTER TABLE {table} DISABLE TRIGGER {trigger.name}")
-    yield
-    for table, trigger in firing:
-        database.execute_sql(f"ALTER TABLE {table} {ENABLE[trigger.enabled]} TRIGGER {trigger.name}")
+def _apply(changes: Sequence[Change], report: Report) -> None:
+    for change in changes:
+        if change.statement:
+            started = monotonic()
+            database.execute_sql(change.statement)
+            report(f"{change} ({monotonic() - started:.1f} s)")
