@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions, requires
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from psycopg2.extensions import parse_dsn
 
 from app.config import PROJECT, Settings, load_settings
@@ -49,6 +50,9 @@ def imported_modules() -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module)
     return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"app"}
+
+
+INSTALLED = {distribution(each.name) for each in distributions()}
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -121,8 +125,17 @@ def mebibytes(text: str) -> int:
 
 @pytest.mark.parametrize("name", [path.name for path in PROJECT.glob("requirements*.txt")])
 def test_every_requirement_has_an_exact_version(name: str) -> None:
-    loose = [line for line in requirements(name) if not re.fullmatch(r"[\w.-]+==\d[\w.]*|-r [\w.-]+\.txt", line)]
-    assert loose == []
+    exact = r"[\w.-]+==\d[\w.]*(; python_full_version < .*)?|-r [\w.-]+\.txt"
+    assert [line for line in requirements(name) if not re.fullmatch(exact, line)] == []
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.3", "3.13.0"])
+def test_what_the_requirements_need_is_pinned_for_every_python(python: str) -> None:
+    pinned = [Requirement(line) for line in requirements("requirements.txt")]
+    around = {"python_version": python.rpartition(".")[0], "python_full_version": python, "extra": ""}
+    names = {distribution(each.name) for each in pinned if not each.marker or each.marker.evaluate(around)}
+    needed = [Requirement(text) for name in names & INSTALLED for text in requires(name) or ()]
+    assert {distribution(each.name) for each in needed if not each.marker or each.marker.evaluate(around)} <= names
 
 
 def test_requirements_of_the_image_cover_what_the_service_imports() -> None:
