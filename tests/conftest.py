@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ import existing
 import psycopg2
 import pytest
 from flask import Flask
+from flask.cli import FlaskGroup
 from flask.testing import FlaskClient
 from neighbours import Poolers
 from psycopg2.extensions import parse_dsn
@@ -23,7 +26,7 @@ from servers import RunningServer, command_environment, running_server, surround
 
 from app import create_app, upgrades
 from app.config import PROJECT, Settings
-from app.database import database, open_database
+from app.database import configure, database, open_database
 from app.development.embedded import EmbeddedServer, programs
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
@@ -175,8 +178,13 @@ def settings(postgres: EmbeddedServer, pytestconfig: pytest.Config) -> Iterator[
         yield Settings(database_url=url, auth_disabled=True, database_isolation=isolation)
 
 
+# The settings of the app under test, once there is one.
+served: list[Settings] = []
+
+
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Iterator[Flask]:
+    served.append(settings)
     yield create_app(settings)
     database.release()
     database.close_idle()
@@ -227,12 +235,46 @@ def server_url(server_database: str, tmp_path_factory: pytest.TempPathFactory) -
         yield server.url
 
 
-def flask(*arguments: str, folder: Path = PROJECT, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the flask command with these settings and no others."""
+def flask(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the flask command with these settings and no others, in this process where nothing is in its way."""
+    if threading.current_thread() is not threading.main_thread() or database.in_transaction():
+        return flask_process(*arguments, **settings)
+    with environment(command_environment(**settings) | {"FLASK_RUN_FROM_CLI": "true"}):
+        try:
+            done = create_app().test_cli_runner().invoke(FlaskGroup(), arguments)
+        finally:
+            # The app under test finds its database again.
+            if served:
+                configure(served[0])
+    wrong = "".join(traceback.format_exception(done.exception)) if unforeseen(done.exception) else ""
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr + wrong)
+
+
+def unforeseen(error: BaseException | None) -> bool:
+    """Whether the command ended by an error that it did not turn into an exit code."""
+    return error is not None and not isinstance(error, SystemExit)
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """A block with these environment variables and no others."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def flask_process(*arguments: str, folder: Path = PROJECT, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the flask command in a process of its own, as an operator does."""
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
         cwd=folder,
         env=command_environment(**settings),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=120,

@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from servers import free_port
 
 from app.config import PROJECT
-from app.development.embedded import EmbeddedServer, _account, _open_the_way_to
+from app.development.embedded import EmbeddedServer, give_to_server, open_the_way_to, server_account
 
 PGBOUNCER = """
 [databases]
@@ -123,10 +123,8 @@ def running_redis(folder: Path, port: int) -> Iterator[psutil.Process]:
 def make_standby(primary: EmbeddedServer, data: Path, options: str) -> EmbeddedServer:
     """A copy of this server that streams from it once it is started."""
     data.mkdir(mode=0o700)
-    if account := _account():
-        _open_the_way_to(data)
-        os.chown(data, account.pw_uid, account.pw_gid)
-    primary._run(
+    give_to_server(data)
+    primary.run(
         "pg_basebackup", "--dbname", primary.database_url("postgres"), "--pgdata", str(data),
         "--write-recovery-conf", "--checkpoint", "fast",
     )  # fmt: skip
@@ -139,10 +137,10 @@ def make_standby(primary: EmbeddedServer, data: Path, options: str) -> EmbeddedS
 @contextmanager
 def _running(command: list[str], log: Path, port: int, become_nobody: bool = True) -> Iterator[subprocess.Popen]:
     # PgBouncer refuses to be root; the account that the embedded PostgreSQL then has is welcome at its socket.
-    account, become = _account() if become_nobody else None, {}
+    account, become = server_account() if become_nobody else None, {}
     if account:
         become = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        _open_the_way_to(log)
+        open_the_way_to(log)
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd="/", **become)
     try:

@@ -2,24 +2,24 @@
 
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
-from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 import click
 import orjson
 from flask import current_app
+from psycopg2.extensions import set_wait_callback
+from psycopg2.extras import wait_select
 
-from app.cli.interrupts import interruptible, raise_if_stopped, signals_deferred, stop_requested
-from app.database import open_database
-from app.database.failures import driver_message, schema_differs, sentence
-from app.errors import ServiceError
-
-BAR_AFTER_SECONDS = 1.0
+from app.config import Settings
+from app.database import database, open_database
+from app.database.failures import driver_message, schema_differs, sentence, translated_errors
+from app.errors import ServiceError, TimedOut
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 MAX_DURATION = timedelta(days=36_500)
@@ -28,7 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document, for programs.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
 class Duration(click.ParamType[timedelta]):
@@ -53,18 +53,34 @@ class Duration(click.ParamType[timedelta]):
         return length
 
 
+@contextmanager
+def connected(settings: Settings) -> Iterator[None]:
+    """The settings' database; Ctrl-C, SIGTERM and the end of the terminal cancel the statement that is at work."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        # Who starts a command with nohup wants it to go on.
+        if signal.getsignal(each) is signal.SIG_DFL:
+            signal.signal(each, signal.default_int_handler)
+    with open_database(settings):
+        with translated_errors:
+            database.connection()
+        # Now, since a connection that is opened under it has no timeout, and no server's name in its errors.
+        set_wait_callback(wait_select)
+        try:
+            yield
+        finally:
+            set_wait_callback(None)
+
+
 def readable_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Run the command so that it can be stopped in order, and tell what goes wrong in a sentence."""
+    """Run the command, and say in a sentence what goes wrong."""
 
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with interruptible():
-                return command(*args, **kwargs)
-        except click.exceptions.Exit:
+            return command(*args, **kwargs)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            raise_if_stopped(error)
             message = _sentence(error)
             if message is None:
                 raise
@@ -89,53 +105,24 @@ def with_database(command: Callable[P, R]) -> Callable[P, R]:
     @readable_errors
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:
-        with open_database(current_app.config["SETTINGS"].for_maintenance):
+        with connected(current_app.config["SETTINGS"].for_maintenance):
             return command(*args, **kwargs)
 
     return running
 
 
 def _sentence(error: Exception) -> str | None:
-    """What went wrong, for people; None where it is no error, told already, or one that nobody foresaw."""
+    """What went wrong, for people; None for an error that nobody foresaw."""
+    said = driver_message(error)
+    if isinstance(error, TimedOut):
+        return f"Nothing was changed by the last statement. PostgreSQL says: {said}."
     if isinstance(error, ServiceError):
         return sentence(error)
-    if isinstance(error, click.ClickException | BrokenPipeError):
-        return None
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
-    said = driver_message(error)
     if schema_differs(error):
         return f"The database's schema is not that of this version: {said}. Run flask db upgrade."
     return f"The database refused: {said}" if said else None
-
-
-def run_in_batches(
-    label: str, found: int, portions: Iterable[int], as_json: bool, report: Callable[[int, bool], None]
-) -> None:
-    """Take the portions to their end, or until somebody or a fault stops it, and `report` how many rows they were and
-    whether it was stopped.
-
-    What was done until then stays; the exit code of a command that was stopped is 1.
-    """
-    done, stopped = 0, True
-    # A portion that the database has finished is counted, so nothing is raised between the two.
-    with signals_deferred():
-        try:
-            with progress(label, found, as_json) as advance:
-                for count in portions:
-                    done += count
-                    advance(count)
-                    if stop_requested():
-                        break
-                else:
-                    stopped = False
-        except ServiceError:
-            if not stop_requested():
-                report(done, stopped)
-                raise
-    report(done, stopped)
-    if stopped:
-        raise click.exceptions.Exit(1)
 
 
 def answer(document: Mapping[str, Any], as_json: bool, sentences: str) -> None:
@@ -149,23 +136,7 @@ def by_table(counts: dict[str, int]) -> str:
     return "\n".join([*lines, f"  {'together':17} {sum(counts.values()):>9,}"])
 
 
-@contextmanager
-def progress(label: str, length: int, as_json: bool = False) -> Iterator[Callable[[int], None]]:
-    """Give a function that takes how many steps were done; a bar appears on a terminal when it takes long."""
+def progress(label: str, length: int, as_json: bool = False) -> Any:
+    """click's progress bar, on the error output; none where that is no terminal, or with --json."""
     hidden = as_json or not sys.stderr.isatty()
-    bar = click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
-    started = monotonic()
-    waiting = 0
-
-    def advance(steps: int) -> None:
-        nonlocal waiting
-        waiting += steps
-        if monotonic() - started > BAR_AFTER_SECONDS:
-            bar.update(waiting)
-            waiting = 0
-
-    try:
-        yield advance
-    finally:
-        if bar.pos:
-            bar.render_finish()
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)

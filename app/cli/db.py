@@ -41,8 +41,8 @@ def backup(file: Path, as_json: bool) -> None:
     FILE appears, or is replaced, when the backup is whole. Callers are served meanwhile.
     """
     started = monotonic()
-    with whole_file(file) as output:
-        Backups(current_app.config["SETTINGS"]).back_up(Path(output.name))
+    with whole_file(file) as unfinished:
+        Backups(current_app.config["SETTINGS"]).back_up(unfinished)
     size, seconds = file.stat().st_size, round(monotonic() - started, 1)
     name = click.format_filename(file)
     document = {"file": name, "bytes": size, "seconds": seconds}

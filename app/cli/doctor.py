@@ -9,17 +9,17 @@ from flask.cli import with_appcontext
 from peewee import Model
 
 from app import models, upgrades
-from app.cli.common import answer, json_option, readable_errors
-from app.cli.interrupts import raise_if_stopped
+from app.cli.common import answer, connected, json_option, readable_errors
 from app.config import SettingError, Settings
-from app.database import inspection, migrations, open_database
+from app.database import inspection, migrations
 from app.database.failures import driver_message, sentence
 from app.database.statements import compiled
 from app.errors import Busy, ServiceError, TimedOut
 from app.upgrades import access
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
-MIN_VERSION = 14
+LOCKED = "The database did not answer in time: something is locked, by a migration for one. Look again later."
+NOT_CHECKED = "Not checked while a migration is pending."
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,6 @@ class Finding:
     check: str
     level: str
     detail: str
-
-
-Check = Callable[[Settings], Iterator[Finding]]
 
 
 @click.command()
@@ -52,111 +49,86 @@ def doctor(as_json: bool) -> None:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    yield _settings(settings)
+    yield Finding("settings", *_settings(settings))
     try:
-        with open_database(settings):
-            version, written = inspection.server_version()
+        with connected(settings):
             yield Finding("connection", OK, "The database answers.")
-            yield _version(version, written)
             for name, check in CHECKS.items():
-                yield from _run_check(name, check, settings)
+                yield from (Finding(name, level, detail) for level, detail in _run(check, settings))
+    except TimedOut:
+        # Ctrl-C does so too.
+        raise
     except ServiceError as error:
-        raise_if_stopped(error)
-        detail = f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings."
-        yield Finding("connection", FAILURE, detail)
+        yield Finding(
+            "connection",
+            FAILURE,
+            f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings.",
+        )
 
 
-def _run_check(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
-    """What the check finds, or that it was not allowed to look."""
+def _run(check: "Check", settings: Settings) -> list[tuple[str, str]]:
+    """The levels and details that the check finds, or that it could not look."""
     try:
-        yield from check(settings)
-    except (Busy, TimedOut) as error:
-        raise_if_stopped(error)
-        detail = "The database did not tell in time: something is locked, by a migration for one. Look again later."
-        yield Finding(name, WARNING, detail)
+        return list(check(settings))
+    except Busy:
+        return [(WARNING, LOCKED)]
     except Exception as error:
         said = driver_message(error)
         if isinstance(error, ServiceError) or said is None:
             raise
-        yield Finding(name, FAILURE, f"The database refused to tell: {said}. See docs/database-role.md.")
+        return [(FAILURE, f"The database refused to answer: {said}. See docs/database-role.md.")]
 
 
-def _settings(settings: Settings) -> Finding:
+def _settings(settings: Settings) -> tuple[str, str]:
     try:
         settings.refuse_to_be_open_by_accident()
     except SettingError as error:
-        return Finding("settings", FAILURE, str(error))
+        return FAILURE, str(error)
     if settings.open and not settings.binds_to_loopback:
-        return Finding(
-            "settings", WARNING, f"Whoever reaches {settings.host} needs no key; set SERVICE_API_KEYS to ask for one."
-        )
-    return Finding("settings", OK, "All can be read, and the service would start with them.")
+        return WARNING, f"Whoever reaches {settings.host} needs no key; set SERVICE_API_KEYS to ask for one."
+    return OK, "All can be read, and the service would start with them."
 
 
-def _version(major: int, written: str) -> Finding:
-    if major < MIN_VERSION:
-        return Finding("version", FAILURE, f"The server is PostgreSQL {written}; upgrade it to {MIN_VERSION} or newer.")
-    return Finding("version", OK, f"The server is PostgreSQL {written}.")
-
-
-def _database(_: Settings) -> Iterator[Finding]:
+def _database(_: Settings) -> Iterator[tuple[str, str]]:
     found = upgrades.recognize()
-    yield Finding("database", OK if found.kind == "ours" else FAILURE, found.sentence)
+    yield OK if found.kind == "ours" else FAILURE, found.sentence
 
 
-def _access(_: Settings) -> Iterator[Finding]:
+def _migrations(_: Settings) -> Iterator[tuple[str, str]]:
+    pending, unknown = migrations.pending(), migrations.unknown()
+    if pending:
+        yield FAILURE, f"Pending: {', '.join(pending)}. Run flask db upgrade."
+    if unknown:
+        yield FAILURE, f"The database is newer than this code: {', '.join(unknown)}. Run the newer code."
+    if not pending and not unknown:
+        yield OK, "All are applied."
+
+
+def _access(_: Settings) -> Iterator[tuple[str, str]]:
     if migrations.pending():
-        yield Finding("access", WARNING, "Not looked at while a migration is pending.")
+        yield WARNING, NOT_CHECKED
         return
     openings = access.openings()
     for each in openings:
-        yield Finding("access", WARNING, f"{each.roles} can {each.what}. Run: {each.statement}")
+        yield WARNING, f"{each.roles} can {each.what}. Run: {each.statement}"
     if not openings:
-        yield Finding("access", OK, "Nobody but the owner and the service can read or write what is ours.")
+        yield OK, "Nobody but the owner and the service can read or write what is ours."
 
 
-def _views(_: Settings) -> Iterator[Finding]:
-    found = inspection.refreshing_triggers()
-    for each in found:
-        yield Finding(
-            "views",
-            WARNING,
-            f"With every change of {each.table} the trigger {each.name} refreshes {', '.join(each.views)}, which take "
-            f"{each.seconds:.1f} s to compute now and longer as the tables grow. /tasks/statistics with group_by "
-            f"answers the same. Once nothing reads the views, run: DROP TRIGGER {each.name} ON {each.table}",
-        )
-    if not found:
-        yield Finding("views", OK, "No change of a row refreshes a view.")
-
-
-def _migrations(_: Settings) -> Iterator[Finding]:
-    pending, unknown = migrations.pending(), migrations.unknown()
-    if pending:
-        yield Finding("migrations", FAILURE, f"Pending: {', '.join(pending)}. Run flask db upgrade.")
-    if unknown:
-        yield Finding(
-            "migrations", FAILURE, f"The database is newer than this code: {', '.join(unknown)}. Run the newer code."
-        )
-    if not pending and not unknown:
-        yield Finding("migrations", OK, "All are applied.")
-
-
-def _indexes(_: Settings) -> Iterator[Finding]:
+def _indexes(_: Settings) -> Iterator[tuple[str, str]]:
     if migrations.pending():
-        yield Finding("indexes", WARNING, "Not looked at while a migration is pending.")
+        yield WARNING, NOT_CHECKED
         return
-    there = inspection.indexes()
-    wanted = _wanted_indexes()
-    for name, statement in wanted.items():
-        if name not in there:
-            yield Finding("indexes", FAILURE, f"{name} is missing. Run: {statement}")
-    invalid = [name for name, valid in there.items() if not valid]
-    for name in invalid:
-        yield Finding(
-            "indexes", FAILURE, f"{name} is not valid, so nothing uses it. Run: REINDEX INDEX CONCURRENTLY {name}"
-        )
-    if not invalid and there.keys() >= wanted.keys():
-        yield Finding("indexes", OK, f"All {len(wanted)} are there and valid.")
+    there, wanted = inspection.indexes(), _wanted_indexes()
+    missing = [f"{name} is missing. Run: {wanted[name]}" for name in wanted if name not in there]
+    invalid = [
+        f"{name} is not valid, so nothing uses it. Run: REINDEX INDEX CONCURRENTLY {name}"
+        for name, valid in there.items()
+        if not valid
+    ]
+    yield from ((FAILURE, detail) for detail in missing + invalid)
+    if not missing and not invalid:
+        yield OK, f"All {len(wanted)} are there and valid."
 
 
 def _wanted_indexes() -> dict[str, str]:
@@ -172,27 +144,21 @@ def _wanted_indexes() -> dict[str, str]:
     return wanted
 
 
-def _connections(settings: Settings) -> Iterator[Finding]:
-    most = settings.web_concurrency * settings.database_pool_size
+def _pool(settings: Settings) -> Iterator[tuple[str, str]]:
+    workers = f"The workers open up to {(count := settings.web_concurrency * settings.database_pool_size)} connections"
     if inspection.behind_a_pooler():
-        yield Finding("pool", OK, f"The workers open at most {most} connections, to a pooler.")
-        return
-    allowed = inspection.connections_allowed()
-    if most > allowed:
-        yield Finding(
-            "pool",
-            WARNING,
-            f"The workers may open {most} connections, the server takes {allowed}; lower DATABASE_POOL_SIZE.",
-        )
+        yield OK, f"{workers}, to a pooler."
+    elif count > (allowed := inspection.connections_allowed()):
+        yield WARNING, f"{workers}, the server takes {allowed}; lower DATABASE_POOL_SIZE."
     else:
-        yield Finding("pool", OK, f"The workers open at most {most} connections, the server takes {allowed}.")
+        yield OK, f"{workers}, the server takes {allowed}."
 
 
+Check = Callable[[Settings], Iterator[tuple[str, str]]]
 CHECKS: dict[str, Check] = {
     "database": _database,
     "migrations": _migrations,
     "access": _access,
-    "views": _views,
     "indexes": _indexes,
-    "pool": _connections,
+    "pool": _pool,
 }

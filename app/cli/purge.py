@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from app.cli.common import Duration, answer, dry_run_option, json_option, run_in_batches, with_database
+from app.cli.common import Duration, answer, dry_run_option, json_option, progress, with_database
 from app.repositories import purging
 
 
@@ -18,24 +18,21 @@ def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
     """Delete the rows of WHAT that were created longer ago.
 
     It deletes a thousand rows at a time, each in a transaction of its own, so that callers are served meanwhile.
-    Stopped in the middle, it goes on when it is run again.
+    Interrupted in the middle, it goes on when it is run again.
     """
     moment = purging.moment_before_now(age)
-    found = purging.count_older(what, moment)
+    found, deleted = purging.count_older(what, moment), 0
+    with progress("Deleting", found, as_json) as bar:
+        for count in () if dry_run else purging.delete_older(what, moment):
+            deleted += count
+            bar.update(count)
+    document = {"what": what, "created_before": moment, "found": found, "deleted": deleted, "dry_run": dry_run}
+    answer(document, as_json, _sentence(what, moment, found, deleted, dry_run))
 
-    def report(deleted: int, stopped: bool) -> None:
-        counted = {"found": found, "deleted": deleted, "dry_run": dry_run, "stopped": stopped}
-        sentence = _sentence(what, moment, found, deleted, dry_run, stopped)
-        answer({"what": what, "created_before": moment, **counted}, as_json, sentence)
 
-    run_in_batches("Deleting", found, () if dry_run else purging.delete_older(what, moment), as_json, report)
-
-
-def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool, stopped: bool) -> str:
+def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool) -> str:
     created = f"created before {moment:%Y-%m-%d %H:%M:%S} UTC"
     if dry_run:
         return f"Would delete {found:,} rows of {what} {created}."
-    if stopped:
-        return f"Stopped. Deleted {deleted:,} of {found:,} rows of {what} {created}. Run it again to go on."
     in_use = f" {found - deleted:,} were in use and stay; run it again for them." if deleted < found else ""
     return f"Deleted {deleted:,} rows of {what} {created}.{in_use}"

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import UUID
 
 import click
@@ -30,9 +30,9 @@ def export_user(id: UUID, output: Path | None, as_json: bool) -> None:
     """Write everything of the user ID as JSON lines, all of one moment, to a file or the standard output."""
     if as_json and not output:
         raise click.UsageError("The standard output takes the export itself; --json needs --output FILE.")
-    counts = people.count_person(id)
-    with _target(output) as target, progress("Exporting", sum(counts.values()), as_json) as advance:
-        lines = _write(people.export_person(id), target, advance)
+    rows = sum(people.count_person(id).values())
+    with _opened(output) as target, progress("Exporting", rows, as_json) as bar:
+        lines = _write(people.export_person(id), target, bar)
     if output:
         name = click.format_filename(output)
         document = {"id": id, "file": name, "lines": lines, "bytes": output.stat().st_size}
@@ -51,8 +51,8 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     """
     counts: dict[str, int] = {}
     size = os.fstat(file.fileno()).st_size if file.seekable() else 0
-    with progress("Importing", size, as_json) as advance, atomic(undo=dry_run):
-        counts = importing.import_person(_advancing(file, advance))
+    with progress("Importing", size, as_json) as bar, atomic(undo=dry_run):
+        counts = importing.import_person(_counted(file, bar))
     _report("Would import" if dry_run else "Imported", counts, dry_run, as_json)
 
 
@@ -67,30 +67,33 @@ def erase_user(id: UUID, dry_run: bool, as_json: bool) -> None:
     _report("Would erase" if dry_run else "Erased", counts, dry_run, as_json)
 
 
-def _target(output: Path | None) -> AbstractContextManager[IO[bytes]]:
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[bytes]]:
     if output:
-        return whole_file(output)
+        with whole_file(output) as unfinished, unfinished.open("wb") as file:
+            yield file
+        return
     # Python has none when the shell has closed it.
     if sys.stdout is None:
         raise click.ClickException("The standard output is closed. Open it, or name a file with --output.")
-    return nullcontext(sys.stdout.buffer)
+    yield sys.stdout.buffer
 
 
-def _write(pieces: Iterator[bytes], target: IO[bytes], advance: Callable[[int], None]) -> int:
+def _write(pieces: Iterator[bytes], target: IO[bytes], bar: Any) -> int:
     """How many lines were written."""
     lines = 0
     for piece in pieces:
         target.write(piece)
         lines += piece.count(b"\n")
-        advance(piece.count(b"\n"))
+        bar.update(piece.count(b"\n"))
     target.flush()
     return lines
 
 
-def _advancing(lines: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+def _counted(lines: IO[bytes], bar: Any) -> Iterator[bytes]:
     for line in lines:
         yield line
-        advance(len(line))
+        bar.update(len(line))
 
 
 def _report(done: str, counts: dict[str, int], dry_run: bool, as_json: bool) -> None:

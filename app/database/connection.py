@@ -252,10 +252,6 @@ class Database(peewee.PostgresqlDatabase):
         finally:
             self.release()
 
-    def cancel(self) -> None:
-        """Break off what the database does for this process, from any thread; who waits for it gets an error."""
-        self._pool.cancel()
-
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
         self._pool.close_idle()

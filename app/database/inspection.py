@@ -1,7 +1,4 @@
-"""What PostgreSQL tells of itself: its version, its connections, its indexes, its triggers. Cheap to ask."""
-
-from dataclasses import dataclass
-from time import monotonic
+"""What PostgreSQL tells of itself: its connections and its indexes. Cheap to ask."""
 
 from app.database.connection import database
 from app.database.failures import translated_errors
@@ -11,33 +8,6 @@ SELECT c.relname, i.indisvalid FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
 WHERE t.relnamespace = 'public'::regnamespace
 """
-
-# Triggers whose function says REFRESH, with the materialized views whose names it holds.
-REFRESHING = """
-SELECT t.tgname::text, t.tgrelid::regclass::text,
-    ARRAY(SELECT v.oid::regclass::text FROM pg_class v
-          WHERE v.relkind = 'm' AND p.prosrc ~ ('\\m' || v.relname || '\\M') ORDER BY 1)
-FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND p.prosrc ~* 'refresh\\s+materialized\\s+view'
-"""
-
-
-@dataclass(frozen=True)
-class RefreshingTrigger:
-    """A trigger on a table that refreshes views, which take so many seconds to compute."""
-
-    name: str
-    table: str
-    views: tuple[str, ...]
-    seconds: float
-
-
-def server_version() -> tuple[int, str]:
-    """The server's major version, and the whole of it as PostgreSQL writes it."""
-    [(number, written)] = database.read(
-        "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
-    )
-    return number // 10_000, written
 
 
 def connections_allowed() -> int:
@@ -56,19 +26,3 @@ def behind_a_pooler() -> bool:
     [(process,)] = database.read("SELECT pg_backend_pid()")
     with translated_errors:
         return bool(database.connection().info.backend_pid != process)
-
-
-def refreshing_triggers() -> list[RefreshingTrigger]:
-    """Triggers that refresh materialized views with every change of a table, and how long the views take to compute."""
-    return [
-        RefreshingTrigger(name, table, tuple(views), _seconds_to_compute(views))
-        for name, table, views in database.read(REFRESHING)
-    ]
-
-
-def _seconds_to_compute(views: list[str]) -> float:
-    started = monotonic()
-    for view in views:
-        [(definition,)] = database.read("SELECT pg_get_viewdef(%s::regclass)", (view,))
-        database.read(f"SELECT count(*) FROM ({definition.rstrip().rstrip(';')}) AS computed")
-    return monotonic() - started

@@ -43,24 +43,20 @@ class Pool:
         self._places: LifoQueue[Idle | None] = LifoQueue()
         for _ in range(size):
             self._places.put(None)
-        self._in_use: set[extensions.connection] = set()
 
     def take(self) -> extensions.connection:
         """A connection; raises Busy when none becomes free in time, and the driver's error when none can be opened."""
         idle = self._take_place()
         meter.now.connection_taken()
         try:
-            connection = idle.connection if idle and idle.is_alive() else self._connector.open()
+            return idle.connection if idle and idle.is_alive() else self._connector.open()
         except BaseException:
             self._places.put(None)
             meter.now.connection_returned()
             raise
-        self._in_use.add(connection)
-        return connection
 
     def give_back(self, connection: extensions.connection) -> None:
         """Let others have the connection; it is closed when it is in the middle of something."""
-        self._in_use.discard(connection)
         idle = None
         if not connection.closed and connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE:
             idle = Idle(connection, time.monotonic())
@@ -79,12 +75,6 @@ class Pool:
             if idle:
                 idle.connection.close()
             self._places.put(None)
-
-    def cancel(self) -> None:
-        """Break off what the database does for this process, from any thread; who waits for it gets an error."""
-        for connection in self._in_use.copy():
-            with contextlib.suppress(psycopg2.Error):
-                connection.cancel()
 
     def _take_place(self) -> Idle | None:
         with contextlib.suppress(Empty):

@@ -1,6 +1,7 @@
 """A person's export, taken back into a database: all of it or nothing, and each row as it was."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -8,8 +9,8 @@ from peewee import JOIN, SQL, Entity, Expression, Select, Table, fn
 
 from app import models
 from app.database import atomic, database
-from app.database.copying import copy_rows
 from app.database.failures import driver_error, translated_errors
+from app.database.literals import array_literal
 from app.database.statements import Statement, compiled, parameter
 from app.errors import Conflict, Invalid, MissingReference
 from app.repositories.base import ROWS_AT_ONCE
@@ -20,6 +21,12 @@ BY_NAME = {part.name: part for part in PARTS}
 LOADED: Any = Table("flux_import", ("type", "line"))
 # A definition, which Peewee writes for models alone.
 CREATE_LOADED = "CREATE TEMPORARY TABLE flux_import (type text NOT NULL, line json NOT NULL) ON COMMIT DROP"
+LOAD = compiled(
+    LOADED.insert(
+        Select([fn.unnest(parameter("types").cast("text[]"), parameter("lines").cast("json[]"))], [SQL("*")]),
+        columns=[LOADED.type, LOADED.line],
+    )
+)
 
 
 def _insertion(part: Part) -> Any:
@@ -45,8 +52,10 @@ def import_person(lines: Iterable[bytes]) -> dict[str, int]:
     """
     with atomic(), translated_errors:
         database.execute_sql(CREATE_LOADED)
-        for _ in copy_rows(database, "flux_import", ("type", "line"), _checked(lines), ROWS_AT_ONCE):
-            pass
+        checked = _checked(lines)
+        while portion := list(islice(checked, ROWS_AT_ONCE)):
+            types, texts = map(array_literal, zip(*portion, strict=True))
+            database.change(*LOAD.bind({"types": types, "lines": texts}))
         _refuse_rows_of_others()
         try:
             return dict(zip((part.table for part in PARTS), database.write(*IMPORT.bind())[0], strict=True))

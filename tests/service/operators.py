@@ -16,6 +16,11 @@ from app.config import PROJECT
 
 ADA = "0198f3c2-0000-7000-8000-00000000000a"
 BOB = "0198f3c2-0000-7000-8000-00000000000b"
+# What a command says that is interrupted: between its statements, and while the database is at work.
+ABORTED = "\nAborted!\n"
+CANCELED = (
+    "Error: Nothing was changed by the last statement. PostgreSQL says: canceling statement due to user request.\n"
+)
 
 
 def of(person: str, number: int) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import flask, major_version, run_alone, temporary_database, url_with
+from conftest import flask, run_alone, temporary_database, url_with
 from neighbours import running_pgbouncer
 from operators import started
 from waiting import wait_until, waiting_for_locks
@@ -18,11 +18,9 @@ pytestmark = pytest.mark.commands
 CHECKS = [
     "settings",
     "connection",
-    "version",
     "database",
     "migrations",
     "access",
-    "views",
     "indexes",
     "pool",
 ]
@@ -54,7 +52,7 @@ def test_people_read_a_line_for_each_check(url: str):
     done = flask("doctor", DATABASE_URL=url, AUTH_DISABLED="true")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == len(CHECKS)
-    assert f"ok       version         The server is PostgreSQL {major_version(url)}" in done.stdout
+    assert "ok       connection      The database answers." in done.stdout
 
 
 def test_settings_with_which_the_service_would_not_start_are_a_failure(url: str):
@@ -163,7 +161,7 @@ def test_a_pooler_has_its_own_say_about_connections(url: str, tmp_path: Path):
     with running_pgbouncer(tmp_path, url, "default_pool_size = 5") as pooled:
         code, found = doctor(pooled, WEB_CONCURRENCY="50")
     assert (code, {level for level, _ in found.values()}) == (0, {"ok"})
-    assert found["pool"][1] == "The workers open at most 500 connections, to a pooler."
+    assert found["pool"][1] == "The workers open up to 500 connections, to a pooler."
 
 
 @pytest.mark.direct("Behind a pooler it is the pooler's connections that count.")
@@ -173,4 +171,4 @@ def test_more_connections_than_the_server_takes_are_a_warning(url: str):
     [(takes,)] = run_alone(
         url, "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
     )
-    assert f"may open 500 connections, the server takes {takes};" in found["pool"][1]
+    assert f"open up to 500 connections, the server takes {takes};" in found["pool"][1]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import flask, run_alone, temporary_database
+from conftest import flask, flask_process, run_alone, temporary_database
 from neighbours import running_pgbouncer
 
 from app import models
@@ -133,7 +133,7 @@ def test_a_revision_gets_the_next_number_and_needs_no_database(tmp_path: Path):
     for part in ("app", "migrations"):
         shutil.copytree(PROJECT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "wsgi.py", tmp_path)
-    done = flask("db", "revision", "add karma", folder=tmp_path, DATABASE_URL="postgresql://127.0.0.1:1/x")
+    done = flask_process("db", "revision", "add karma", folder=tmp_path, DATABASE_URL="postgresql://127.0.0.1:1/x")
     assert done.returncode == 0, done.stderr
     file = tmp_path / "migrations" / f"{int(migrations.names()[-1][:4]) + 1:04}_add_karma.py"
     assert str(file) in done.stdout

@@ -140,7 +140,9 @@ def test_a_user_who_does_not_exist_is_a_sentence(url: str, command: str):
 def test_an_export_that_fails_leaves_no_file(url: str, tmp_path: Path):
     refused(url, "export", of(ADA, 99), "--output", str(tmp_path / "nobody.ndjson"))
     assert list(tmp_path.iterdir()) == []
-    assert "There is no folder" in refused(url, "export", ADA, "--output", str(tmp_path / "nowhere" / "ada.ndjson"))
+    assert "No such file or directory" in refused(
+        url, "export", ADA, "--output", str(tmp_path / "nowhere" / "ada.ndjson")
+    )
 
 
 def test_an_import_refuses_a_user_who_is_there_and_says_what_to_do(url: str, tmp_path: Path):
