@@ -8,7 +8,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli import upgrades
-from app.cli.common import answer, dry_run_option, json_option, with_database
+from app.cli.common import answer, dry_run_option, json_option, readable_errors, with_database
 from app.cli.files import whole_file
 from app.database import atomic, migrations
 from app.database.backups import Backups
@@ -25,7 +25,7 @@ for command in (upgrades.upgrade, upgrades.downgrade, upgrades.status, upgrades.
 
 @db.command()
 @click.argument("name")
-@with_database
+@readable_errors
 def revision(name: str) -> None:
     """Write an empty migration with the next number, called NAME."""
     click.echo(f"Wrote {migrations.revision(name)}. Fill in up() and down().")
