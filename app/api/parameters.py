@@ -181,8 +181,7 @@ def _schema(field: Any, operator: str) -> Schema:
 def _choices(field: Any) -> Schema | None:
     if not isinstance(field, Choice):
         return None
-    [choices] = [each.choices for each in field.validators if hasattr(each, "choices")]
-    return {"type": "string", "enum": list(choices)}
+    return {"type": "string", "enum": list(field.choices)}
 
 
 def _paths(vocabulary: Vocabulary) -> Schema:

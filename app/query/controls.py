@@ -1,16 +1,19 @@
 """The parameters that shape an answer: each one's text becomes a term, or raises what is wrong with it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import ValidationError
 
 from app.query import cursors
+from app.query.faults import BadValue, UnknownName
 from app.query.grammar import Names, parse_names
 from app.query.model import GROUPS, WHOLE_ROW, Expansion, Place, Shape, SortKey
 from app.query.relations import LISTS, MAX_REFERENCES, expansions_of, table_of_expansion
+from app.query.spelling import closest, sentence
 from app.query.values import kind_of
-from app.query.vocabulary import UnknownName, did_you_mean, vocabulary
+from app.query.vocabulary import vocabulary
 from app.schemas.faults import READ_ONLY
 from app.schemas.fields import QueryInteger, TimeZoneName
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
@@ -33,6 +36,7 @@ SKIP = QueryInteger(0)
 MAX_AFFECTED = QueryInteger(1, 100_000)
 DEFAULT_MAX_AFFECTED = 1000
 TIME_ZONE = TimeZoneName()
+SQL_ORDER = re.compile(r"(\w+)[ .:](asc|desc)", re.IGNORECASE)
 COUNTS = ("exact", "estimated", "none")
 UPSERTS = ("merge", "ignore")
 TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
@@ -40,18 +44,17 @@ TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 
 
-class BadValue(Exception):
-    """A value that cannot be read; its text is the second half of a sentence."""
-
-
-def parse_sort(columns: Sequence[str], text: str) -> tuple[SortKey, ...]:
+def parse_sort(columns: Sequence[str], text: str, example: str = "sort={}") -> tuple[SortKey, ...]:
     """The keys of `-last_message_at,created_at:nullsfirst`, of these columns."""
     keys: list[SortKey] = []
     for part in text.split(","):
         written, _, nulls = part.partition(":")
         column = written.removeprefix("-")
+        if SQL_ORDER.fullmatch(part):
+            right = SQL_ORDER.sub(lambda found: found[1] if found[2].lower() == "asc" else f"-{found[1]}", part)
+            raise BadValue(f"has {part[:50]!r}, which is written otherwise.{sentence(right, example.format(right))}")
         if column not in columns:
-            raise BadValue(_unknown(column, "column", columns))
+            raise _unknown(column, "column", columns, example)
         if nulls not in ("", "nullsfirst", "nullslast"):
             raise BadValue(f"has {nulls[:50]!r} behind a colon, where nullsfirst or nullslast can stand.")
         if column in [key.column for key in keys]:
@@ -86,15 +89,15 @@ def parse_cursor(table: str, text: str, list_fingerprint: str, sort: Sequence[So
 
 def parse_fields(table: str, text: str) -> Shape:
     """What `id,data.count,goal(title)` shows of a row."""
-    return _shape(table, parse_names(text))
+    return _shape(table, parse_names(text), "fields={}")
 
 
 def parse_expand(table: str, text: str) -> tuple[Expansion, ...]:
     """The expansions of `goal,user(timezone),messages(limit:20)`."""
-    return tuple(_expansion(table, name, inner) for name, inner in parse_names(text))
+    return tuple(_expansion(table, name, inner, "expand={}") for name, inner in parse_names(text))
 
 
-def _shape(table: str, names: Names, level: int = 0, in_list: bool = False) -> Shape:
+def _shape(table: str, names: Names, example: str, level: int = 0, in_list: bool = False) -> Shape:
     own, expandable = vocabulary(table).fields, expansions_of(table)
     columns: dict[str, None] = {}
     keys: dict[Place, None] = {}
@@ -105,9 +108,9 @@ def _shape(table: str, names: Names, level: int = 0, in_list: bool = False) -> S
         elif inner is None and "." in name:
             keys[_key(table, name)] = None
         elif name in expandable:
-            expansions.append(_expansion(table, name, inner, level, in_list))
+            expansions.append(_expansion(table, name, inner, example, level, in_list))
         else:
-            raise BadValue(_unknown(name, "column", [*own, *expandable]))
+            raise _unknown(name, "column", [*own, *expandable], example)
     return Shape(tuple(columns), tuple(expansions), tuple(keys))
 
 
@@ -126,11 +129,13 @@ def _with_brackets(name: str) -> str:
     return f"names {name[:50]!r}, which is written {head[:50]}({rest[:50]})."
 
 
-def _expansion(table: str, name: str, inner: Names | None, level: int = 0, in_list: bool = False) -> Expansion:
+def _expansion(
+    table: str, name: str, inner: Names | None, example: str, level: int = 0, in_list: bool = False
+) -> Expansion:
     if "." in name:
         raise BadValue(_with_brackets(name))
     if name not in expansions_of(table):
-        raise BadValue(_unknown(name, "name to expand", expansions_of(table)))
+        raise _unknown(name, "name to expand", expansions_of(table), example)
     if level == MAX_REFERENCES:
         raise BadValue(f"goes more than {MAX_REFERENCES} levels deep. Ask for {name} by the ids that it has.")
     is_list = name in LISTS.get(table, ())
@@ -141,11 +146,13 @@ def _expansion(table: str, name: str, inner: Names | None, level: int = 0, in_li
     if options and not is_list:
         raise BadValue(f"gives {name} a {next(iter(options))}, which only a list takes.")
     if names and not there:
-        raise BadValue(_unknown(names[0][0], f"column of {name}", []))
-    shape = _shape(there, names, level + 1, in_list or is_list) if there and names else WHOLE_ROW
+        raise _unknown(names[0][0], f"column of {name}", [], example)
+    inside = example.format(f"{name}({{}})")
+    shape = _shape(there, names, inside, level + 1, in_list or is_list) if there and names else WHOLE_ROW
     if not (there and is_list):
         return Expansion(name, shape)
-    sort = parse_sort(list(vocabulary(there).fields), options["sort"]) if "sort" in options else [SortKey("created_at")]
+    columns = list(vocabulary(there).fields)
+    sort = parse_sort(columns, options.get("sort", "created_at"), inside.format("sort:{}"))
     return Expansion(name, shape, _limit(name, options), with_id(sort))
 
 
@@ -176,7 +183,7 @@ def parse_groups(text: str) -> tuple[str, ...]:
     names = text.split(",")
     for name in names:
         if name not in GROUPS:
-            raise BadValue(_unknown(name, "group", GROUPS))
+            raise _unknown(name, "group", GROUPS, "group_by={}")
     return tuple(dict.fromkeys(names))
 
 
@@ -184,20 +191,22 @@ def parse_time_column(table: str, text: str) -> str:
     """The name of a column of times."""
     columns = [name for name, field in vocabulary(table).fields.items() if kind_of(field) == "time"]
     if text not in columns:
-        raise BadValue(_unknown(text, "time column", columns))
+        raise _unknown(text, "time column", columns, "bucket_on={}")
     return text
 
 
-def parse_written(table: str, kinds: Sequence[str], text: str) -> tuple[str, ...]:
-    """The names of columns that callers write, those of these kinds, or all."""
-    fields = vocabulary(table).fields
+def parse_written(table: str, control: str, text: str) -> tuple[str, ...]:
+    """The names of columns that callers write; `replace` takes objects alone."""
+    objects = control == "replace"
     columns = [
-        name for name, field in fields.items() if name not in READ_ONLY and (not kinds or kind_of(field) in kinds)
+        name
+        for name, field in vocabulary(table).fields.items()
+        if name not in READ_ONLY and (kind_of(field) == "object" or not objects)
     ]
     names = tuple(dict.fromkeys(text.split(",")))
     for name in names:
         if name not in columns:
-            raise BadValue(_unknown(name, "object" if kinds else "column to write", columns))
+            raise _unknown(name, "object" if objects else "column to write", columns, f"{control}={{}}")
     return names
 
 
@@ -215,6 +224,13 @@ def parse_word(word: str, text: str) -> bool:
     return True
 
 
-def _unknown(name: str, what: str, known: Sequence[str]) -> str:
-    there_are = f"There are: {', '.join(known)}." if known else "There are none."
-    return f"names {name[:50]!r}, which is no {what}.{did_you_mean(name, known)} {there_are}"
+def _unknown(name: str, what: str, known: Sequence[str], example: str) -> BadValue:
+    """The fault of a name that is none of those known; in the example one of them is put."""
+    message = f"names {name[:50]!r}, which is no {what}."
+    found = closest(name, known)
+    if found:
+        return BadValue(message + sentence(found, example.format(found)))
+    if not known:
+        return BadValue(message)
+    control, _, _ = example.partition("=")
+    return BadValue(f"{message} For example {example.format(known[0])}.", f"{control} takes {', '.join(known)}.")

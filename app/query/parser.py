@@ -9,7 +9,8 @@ from marshmallow import ValidationError
 
 from app.errors import Fault, Invalid
 from app.query import controls, cursors
-from app.query.controls import BadValue, with_id
+from app.query.controls import with_id
+from app.query.faults import BadValue, UnknownName
 from app.query.grammar import Malformed, RawValue, parse_groups, parse_list
 from app.query.model import (
     MAX_GROUPS,
@@ -26,8 +27,9 @@ from app.query.model import (
     Writing,
 )
 from app.query.relations import REVERSE, tables_along, tables_shown
+from app.query.spelling import suggestion
 from app.query.values import Parse, parse_flag, parse_values
-from app.query.vocabulary import Parameter, UnknownName, did_you_mean, vocabulary
+from app.query.vocabulary import NO_PARAMETER, Parameter, vocabulary
 from app.schemas.faults import PLUS_IN_QUERY
 from app.schemas.fields import Time
 
@@ -109,7 +111,7 @@ class _Parsing:
         self.parser = parser
         self.vocabulary = vocabulary(parser.table)
         self.faults: list[Fault] = []
-        self.hint: str | None = None
+        self.hints: dict[str, None] = {}
         self.where: list[Condition | Either] = []
         self.conditions = 0
         self.controls: dict[str, str] = {}
@@ -156,7 +158,7 @@ class _Parsing:
         if self.conditions > MAX_CONDITIONS:
             self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MAX_CONDITIONS} are allowed.")]
         if self.faults:
-            raise Invalid.from_faults(self.faults, self.hint)
+            raise Invalid.from_faults(self.faults, " ".join(self.hints) or None)
         self.others |= tables_shown(self.parser.table, shape)
         if grouping:
             self.others |= {TABLES_OF_GROUPS[each] for each in grouping.by if each in TABLES_OF_GROUPS}
@@ -213,7 +215,7 @@ class _Parsing:
         if fixed:
             return Parameter(fixed.place, fixed.operator, False, fixed.parse)
         if not self.parser.filters:
-            raise UnknownName(f"is not a parameter of this operation.{did_you_mean(name, self.parser.controls)}")
+            raise UnknownName(NO_PARAMETER)
         return self.vocabulary.parameter(name)
 
     def _either(self, text: str) -> Either:
@@ -223,9 +225,8 @@ class _Parsing:
     def _alternative(self, name: str, given: RawValue) -> Condition:
         try:
             return self._condition(name, given)
-        except (UnknownName, BadValue, ValidationError) as error:
-            message = _message(error)
-            raise BadValue(f"holds {name[:100]}, which {message}{self._allowed(message)}") from None
+        except (BadValue, ValidationError) as error:
+            raise BadValue(f"holds {name[:100]}, which {self._explained(name, error, ())}") from None
 
     def _shape(self) -> Shape:
         shape = self._control("fields", partial(controls.parse_fields, self.parser.table), WHOLE_ROW)
@@ -248,9 +249,7 @@ class _Parsing:
                     self._fault(name, "says how upsert=merge changes a row. Add that, or leave it out.")
         parse = partial(controls.parse_written, self.parser.table)
         return FieldRules(
-            replace=self._control("replace", partial(parse, ("object",)), ()),
-            if_null=self._control("if_null", partial(parse, ()), ()),
-            update=self._control("update", partial(parse, ()), ()),
+            **{name: self._control(name, partial(parse, name), ()) for name in FieldRules._fields},
         )
 
     def _grouping(self, limit: int | None) -> Grouping | None:
@@ -276,22 +275,24 @@ class _Parsing:
     def _try(self, name: str, work: Callable[[], Any]) -> None:
         try:
             work()
-        except UnknownName as error:
-            self._fault(name, f"{error}{self._allowed(str(error))}")
         except (BadValue, Malformed, ValidationError) as error:
-            message = _message(error)
-            if Time.default_error_messages["space"] in message:
-                self.hint = PLUS_IN_QUERY
-            self._fault(name, message)
+            others = [*self.parser.fixed, *self.parser.controls, *(["or"] if self.parser.filters else [])]
+            self._fault(name, self._explained(name, error, others))
 
-    def _allowed(self, message: str) -> str:
-        if not message.startswith("is not"):
-            return ""
-        known = [*self.parser.fixed, *self.parser.controls]
-        if not self.parser.filters:
-            return f" Allowed: {', '.join(known)}." if known else " It takes none."
-        columns = ", ".join(self.vocabulary.names)
-        return f" Allowed: {', '.join([*known, 'or'])}; and {columns}, with operators such as __in, __gte or __isnull."
+    def _explained(self, name: str, error: Exception, others: Sequence[str]) -> str:
+        """What is wrong, with the name's right spelling if there is one; the hint says once what there is instead."""
+        message = str(error.messages[0]) if isinstance(error, ValidationError) else str(error)
+        if Time.default_error_messages["space"] in message:
+            self.hints[PLUS_IN_QUERY] = None
+        if isinstance(error, UnknownName):
+            found = suggestion(name, others, self.parser.table if self.parser.filters else None)
+            if found:
+                return message + found
+            if message == NO_PARAMETER and others:
+                self.hints[f"The parameters are {', '.join(others)}."] = None
+        if isinstance(error, BadValue) and error.known:
+            self.hints[error.known] = None
+        return message
 
     def _fault(self, name: str, message: str) -> None:
         shown = name if len(name) <= 100 else f"{name[:100]}…"
@@ -320,10 +321,6 @@ def _is_about(term: Condition | Either, reference: str) -> bool:
     if isinstance(term, Either):
         return all(any(_is_about(each, reference) for each in group) for group in term.groups)
     return [*term.place.references, term.place.column][0] in (reference, f"{reference}_id")
-
-
-def _message(error: Exception) -> str:
-    return str(error.messages[0]) if isinstance(error, ValidationError) else str(error)
 
 
 def ask(table: str, parameters: Mapping[str, str] | None = None) -> Query:

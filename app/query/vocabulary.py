@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
+from app.query.faults import UnknownName
 from app.query.model import Place
 from app.query.relations import MAX_REFERENCES, REFERENCES, REVERSE
 from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Parse, kind_of, parse_text, parser_of
@@ -25,6 +25,7 @@ from app.schemas.users import UserSchema
 MAX_PATH_DEPTH = 3
 MAX_CACHED_LENGTH = 200
 OR_NULL = "_or_null"
+NO_PARAMETER = "is not a parameter of this operation."
 OPERATORS = (*dict.fromkeys(each for kind in OPERATORS_OF_KIND.values() for each in kind), "exists")
 
 
@@ -35,10 +36,6 @@ class Parameter(NamedTuple):
     operator: str
     or_null: bool
     parse: Parse
-
-
-class UnknownName(Exception):
-    """A name that no query of this entity knows; its text is the second half of a sentence."""
 
 
 class Vocabulary:
@@ -77,9 +74,9 @@ class Vocabulary:
         place, field = self.place(path)
         kind = kind_of(field) if field else "key"
         if operator == "eq" and operator not in OPERATORS_OF_KIND[kind]:
-            raise UnknownName(f"cannot be compared as a whole. {_known_operators(kind)}")
+            raise UnknownName("cannot be compared as a whole.", _known_operators(path, kind))
         if operator not in OPERATORS_OF_KIND[kind]:
-            raise UnknownName(f"does not exist: {path} cannot be compared by {operator}. {_known_operators(kind)}")
+            raise UnknownName(f"does not exist: {path} cannot be compared by {operator}.", _known_operators(path, kind))
         if or_null and operator in WITHOUT_NULL:
             raise UnknownName(f"does not exist: {operator} cannot be combined with or_null.")
         return Parameter(place, operator, or_null, parser_of(field, operator))
@@ -95,14 +92,12 @@ class Vocabulary:
             other = vocabulary(REFERENCES[self.table][head])
             return other.place(".".join(rest), (*references, head))
         if references:
-            known = f"{did_you_mean(head, self.fields)} There are: {', '.join(self.fields)}."
-            raise UnknownName(f"does not exist: {'.'.join(references)} has no column {head}.{known}")
+            known = f"{'.'.join(references)} has the columns {', '.join(self.fields)}."
+            raise UnknownName(f"does not exist: {'.'.join(references)} has no column {head}.", known)
         if head in REVERSE[self.table]:
             raise UnknownName(f"does not exist: of {head} one can only ask {head}__exists=true or false.")
-        raise UnknownName(self._unknown(path))
-
-    def _unknown(self, path: str) -> str:
-        return f"is not a parameter of this operation.{did_you_mean(path, self.names)}"
+        known = f"The columns are {', '.join(self.names)}, with operators such as __in, __gte or __isnull."
+        raise UnknownName(NO_PARAMETER, known)
 
 
 def _inside(
@@ -127,12 +122,6 @@ def operators_of(kind: str) -> Iterator[tuple[str, bool]]:
             yield operator, True
 
 
-def did_you_mean(name: str, known: Any) -> str:
-    """A sentence with the closest known name, or nothing."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]}?" if close else ""
-
-
 def _written(column: str, operator: str, or_null: bool) -> str:
     if operator == "eq" and not or_null:
         return column
@@ -146,16 +135,16 @@ def _split(name: str) -> tuple[str, str, bool]:
         return name, "eq", False
     plain = operator.removesuffix(OR_NULL)
     if plain not in OPERATORS:
-        guess = did_you_mean(operator, OPERATORS)
-        raise UnknownName(f"does not exist: there is no operator {operator}.{guess} There are: {', '.join(OPERATORS)}.")
+        known = f"The operators are {', '.join(f'__{each}' for each in OPERATORS if each != 'eq')}."
+        raise UnknownName(f"does not exist: there is no operator {operator}.", known)
     if operator == "eq":
-        raise UnknownName(f"does not exist: to be equal is written without an operator, as {path}=…")
+        raise UnknownName("does not exist: to be equal is written without an operator.")
     return path, plain, plain != operator
 
 
-def _known_operators(kind: str) -> str:
+def _known_operators(path: str, kind: str) -> str:
     names = [each for each in OPERATORS_OF_KIND[kind] if each != "eq"]
-    return f"Its operators are: {', '.join(f'__{each}' for each in names)}."
+    return f"{path} has the operators {', '.join(f'__{each}' for each in names)}."
 
 
 def parse_digits(text: str) -> str:

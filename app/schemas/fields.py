@@ -141,6 +141,7 @@ class Choice(Text):
     def __init__(self, *choices: str, default: str | None = None, **options: Any) -> None:
         options.update(documented_default(default))
         super().__init__(**options)
+        self.choices = choices
         self.validators.append(validate.OneOf(choices, error=f"must be one of {', '.join(choices)}."))
 
 
