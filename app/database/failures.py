@@ -27,21 +27,37 @@ UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
 NOT_NULL_VIOLATION = "23502"
 CHECK_VIOLATION = "23514"
-CONTENDED = ("40P01", "40001")
-QUERY_CANCELED = "57014"
-LOCK_NOT_AVAILABLE = "55P03"
-IDLE_IN_TRANSACTION = "25P03"
 # The server only reads, as a standby does.
 READ_ONLY = "25006"
-# Class 08: the connection failed. 53: disk, memory or connections ran out. 57P: an operator stopped the server.
-CANNOT_SERVE = ("08", "53", "57P", READ_ONLY)
-DATA_EXCEPTION = "22"
 # An undefined table, column or function.
 NOT_IN_THE_SCHEMA = ("42P01", "42703", "42883")
-# Raised by functions of our own, in migrations/0003_writes.py.
-NOT_A_NUMBER = "FX001"
-KEY_IN_USE = "FX002"
-LIMIT_EXCEEDED = "54"
+NOT_NOW = "The database cannot serve this at the moment. Try again in a few seconds."
+AGAIN = "The request met others that change the same rows, again and again. Try again."
+# By how the SQLSTATE begins.
+MEANINGS: dict[str, tuple[type[ServiceError], str]] = {
+    # Raised by functions of our own, in migrations/0003_writes.py.
+    "FX001": (
+        NotANumber,
+        "A value that is to be added to is not a number. Read the row, and correct that value first.",
+    ),
+    "FX002": (InProgress, "A request with this Idempotency-Key is still at work. Repeat yours in a moment."),
+    "40P01": (Contended, AGAIN),
+    "40001": (Contended, AGAIN),
+    "57014": (TimedOut, "The database did not finish this in time, and undid it. Try again, or ask for less."),
+    "55P03": (Busy, "Others kept the rows that this needs locked for too long. Nothing was changed; try again."),
+    "25P03": (Busy, "The transaction stood still for too long and was undone. Try again."),
+    READ_ONLY: (Unavailable, NOT_NOW),
+    # The connection failed; disk, memory or connections ran out; an operator stopped the server.
+    "08": (Unavailable, NOT_NOW),
+    "53": (Unavailable, NOT_NOW),
+    "57P": (Unavailable, NOT_NOW),
+    "22": (Invalid, "A value is of a form or size that the database cannot store."),
+    "54": (
+        Invalid,
+        "Something is too long: a text that must be unique may have about 2,700 bytes, an answer that is no stream "
+        "1 GiB. Ask for fewer rows, or for fewer fields of them.",
+    ),
+}
 
 
 class TranslatedErrors:
@@ -130,28 +146,8 @@ def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:
         return _refused(_columns(cause, "_check"))
     if sqlstate == NOT_NULL_VIOLATION:
         return _refused((cause.diag.column_name or "",), "cannot be null")
-    if sqlstate == NOT_A_NUMBER:
-        return NotANumber("A value that is to be added to is not a number. Read the row, and correct that value first.")
-    if sqlstate == KEY_IN_USE:
-        return InProgress("A request with this Idempotency-Key is still at work. Repeat yours in a moment.")
-    if sqlstate in CONTENDED:
-        return Contended("The request met others that change the same rows, again and again. Try again.")
-    if sqlstate == QUERY_CANCELED:
-        return TimedOut("The database did not finish this in time, and undid it. Try again, or ask for less.")
-    if sqlstate == LOCK_NOT_AVAILABLE:
-        return Busy("Others kept the rows that this needs locked for too long. Nothing was changed; try again.")
-    if sqlstate == IDLE_IN_TRANSACTION:
-        return Busy("The transaction stood still for too long and was undone. Try again.")
-    if sqlstate.startswith(CANNOT_SERVE):
-        return Unavailable("The database cannot serve this at the moment. Try again in a few seconds.")
-    if sqlstate.startswith(DATA_EXCEPTION):
-        return Invalid("A value is of a form or size that the database cannot store.")
-    if sqlstate.startswith(LIMIT_EXCEEDED):
-        return Invalid(
-            "Something is too long: a text that must be unique may have about 2,700 bytes, an answer that is no stream "
-            "1 GiB. Ask for fewer rows, or for fewer fields of them."
-        )
-    return None
+    found = next((meaning for begin, meaning in MEANINGS.items() if sqlstate.startswith(begin)), None)
+    return found[0](found[1]) if found else None
 
 
 def _columns(cause: psycopg2.Error, kind: str) -> tuple[str, ...]:

@@ -18,20 +18,20 @@ from app.telemetry.meters import meter
 
 MEASURE_INTERVAL_SECONDS = 1.0
 
+# A standby has it from its primary, and keeps it when it is promoted.
+IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
+
 # Seconds behind the primary; null when nobody can tell. All that came is replayed: the standby is not behind, as long
 # as something still comes. A server that is no standby (any more) follows nobody, so it is not asked.
-LAG = """
+LAG_AND_IDENTITY = """
 SELECT CASE
     WHEN NOT pg_is_in_recovery() THEN NULL
     WHEN pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
     -- Since its start it has replayed no transaction; greatest() would take that for no time at all.
     WHEN pg_last_xact_replay_timestamp() IS NULL THEN NULL
     ELSE greatest(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)
-END::float
+END::float, system_identifier::text, current_database() FROM pg_control_system()
 """
-
-# A standby has it from its primary, and keeps it when it is promoted.
-IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
 
 FAILURES = (ServiceError, psycopg2.Error, peewee.PeeweeException)
 
@@ -104,21 +104,6 @@ class Replica:
         """Give this thread's connection back."""
         self._standby.release()
 
-    def lag(self) -> float | None:
-        """How many seconds the standby is behind; None when nobody can tell. Raises ServiceError."""
-        try:
-            return self._standby.read(LAG)[0][0]
-        finally:
-            self._standby.release()
-
-    def is_of_the_primary(self) -> bool:
-        """Whether it is a copy of the primary's database, and not of another one. Raises ServiceError."""
-        try:
-            return self._standby.read(IDENTITY) == self._primary.read(IDENTITY)
-        finally:
-            self._standby.release()
-            self._primary.release()
-
     def watch(self) -> None:
         """Begin to measure, in this process, unless that has begun."""
         with self._starting:
@@ -128,27 +113,28 @@ class Replica:
 
     def _measure_on(self, stopped: threading.Event) -> None:
         while not stopped.is_set():
-            self._measure(stopped)
+            until, why = self._measure()
+            if not stopped.is_set():
+                self._set_near(until, why)
             stopped.wait(MEASURE_INTERVAL_SECONDS)
         self._standby.close_idle()
 
-    def _measure(self, stopped: threading.Event) -> None:
-        began = time.monotonic()
+    def _measure(self) -> tuple[float, str]:
+        """Until when the standby is near, by the monotonic clock, and why."""
+        now = time.monotonic()
         try:
-            lag = self.lag()
+            [(lag, *identity)] = self._standby.read(LAG_AND_IDENTITY)
             # Only while it is away can another one have taken its place.
-            of_the_primary = self.is_near() or self.is_of_the_primary()
+            if not self.is_near() and self._primary.read(IDENTITY) != [tuple(identity)]:
+                return 0.0, "it has another database than the primary"
         except FAILURES as error:
-            self._set_near(0.0, str(error).strip())
-            return
-        if stopped.is_set():
-            return
-        if not of_the_primary:
-            self._set_near(0.0, "it has another database than the primary")
-        elif lag is None:
-            self._set_near(0.0, "it is no standby, or has replayed nothing yet")
-        else:
-            self._set_near(began + self._max_lag - lag, f"it is {lag:.1f} s behind")
+            return 0.0, str(error).strip()
+        finally:
+            self._standby.release()
+            self._primary.release()
+        if lag is None:
+            return 0.0, "it is no standby, or has replayed nothing yet"
+        return now + self._max_lag - lag, f"it is {lag:.1f} s behind"
 
     def _note(self, error: Exception) -> None:
         """Ask a standby that is away only when it could be measured again."""

@@ -43,6 +43,11 @@ SELECT p.oid::regprocedure::text FROM pg_proc p
 WHERE p.pronamespace = %s::regnamespace AND p.prokind = 'f'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') ORDER BY 1
 """
+# Of tables, indexes, sequences, views: they share their names.
+NAMES_IN_BOTH = """
+SELECT relname::text FROM pg_class theirs JOIN pg_class ours USING (relname)
+WHERE theirs.relnamespace = 'public'::regnamespace AND ours.relnamespace = %s::regnamespace
+"""
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,11 @@ def functions(schema: str) -> list[str]:
     """The functions of a schema with the types of their arguments, without those of extensions."""
     database.execute_sql(f"SET LOCAL search_path = {schema}")
     return [name for (name,) in database.read(FUNCTIONS, (schema,))]
+
+
+def names_in_both(schema: str) -> set[str]:
+    """The names that something in this schema has and something in public too."""
+    return {name for (name,) in database.read(NAMES_IN_BOTH, (schema,))}
 
 
 def _of(tables: dict[str, Table], query: str, named: dict[str, str]) -> list[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from app.upgrades.rules import Broken
 
 # Where a table never had the time at which a row was made, the column that comes nearest.
 MADE_AT = {"notification_log": "sent_at"}
+MAKES_FUNCTION = "makes the function"
 # PostgreSQL's letters for when a trigger fires, and what brings that back.
 ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
@@ -31,11 +32,10 @@ class Change:
 
 
 def refuse_what_is_in_the_way(
-    theirs: dict[str, Table], ours: dict[str, Table], of_generation: list[str], functions: list[str]
+    theirs: dict[str, Table], ours: dict[str, Table], of_generation: list[str], names_in_both: set[str]
 ) -> None:
-    """Raise Conflict when something of our names is not what it should be: a table or column, one of `functions`."""
-    for function in functions:
-        raise Conflict(f"There is a function {function} that is not ours. Rename it, or drop it if nothing uses it.")
+    """Raise Conflict when something of our names is not what it should be: a table, a column, a trigger, an index."""
+    known = set(theirs)
     for name in sorted(ours.keys() & theirs.keys()):
         missing = ours[name].columns.keys() - theirs[name].columns.keys()
         if missing and name not in of_generation:
@@ -58,6 +58,21 @@ def refuse_what_is_in_the_way(
                     f"{name}.{column.name} is no column of the service and refuses null, so that nothing could be "
                     "written. Give it a default, or let it be null."
                 )
+        known |= {
+            wanted.name
+            for wanted in ours[name].parts
+            for part in theirs[name].parts
+            if part.name == wanted.name and (part.does == wanted.does or _replaces(wanted, part))
+        }
+    for name in sorted(names_in_both - known):
+        raise Conflict(f"{name} is there, and is not ours. Rename it, or drop it if nothing uses it.")
+
+
+def refuse_functions_in_the_way(changes: list[Change], functions: list[str]) -> None:
+    """Raise Conflict when a function that is to be made is one of these, which are there."""
+    made = {change.of for change in changes if change.summary == MAKES_FUNCTION}
+    for function in sorted(made & set(functions)):
+        raise Conflict(f"There is a function {function} that is not ours. Rename it, or drop it if nothing uses it.")
 
 
 def pauses(theirs: Table) -> tuple[list[Change], list[Change]]:
@@ -234,7 +249,7 @@ def _trigger(theirs: Table, name: str, summary: str, body: str) -> Iterator[Chan
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $body$\n"
         f"BEGIN\n{body}    RETURN NEW;\nEND\n$body$"
     )
-    yield Change(theirs.name, f"makes function {name}", function, f"DROP FUNCTION {name}()")
+    yield Change(f"{name}()", MAKES_FUNCTION, function, f"DROP FUNCTION {name}()")
     made = f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {theirs.name} FOR EACH ROW EXECUTE FUNCTION {name}()"
     yield Change(theirs.name, summary, made, f"DROP TRIGGER {name} ON {theirs.name}")
 

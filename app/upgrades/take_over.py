@@ -56,12 +56,12 @@ def plan(generation: str) -> Plan:
     migrations.build(REFERENCE)
     ours, our_functions = catalog.tables(REFERENCE), catalog.functions(REFERENCE)
     theirs, their_functions = catalog.tables("public"), catalog.functions("public")
-    in_the_way = sorted(set(our_functions) & set(their_functions))
-    changes.refuse_what_is_in_the_way(theirs, ours, tables_of(generation), in_the_way)
+    in_both = catalog.names_in_both(REFERENCE)
+    changes.refuse_what_is_in_the_way(theirs, ours, tables_of(generation), in_both)
     broken = rules.find_broken(rules.rules(theirs, ours))
     shared = [(theirs[name], table) for name, table in ours.items() if name in theirs]
     pauses = [changes.pauses(table) for table, _ in shared]
-    return Plan(
+    planned = Plan(
         generation,
         [table.name for table, _ in shared],
         [
@@ -77,6 +77,8 @@ def plan(generation: str) -> Plan:
         ],
         broken,
     )
+    changes.refuse_functions_in_the_way([*planned.first, *planned.rest], their_functions)
+    return planned
 
 
 def execute(plan: Plan, report: Report) -> None:
@@ -147,7 +149,7 @@ def _rules_and_indexes(theirs: Table, ours: Table, broken: list[Broken]) -> Iter
 
 def _move_function(name: str) -> Change:
     move = f"ALTER FUNCTION {REFERENCE}.{name} SET SCHEMA public"
-    return Change(name, "makes the function", move, f"DROP FUNCTION {name}")
+    return Change(name, changes.MAKES_FUNCTION, move, f"DROP FUNCTION {name}")
 
 
 def _move_table(table: Table) -> Change:

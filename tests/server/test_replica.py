@@ -13,7 +13,7 @@ from neighbours import make_standby
 from servers import RunningServer, free_port, running_server
 from waiting import wait_until
 
-from app.database.replica import LAG as LAG_IN_SECONDS
+from app.database.replica import LAG_AND_IDENTITY
 from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.server
@@ -204,7 +204,7 @@ def test_a_role_without_privileges_can_measure_the_lag(
     run_alone(primary.url, "CREATE ROLE reader LOGIN")
     as_reader = url_with(standby.url, user="reader")
     wait_until(lambda: run_alone(standby.url, "SELECT 1 FROM pg_roles WHERE rolname = 'reader'"))
-    wait_until(lambda: run_alone(as_reader, LAG_IN_SECONDS) == [(0.0,)])
+    wait_until(lambda: run_alone(as_reader, LAG_AND_IDENTITY)[0][0] == 0.0)
 
 
 def test_a_standby_that_has_replayed_nothing_since_its_start_is_not_near(
@@ -217,7 +217,7 @@ def test_a_standby_that_has_replayed_nothing_since_its_start_is_not_near(
     wait_until(
         lambda: run_alone(standby.url, "SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()") == [(True,)]
     )
-    [(lag,)] = run_alone(standby.url, LAG_IN_SECONDS)
+    [(lag, *_)] = run_alone(standby.url, LAG_AND_IDENTITY)
     run_alone(standby.url, RESUME)
     assert lag is None or lag > 0
 

@@ -167,13 +167,18 @@ def test_other_tables_beside_ours_are_in_nobodys_way(postgres: EmbeddedServer):
         ("ALTER TABLE tasks ADD COLUMN version text", "tasks.version is text, and must be integer"),
         ("ALTER TABLE users ALTER profile TYPE json", "users.profile is json, and must be jsonb"),
         ("CREATE FUNCTION touch_row() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function touch_row() that is not ours"),
+        ("CREATE FUNCTION tasks_defaults() RETURNS int LANGUAGE sql AS 'SELECT 1'", "a function tasks_defaults() that"),
+        ("CREATE INDEX tasks_newest ON tasks (title)", "tasks_newest is there, and is not ours"),
+        ("CREATE INDEX tasks_newest ON goals (title)", "tasks_newest is there, and is not ours"),
+        ("CREATE VIEW mended_rows AS SELECT 1 AS id", "mended_rows is there, and is not ours"),
     ],
 )
 def test_what_is_in_the_way_is_told_and_left_alone(existing: str, statement: str, sentence: str):
     run_alone(existing, statement)
     before = schema(existing)
-    done = flask("db", "upgrade", DATABASE_URL=existing)
-    assert (done.returncode, sentence in done.stderr) == (1, True), done.stderr
+    for command in (["upgrade", "--dry-run"], ["upgrade"]):
+        done = flask("db", *command, DATABASE_URL=existing)
+        assert (done.returncode, sentence in done.stderr) == (1, True), done.stderr
     assert schema(existing) == before
 
 
