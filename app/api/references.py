@@ -1,6 +1,5 @@
 """Expressions in the operations of a batch: `{"$ref": "goal.id"}` and others stand for values of earlier answers."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Decimal, Inexact
@@ -17,7 +16,6 @@ ITEM = "item"
 INDEX = re.compile("0|[1-9][0-9]{0,8}")
 # Enough for any sum that a column or an object may hold; what would be rounded is refused.
 EXACT = Context(prec=1000, traps=[Inexact])
-LONGEST_INTEGER = 18
 
 Path = tuple[str | int, ...]
 
@@ -64,7 +62,8 @@ class Answers:
 
     def _answer(self, name: str, reference: str, at: Path) -> Any:
         if name in self._texts:
-            self._values[name] = _decoded(self._texts.pop(name))
+            text = self._texts.pop(name)
+            self._values[name] = exact_json.loads(text) if text else None
         if name not in self._values:
             known = ", ".join([*self._values, *self._texts]) or "none"
             sentence = f"The reference {reference[:100]} names no earlier operation. Earlier ones with a name: {known}."
@@ -174,16 +173,7 @@ def text_of(scalar: Any) -> str:
     """The text of a text, or of a number, true or false as JSON has it."""
     if isinstance(scalar, bool):
         return "true" if scalar else "false"
-    return f"{scalar:f}" if isinstance(scalar, Decimal) else str(scalar)
-
-
-def _decoded(text: bytes) -> Any:
-    """The value of a JSON text. A number that no float or 64 bits hold stays what it is."""
-    return json.loads(text, parse_float=Decimal, parse_int=_integer) if text else None
-
-
-def _integer(text: str) -> int | Decimal:
-    return int(text) if len(text) <= LONGEST_INTEGER else Decimal(text)
+    return f"{Decimal(str(scalar)):f}" if isinstance(scalar, float | Decimal) else str(scalar)
 
 
 def _step(value: Any, step: str) -> Any:

@@ -1,4 +1,4 @@
-"""The guide to writes: each of its thirty requests is sent, its answer compared, and what became of the rows looked at.
+"""The guide to writes: each of its requests is sent, its answer compared, and what became of the rows looked at.
 
 What has to happen once is sent twice.
 """
@@ -28,7 +28,7 @@ from app.repositories.natural_keys import NATURAL_KEYS
 from app.schemas.batch import MAX_OPERATIONS
 
 GUIDE = (PROJECT / "docs" / "writes.md").read_text()
-REFERENCE, THINGS = GUIDE.split("# Thirty things that belong together\n")
+REFERENCE, THINGS = GUIDE.split("# Thirty-three things that belong together\n")
 EXAMPLE = r"^### (\d+)\. (.*)\n(?:(?!^##).*\n)*?```http\n((?:.*\n)*?)```\n(?:```json\n((?:.*\n)*?)```)?"
 EXAMPLES = {title: (request, shown) for _, title, request, shown in re.findall(EXAMPLE, THINGS, re.MULTILINE)}
 
@@ -97,15 +97,16 @@ def guide_of(client: FlaskClient) -> Guide:
     shared = {"shared_with_goal_ids": [spanish], "scheduled_at": "2030-03-02T06:30:00+04:00"}
     task(client, user_id=ada, goal_id=run, title="Listen to Spanish while running", **shared)
     task(client, user_id=ada, goal_id=run, title="Run 3 km", scheduled_at="now-2h")
+    task(client, user_id=ada, goal_id=run, title="Buy shoes")
     due = task(client, user_id=ada, title="Call the dentist", scheduled_at="now+10m")["id"]
     talk = conversation(client, user_id=ada, langgraph_thread_id="thread-ada-1")["id"]
     goals = {"run": run, "spanish": spanish, "book": book}
     return Guide(client, {**goals, "ada": ada, "jog": jog, "due": due, "talk": talk})
 
 
-def test_the_guide_has_thirty_things():
-    assert re.findall(r"^### (\d+)\.", THINGS, re.MULTILINE) == [str(number) for number in range(1, 31)]
-    assert len(EXAMPLES) == 30
+def test_the_guide_has_thirty_three_things():
+    assert re.findall(r"^### (\d+)\.", THINGS, re.MULTILINE) == [str(number) for number in range(1, 34)]
+    assert len(EXAMPLES) == 33
 
 
 def test_save_an_approved_plan(guide: Guide):
@@ -149,6 +150,7 @@ def test_replan_a_goal(guide: Guide):
         "Jog": "cancelled",
         "Listen to Spanish while running": "pending",
         "Run 3 km": "pending",
+        "Buy shoes": "cancelled",
         "Run 5 km slowly": "pending",
     }
 
@@ -171,7 +173,9 @@ def test_swap_two_goals_in_the_pipeline(guide: Guide):
 def test_abandon_a_goal(guide: Guide):
     guide.do("Abandon a goal")
     assert guide.read("goals/{run}")["status"] == "abandoned"
-    assert set(guide.values("tasks?goal_id={run}", "status")) == {"cancelled"}
+    statuses = {each["title"]: each["status"] for each in guide.read("tasks?goal_id={run}")}
+    assert statuses.pop("Listen to Spanish while running") == "pending"
+    assert set(statuses.values()) == {"cancelled"}
     assert guide.read("tasks/{due}")["status"] == "pending"
 
 
@@ -212,7 +216,7 @@ def test_snooze(guide: Guide):
 def test_mark_what_was_missed(guide: Guide):
     guide.do("Mark what was missed")
     second = guide.again("Mark what was missed").json["operations"]
-    assert second[1] == {"name": "log", "skipped": True}
+    assert second[1]["body"] == {"created_count": 0, "items": []}
     [missed] = guide.read("tasks?status=missed&expand=dispatch_log")
     assert [entry["channel"] for entry in missed["dispatch_log"]] == ["auto_miss"]
 
@@ -222,7 +226,7 @@ def test_claim_reminders_and_record_their_dispatches(guide: Guide):
     guide.do(title)
     second = guide.again(title).json["operations"]
     assert second[0]["body"] == {"updated_count": 0, "items": []}
-    assert second[1] == {"name": "dispatches", "skipped": True}
+    assert second[1]["body"] == {"created_count": 0, "items": []}
     assert guide.values("dispatch-log", "task_id") == [guide.ids["due"]]
     assert guide.read("tasks/{due}")["reminder_sent_at"]
 
@@ -233,7 +237,7 @@ def test_escalate_what_nobody_reacted_to(guide: Guide):
     task(guide.client, **reminded, title="Breathe", escalation_policy="silent")
     task(guide.client, title="Of somebody without WhatsApp", reminder_sent_at="now-40m")
     guide.do("Escalate what nobody reacted to")
-    assert guide.again("Escalate what nobody reacted to").json["operations"][1]["skipped"]
+    assert guide.again("Escalate what nobody reacted to").json["operations"][1]["body"]["created_count"] == 0
     assert guide.values("tasks?whatsapp_sent_at__isnull=false", "title") == ["Water the plants"]
     assert guide.values("dispatch-log", "channel") == ["whatsapp"]
 
@@ -411,6 +415,73 @@ def test_erase_a_person(guide: Guide):
     assert guide.read("messages?conversation_id={talk}") == []
 
 
+def all_done_but_the_jog(guide: Guide) -> None:
+    """The jog is the last open task of its goal."""
+    guide.client.patch(f"/api/v1/tasks?goal_id={guide.ids['run']}&title__ne=Jog", json={"status": "done"})
+
+
+def test_the_last_task_completes_its_goal(guide: Guide):
+    all_done_but_the_jog(guide)
+    guide.do("The last task completes its goal")
+    guide.refused("The last task completes its goal", "condition-failed")
+    assert guide.read("goals/{run}")["status"] == "completed"
+
+
+def test_a_task_that_is_not_the_last_leaves_its_goal_active(guide: Guide):
+    operations = guide.again("The last task completes its goal").json["operations"]
+    assert [each.get("skipped") for each in operations] == [None, None, None, None, True]
+    assert guide.read("goals/{run}")["status"] == "active"
+    assert guide.read("tasks/{jog}")["status"] == "done"
+
+
+@pytest.mark.parametrize("change", [{"goal_id": None}, {"status": "abandoned"}])
+def test_a_last_task_has_no_goal_to_complete(guide: Guide, change: dict[str, Any]):
+    all_done_but_the_jog(guide)
+    guide.change("goals/{run}" if "status" in change else "tasks/{jog}", **change)
+    assert guide.again("The last task completes its goal").status_code == 200
+    assert guide.read("tasks/{jog}")["status"] == "done"
+    assert guide.read("goals/{run}")["status"] == change.get("status", "active")
+
+
+def test_two_who_do_the_last_two_tasks_at_once_complete_the_goal(committing_client: FlaskClient):
+    title = "The last task completes its goal"
+    guide = guide_of(committing_client)
+    all_done_but_the_jog(guide)
+    for number in range(20):
+        guide.change("goals/{run}", status="active")
+        guide.change("tasks/{jog}", status="pending")
+        other = task(guide.client, user_id=guide.ids["ada"], goal_id=guide.ids["run"], title=f"Run {number}")["id"]
+        last_two = [
+            Guide(guide.client.application.test_client(), guide.ids | {"jog": each})
+            for each in (guide.ids["jog"], other)
+        ]
+        answers = at_the_same_moment([lambda one=one: one.again(title).status_code for one in last_two])
+        assert answers == [200, 200]
+        assert guide.read("goals/{run}")["status"] == "completed"
+
+
+def test_flag_a_milestone(guide: Guide):
+    guide.do("Flag a milestone")
+    guide.refused("Flag a milestone", "condition-failed")
+    guide.change("goals/{run}", status="active")
+    assert guide.again("Flag a milestone").json["operations"][1]["status"] == 200
+    assert guide.values("patterns?pattern_type=milestone", "version") == [1]
+    guide.change("goals/{run}", status="active", pipeline_order=None)
+    assert guide.again("Flag a milestone").json["operations"][2] == {"skipped": True}
+
+
+def call(guide: Guide) -> None:
+    create(guide.client, "notification-log", task_id=guide.ids["due"], channel="call", external_id="call-7")
+
+
+def test_answer_a_call_once(guide: Guide):
+    call(guide)
+    guide.do("Answer a call once")
+    guide.refused("Answer a call once", "expectation-unmet")
+    [log] = guide.read("notification-log")
+    assert guide.values("conversations?context_type=voice", "langgraph_thread_id") == [f"call-{log['id']}"]
+
+
 ONCE = {200: 1, 412: 7}
 ALL_ALIKE = {200: 8}
 
@@ -435,11 +506,15 @@ ALL_ALIKE = {200: 8}
         ("End a voice session", ONCE),
         ("Provision a user with an identity provider's id", {201: 1, 200: 7}),
         ("Finish the onboarding", ONCE),
+        ("The last task completes its goal", ONCE),
+        ("Flag a milestone", ONCE),
+        ("Answer a call once", ONCE),
     ],
 )
 def test_what_eight_do_at_once_happens_once(committing_client: FlaskClient, title: str, statuses: dict[int, int]):
     guide = guide_of(committing_client)
     notify(guide)
+    call(guide)
     if title in DISPATCHING:
         dispatch_of(guide)
         stuck_dispatch(guide.ids["due"])
@@ -471,6 +546,7 @@ MAKES = {
     "Store an answer and count what it used": {"messages": 1},
     "Provision a user with an identity provider's id": {"users": 1},
     "Finish the onboarding": {"goals": 1},
+    "Answer a call once": {"conversations": 1},
 }
 
 
