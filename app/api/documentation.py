@@ -84,6 +84,8 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     api.register_converter(RowId, lambda _: {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]})
     for name, parameter in parameters.components().items():
         api.spec.components.parameter(name, "query", parameter)
+    for name, schema in parameters.filters().items():
+        api.spec.components.schema(name, schema)
     # Its metadata tell the two forms that it takes.
     api.register_field(TimeOrDate, "string", None)
     for blueprint in blueprints:

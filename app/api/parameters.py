@@ -3,49 +3,44 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from marshmallow.fields import Field
+
 from app.query.model import GROUPS
-from app.query.parser import MAX_LIST_VALUES, Fixed, QueryParser
-from app.query.relations import REFERENCES, REVERSE, expansions_of
-from app.query.values import OPERATORS_OF_KIND, kind_of
-from app.query.vocabulary import VOCABULARIES, Parameter, Vocabulary, vocabulary
+from app.query.parser import Fixed, QueryParser
+from app.query.relations import expansions_of
+from app.query.values import kind_of
+from app.query.vocabulary import SCHEMAS as ROW_SCHEMAS
+from app.query.vocabulary import VOCABULARIES, Vocabulary, vocabulary
 from app.schemas.fields import Choice, ListOf
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 Schema = dict[str, Any]
 
+FILTER_TIME = "FilterTime"
 TIME: Schema = {
     "anyOf": [
         {"type": "string", "format": "date-time"},
         {"type": "string", "pattern": "^now([+-][0-9]{1,9}[smhdw])?$"},
     ]
 }
+TEXT: Schema = {"type": "string"}
 SCHEMAS: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
-    "text": {"type": "string"},
+    "text": TEXT,
     "integer": {"type": "integer", "format": "int32"},
     "number": {"type": "number"},
-    "time": TIME,
+    "time": {"$ref": f"#/components/schemas/{FILTER_TIME}"},
     "flag": {"type": "boolean"},
     "object": {"type": "string", "contentMediaType": "application/json"},
-    "key": {"type": "string"},
+    "key": TEXT,
 }
-MEANINGS = {
-    "eq": "Equal.",
-    "ne": "Not equal; null counts as different.",
-    "in": "One of these.",
-    "nin": "None of these.",
-    "gt": "Greater.",
-    "gte": "Greater or equal.",
-    "lt": "Less.",
-    "lte": "Less or equal.",
-    "like": "As this pattern: `*` stands for any characters.",
-    "ilike": "As this pattern, in capitals or not.",
-    "contains": "The list has this element.",
-    "ncontains": "The list has not this element; null has none.",
-    "empty": "Null or without an element, or not.",
-    "isnull": "Null, or not.",
-    "exists": "Something of this name points here, or nothing does.",
-}
+FILTER = """\
+Each member is a parameter of its own, as in `status=pending&scheduled_at__lt=now`, and all must hold. A column alone is
+equal to the value; behind `__` stands another comparison: `ne` (null counts as different), `gt`, `gte`, `lt`, `lte`,
+`in` and `nin` (values by comma), `like` and `ilike` (`*` stands for any characters), `contains` and `ncontains` (an
+element of a list), `empty`, `isnull`, and `exists` (something of this name points here). With `_or_null` behind it null
+passes too. `profile.language` is a key inside an object, `user.timezone` a column of the row that a reference leads to;
+both take operators. A name may be given twice."""
 CONTROLS: dict[str, tuple[Schema, str]] = {
     "sort": ({"type": "string"}, "Columns by comma; `-` before one is descending; nulls last unless `:nullsfirst`."),
     "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}, "How many rows to answer at most."),
@@ -95,25 +90,45 @@ EITHER = (
 
 def references(parser: QueryParser) -> list[Schema | str]:
     """What an operation with this parser lists as its parameters: descriptions, or names of components."""
-    names = [*_own_names(parser), *(f"{parser.table}.{name}" for name in _filters(parser))]
-    return [*_described(parser), *names]
+    return [*_described(parser), *_own_names(parser)]
 
 
 def components() -> dict[str, Schema]:
     """Every parameter that operations refer to, by the name of its component."""
-    found: dict[str, Schema] = {}
-    for table, names in VOCABULARIES.items():
-        for name in _listed(names):
-            found[f"{table}.{name}"] = _of_column(names, name, names.own[name])
-        found[f"{table}.paths"] = _paths(names)
+    found = {
+        name: _parameter(name, schema, description)
+        for name, (schema, description) in CONTROLS.items()
+        if name not in ("limit", "expand")
+    }
+    found["or"] = _parameter("or", {"type": "string"}, EITHER)
+    for table in VOCABULARIES:
         expandable = ", ".join(f"`{name}`" for name in expansions_of(table)) or "nothing"
         schema, description = CONTROLS["expand"]
         found[f"{table}.expand"] = _parameter("expand", schema, f"{description} There are: {expandable}.")
-    for name, (schema, description) in CONTROLS.items():
-        if name not in ("limit", "expand"):
-            found[name] = _parameter(name, schema, description)
-    found["or"] = _parameter("or", {"type": "string"}, EITHER)
+        reference = {"$ref": f"#/components/schemas/{_name_of_filter(table)}"}
+        # Its members are sent as parameters of their own.
+        found[f"{table}.filter"] = _parameter("filter", reference, FILTER) | {"style": "form", "explode": True}
     return found
+
+
+def filters() -> dict[str, Schema]:
+    """What the rows of each entity can be filtered by, by the name of its schema."""
+    return {_name_of_filter(table): _filter(names) for table, names in VOCABULARIES.items()} | {FILTER_TIME: TIME}
+
+
+def _name_of_filter(table: str) -> str:
+    return f"{ROW_SCHEMAS[table].__name__.removesuffix('Schema')}Filter"
+
+
+def _filter(vocabulary: Vocabulary) -> Schema:
+    """Each column with its operators by name; keys inside objects, paths over references and `…_or_null` by pattern."""
+    own = {
+        name: _schema(vocabulary.fields.get(parameter.place.column), parameter.operator)
+        for name, parameter in vocabulary.own.items()
+        if not parameter.or_null
+    }
+    patterns = {"^[a-z_]+_or_null$": TEXT, r"^[a-z_]+(\.[^.]+){1,5}$": TEXT}
+    return {"type": "object", "properties": own, "patternProperties": patterns, "additionalProperties": False}
 
 
 def _own_names(parser: QueryParser) -> Iterator[str]:
@@ -123,18 +138,7 @@ def _own_names(parser: QueryParser) -> Iterator[str]:
         elif name in CONTROLS and name != "limit":
             yield name
     if parser.filters:
-        yield "or"
-
-
-def _filters(parser: QueryParser) -> list[str]:
-    if not parser.filters:
-        return []
-    return [*(name for name in _listed(vocabulary(parser.table)) if name not in parser.required), "paths"]
-
-
-def _listed(vocabulary: Vocabulary) -> list[str]:
-    """The names that are listed one by one; those that let null pass are among the paths."""
-    return [name for name, parameter in vocabulary.own.items() if not parameter.or_null]
+        yield from ("or", f"{parser.table}.filter")
 
 
 def _described(parser: QueryParser) -> Iterator[Schema]:
@@ -142,7 +146,9 @@ def _described(parser: QueryParser) -> Iterator[Schema]:
     own = vocabulary(parser.table).own
     for name in parser.required:
         if name in own:
-            yield _of_column(vocabulary(parser.table), name, own[name]) | {"required": True}
+            column = own[name].place.column
+            schema = _schema(vocabulary(parser.table).fields[column], own[name].operator)
+            yield _parameter(name, schema, f"The {column} of the rows.") | {"required": True}
     for name, fixed in parser.fixed.items():
         yield _of_fixed(name, fixed) | ({"required": True} if name in parser.required else {})
     if "limit" in parser.controls:
@@ -155,56 +161,14 @@ def _of_fixed(name: str, fixed: Fixed) -> Schema:
     return _parameter(name, fixed.schema or TIME, fixed.description)
 
 
-def _of_column(vocabulary: Vocabulary, name: str, parameter: Parameter) -> Schema:
-    meaning = MEANINGS[parameter.operator] + (" Or null." if parameter.or_null else "")
-    if name == "phone":
-        return _parameter(name, {"type": "string"}, "The phone number in `notification_preferences`, by its digits.")
-    field = vocabulary.fields.get(parameter.place.column)
-    schema = _schema(field, parameter.operator)
-    made = _parameter(name, schema, meaning)
-    return made | {"style": "form", "explode": False} if schema.get("type") == "array" else made
-
-
-def _schema(field: Any, operator: str) -> Schema:
+def _schema(field: Field[Any] | None, operator: str) -> Schema:
     if operator in ("isnull", "empty", "exists"):
-        return SCHEMAS["flag"]
-    if operator in ("like", "ilike"):
-        return {"type": "string", "maxLength": 1000}
-    if isinstance(field, ListOf):
-        return SCHEMAS[kind_of(field.inner)]
-    one = _choices(field) or SCHEMAS[kind_of(field)]
-    if operator in ("in", "nin"):
-        return {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_LIST_VALUES}
-    return one
-
-
-def _choices(field: Any) -> Schema | None:
-    if not isinstance(field, Choice):
-        return None
-    return {"type": "string", "enum": list(field.choices)}
-
-
-def _paths(vocabulary: Vocabulary) -> Schema:
-    """One parameter of many names: keys inside objects, columns of what references point to, and `…_or_null`."""
-    or_null = "|".join(name for name, parameter in vocabulary.own.items() if parameter.or_null)
-    patterns = {f"^({or_null})$": {"type": "string"}}
-    for column, field in vocabulary.fields.items():
-        if kind_of(field) == "object":
-            patterns[rf"^{column}(\.[^.]+){{1,3}}$"] = {"type": "string"}
-    for reference, table in REFERENCES[vocabulary.table].items():
-        for further, last in {"": table, **REFERENCES[table]}.items():
-            path = rf"{reference}\.{further}\." if further else rf"{reference}\."
-            columns = "|".join(VOCABULARIES[last].fields)
-            patterns[rf"^{path}({columns})(\.[^.]+){{0,3}}$"] = {"type": "string"}
-    description = (
-        "A key inside an object, as in `profile.language=en`; a comparison that null passes too, as in "
-        "`created_at__gte_or_null=now`; or a column of the row to which one or two references lead, as in "
-        "`user.timezone=UTC`; "
-        f"with the operators of its type behind `__`, for a key: {', '.join(OPERATORS_OF_KIND['key'])}. "
-        f"What points here: {', '.join(REVERSE[vocabulary.table]) or 'nothing'}."
-    )
-    schema = {"type": "object", "patternProperties": patterns, "additionalProperties": False}
-    return _parameter("paths", schema, description) | {"style": "form", "explode": True}
+        return {"type": "boolean"}
+    if operator in ("in", "nin", "like", "ilike") or field is None:
+        return TEXT
+    if isinstance(field, Choice):
+        return {"type": "string", "enum": list(field.choices)}
+    return SCHEMAS[kind_of(field.inner if isinstance(field, ListOf) else field)]
 
 
 def _parameter(name: str, schema: Mapping[str, Any], description: str) -> Schema:

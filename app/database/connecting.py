@@ -19,15 +19,11 @@ KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """Where the database is, and how many seconds all may take: to connect, for a statement, for the wait for a lock,
-    for a transaction that stands still; 0 is no limit.
-    """
+    """Where the database is, how many seconds a connect may take, and what PostgreSQL is to keep in a session."""
 
     url: str
     connect_timeout: int
-    statement_timeout: int
-    lock_timeout: int
-    idle_transaction_timeout: int
+    parameters: dict[str, str]
 
     @classmethod
     def of(cls, settings: Settings, url: str) -> "SessionSettings":
@@ -35,22 +31,16 @@ class SessionSettings:
         return cls(
             url,
             settings.database_connect_timeout,
-            settings.database_statement_timeout,
-            settings.database_lock_timeout,
-            settings.database_idle_transaction_timeout,
+            {
+                "statement_timeout": str(settings.database_statement_timeout * 1000),
+                "lock_timeout": str(settings.database_lock_timeout * 1000),
+                "idle_in_transaction_session_timeout": str(settings.database_idle_transaction_timeout * 1000),
+                "TimeZone": "UTC",
+                # Whatever the role or the database has as its own: on Supabase `auth` has a table of users too. The
+                # team's own triggers may need what Supabase keeps in `extensions`.
+                "search_path": "public,extensions",
+            },
         )
-
-    def parameters(self) -> dict[str, str]:
-        """What holds in a session, in PostgreSQL's words; limits are in milliseconds."""
-        return {
-            "statement_timeout": str(self.statement_timeout * 1000),
-            "lock_timeout": str(self.lock_timeout * 1000),
-            "idle_in_transaction_session_timeout": str(self.idle_transaction_timeout * 1000),
-            "TimeZone": "UTC",
-            # Whatever the role or the database has as its own: on Supabase `auth` has a table of users too. The team's
-            # own triggers may need what Supabase keeps in `extensions`.
-            "search_path": "public,extensions",
-        }
 
 
 class Connector:
@@ -95,13 +85,13 @@ class Connector:
 
     def _options(self) -> str:
         """libpq's `options`: ours, and then what the URL or PGOPTIONS says, which goes before our limits."""
-        ours = " ".join(f"-c {name}={value}" for name, value in self._settings.parameters().items())
+        ours = " ".join(f"-c {name}={value}" for name, value in self._settings.parameters.items())
         return f"{ours} {self._given_options()} -c TimeZone=UTC"
 
     def _are_kept(self, connection: extensions.connection) -> bool:
         """Whether a session has what its start asked for. One statement."""
         given = self._given_options()
-        expected = {name: value for name, value in self._settings.parameters().items() if name not in given}
+        expected = {name: value for name, value in self._settings.parameters.items() if name not in given}
         with connection.cursor() as cursor:
             cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(expected),))
             return dict(cursor.fetchall()) == expected
@@ -111,7 +101,7 @@ class Connector:
 
     def _use_set_local(self) -> None:
         self._sessions_keep = False
-        self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._settings.parameters().items())
+        self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._settings.parameters.items())
 
 
 def _refuses_options(error: Exception) -> bool:

@@ -4,11 +4,13 @@ import json
 import re
 from typing import Any
 
+import orjson
 import pytest
 from entities import ALL
 
 from app import create_app
 from app.config import PROJECT, Settings
+from app.query.vocabulary import VOCABULARIES
 
 ORIGINAL = PROJECT / "openapi.json"
 DOCUMENT: dict[str, Any] = create_app(Settings()).test_client().get("/openapi.json").json
@@ -35,6 +37,25 @@ def test_it_has_every_operation_of_the_contract():
         "update_conversation_voice", "check_health", "check_readiness",
     }  # fmt: skip
     assert set(OPERATIONS) == set().union(others, *(entity.operations for entity in ALL))
+
+
+@every_operation
+def test_an_operation_has_few_parameters_of_which_one_is_all_filters(operation: dict):
+    assert len(operation.get("parameters", ())) <= (12 if operation["method"] in ("get", "patch") else 8)
+
+
+@pytest.mark.parametrize("table", VOCABULARIES)
+def test_a_filter_lists_every_comparison_of_every_column(table: str):
+    parameter = DOCUMENT["components"]["parameters"][f"{table}.filter"]
+    assert (parameter["style"], parameter["explode"]) == ("form", True)
+    filter_schema = DOCUMENT["components"]["schemas"][parameter["schema"]["$ref"].rpartition("/")[2]]
+    listed, patterns = filter_schema["properties"], filter_schema["patternProperties"]
+    for name in VOCABULARIES[table].own:
+        assert name in listed or any(re.search(pattern, name) for pattern in patterns)
+
+
+def test_the_document_can_be_read_at_once():
+    assert len(orjson.dumps(DOCUMENT)) < 260_000
 
 
 @every_operation
