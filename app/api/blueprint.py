@@ -44,13 +44,14 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> Decorator:
         """Register a view, documented by `documentation`. The endpoint, by default its name, is the operation's id.
 
-        A view that declares no query refuses any.
+        A view that declares no query refuses any, and so it is with a body.
         """
 
         def decorator(view: View) -> View:
             name = endpoint or view.__name__
             document = self.doc(**documentation, **self._documentation(rule, methods, view), operationId=name)
-            made = document(view if hasattr(view, TAKES_QUERY) else _without_query(view))
+            strict = view if hasattr(view, TAKES_QUERY) else _without_query(view)
+            made = document(strict if hasattr(view, TAKES_BODY) else _without_body(strict))
             return super(Blueprint, self).route(rule, methods=methods, endpoint=name)(made)
 
         return decorator
@@ -135,6 +136,17 @@ def _without_query(view: View) -> View:
         if request.query_string:
             sentence = "is not a parameter of this operation. It takes none."
             raise Invalid.from_faults([Fault(f"?{name}", f"{name} {sentence}") for name in request.args])
+        return view(*args, **path)
+
+    return refusing
+
+
+def _without_body(view: View) -> View:
+    @wraps(view)
+    def refusing(*args: Any, **path: Any) -> Any:
+        environ = request.environ
+        if (environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ) and request.get_data():
+            raise Invalid(f"A {request.method} here takes no body; it chooses by its path and query. Leave the body out.")
         return view(*args, **path)
 
     return refusing

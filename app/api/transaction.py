@@ -58,7 +58,7 @@ def transaction(view: View) -> View:
         if WITHIN_BATCH in environ:
             return view(*args, **path)
         key = environ.get(KEY_IN_ENVIRONMENT)
-        if key is None or method == "DELETE":
+        if key is None:
             return alone(*args, **path)
         return _once(_checked(key), lambda: view(*args, **path))
 
@@ -124,7 +124,11 @@ def _wait_for_answer(caller: str, key: str) -> StoredAnswer | None:
 
 
 def _replayed(stored: StoredAnswer) -> Response:
-    return Response(stored.body, stored.status, {**stored.headers, "Idempotent-Replayed": "true"})
+    response = Response(stored.body, stored.status, {"Idempotent-Replayed": "true"})
+    # A deletion has none.
+    del response.headers["Content-Type"]
+    response.headers.update(stored.headers)
+    return response
 
 
 def _caller() -> str:

@@ -35,12 +35,14 @@ NOT_NOW = "The database cannot serve this at the moment. Try again in a few seco
 AGAIN = "The request met others that change the same rows, again and again. Try again."
 # By how the SQLSTATE begins.
 MEANINGS: dict[str, tuple[type[ServiceError], str]] = {
-    # Raised by functions of our own, in migrations/0003_writes.py.
+    # Raised by functions of our own, in migrations/0003_writes.py and 0008_bounds.py.
     "FX001": (
         NotANumber,
         "A value that is to be added to is not a number. Read the row, and correct that value first.",
     ),
     "FX002": (InProgress, "A request with this Idempotency-Key is still at work. Repeat yours in a moment."),
+    "FX003": (InProgress, "A request with this Idempotency-Key was answered in this moment. Repeat yours."),
+    "FX004": (Invalid, "An object may grow by merging and adding to 1048576 bytes of JSON, and it would have more."),
     "40P01": (Contended, AGAIN),
     "40001": (Contended, AGAIN),
     "57014": (TimedOut, "The database did not finish this in time, and undid it. Try again, or ask for less."),

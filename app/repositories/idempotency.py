@@ -22,7 +22,9 @@ ANSWER = IdempotencyKey.request, IdempotencyKey.status, IdempotencyKey.headers, 
 EXPIRED = IdempotencyKey.expires_at <= fn.now()
 IS_NAMED = (IdempotencyKey.caller == parameter("caller")) & (IdempotencyKey.key == parameter("key"))
 
-CLAIM = compiled(Select(columns=[fn.claim_idempotency_key(parameter("number"))]))
+CLAIM = compiled(
+    Select(columns=[fn.claim_idempotency_key(parameter("number"), parameter("caller"), parameter("key"))])
+)
 STORE = compiled(
     IdempotencyKey.insert(
         {field: parameter(field.name) for field in (*KEY, *ANSWER)}
@@ -53,12 +55,13 @@ class StoredAnswer(NamedTuple):
 
 
 def claim(caller: str, key: str) -> None:
-    """Keep other requests with this key out until the transaction ends; the next statement raises InProgress if one
-    is at work. It travels with the transaction's BEGIN, and touches no table.
+    """Keep other requests with this key out until the transaction ends; the next statement raises InProgress, and does
+    nothing, if one is at work or was answered. It travels with the transaction's BEGIN.
     """
     digest = sha256(f"{caller}\0{key}".encode(errors="replace")).digest()
-    # A number needs no quoting, and what travels with BEGIN takes no values of its own.
-    database.append_to_pending(CLAIM.sql % int.from_bytes(digest[:8], signed=True))
+    # What travels with BEGIN takes no values of its own, and a number and hexadecimal digits need no quoting.
+    hexadecimal = [f"'{text.encode(errors='replace').hex()}'" for text in (caller, key)]
+    database.append_to_pending(CLAIM.sql % (int.from_bytes(digest[:8], signed=True), *hexadecimal))
 
 
 def store(caller: str, key: str, answer: StoredAnswer, hours: int) -> None:

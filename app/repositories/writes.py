@@ -69,7 +69,10 @@ def upsert(
 ) -> Bound:
     """The INSERT of rows of which some may be there; gives the JSON, version and key of each row that it wrote."""
     columns = _written_columns(model, rows)
-    values = {"rows": _row_values(model, columns, rows)} | merge.values(naming)
+    patches = {name: _removing(rows, name) for name in _merged_objects(model, merge)}
+    created = [{name: _merged_into_nothing(row[name]) if name in patches else row[name] for name in row} for row in rows]
+    values = {"rows": _row_values(model, columns, created)} | merge.values(naming)
+    values |= {f"p_{name}": json_literal(removing) for name, removing in patches.items()}
     return _insert(model, columns, key, shape, merge.shape()).bind(values)
 
 
@@ -136,6 +139,24 @@ def _row_values(model: Model, columns: Sequence[str], rows: Sequence[Values]) ->
         ]
         for row in rows
     )
+
+
+def _merged_objects(model: Model, merge: Merge) -> list[str]:
+    """The columns whose objects an INSERT merges into those that are there."""
+    return [name for name in merge.columns if _is_object(model, name)]
+
+
+def _removing(rows: Sequence[Values], name: str) -> dict[str, Any]:
+    """The patches that remove keys, by the id of their row: a row that is created has not got those keys."""
+    patches = {row["id"]: row[name] for row in rows if row.get(name)}
+    return {id: patch for id, patch in patches.items() if _merged_into_nothing(patch) != patch}
+
+
+def _merged_into_nothing(patch: Any) -> Any:
+    """What a merge patch makes of no value (RFC 7396): itself without the keys that it would remove."""
+    if not isinstance(patch, Mapping):
+        return patch
+    return {key: _merged_into_nothing(value) for key, value in patch.items() if value is not None}
 
 
 def _written_value(model: Model, name: str, value: Any) -> Any:

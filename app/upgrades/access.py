@@ -17,7 +17,7 @@ ENTITY_TABLES = tuple(models.ENTITIES)
 HISTORY_TABLES = (migrations.TABLE, LOG)
 INTERNAL_TABLES = (*(model._meta.table_name for model in models.INTERNAL), *HISTORY_TABLES)
 
-FUNCTION_NAMES = ("touch_row", "merge_patch", "add_numbers", "claim_idempotency_key")
+FUNCTION_NAMES = ("touch_row", "merge_patch", "add_numbers", "bounded_object", "claim_idempotency_key")
 
 ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)"
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = ANY (%s)"
