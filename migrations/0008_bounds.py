@@ -1,7 +1,7 @@
 """A repeat finds its answer before anything is done; objects that grow by merges and sums have a bound."""
 
-# FX003 is ours: the key has an answer. Both texts travel as the hexadecimal digits of their UTF-8. The function with one
-# argument stays for instances that still run the code before this one.
+# FX003 is ours: the key has an answer. Both texts travel as the hexadecimal digits of their UTF-8. The function
+# with one argument also serves instances that still run the code before this.
 CLAIM = """
 CREATE FUNCTION claim_idempotency_key(number bigint, caller_hex text, key_hex text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -25,8 +25,7 @@ DECLARE
     size CONSTANT integer := octet_length(becomes::text);
 BEGIN
     IF size > most AND size > coalesce(octet_length(was::text), 0) THEN
-        RAISE EXCEPTION 'The object would have % bytes as JSON text; by merging and adding it may grow to %.', size, most
-            USING ERRCODE = 'FX004';
+        RAISE EXCEPTION 'the object is too large' USING ERRCODE = 'FX004';
     END IF;
     RETURN becomes;
 END

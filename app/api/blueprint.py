@@ -44,14 +44,15 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> Decorator:
         """Register a view, documented by `documentation`. The endpoint, by default its name, is the operation's id.
 
-        A view that declares no query refuses any, and so it is with a body.
+        A view that declares no query refuses any, and a GET or DELETE that declares no body any body.
         """
 
         def decorator(view: View) -> View:
             name = endpoint or view.__name__
             document = self.doc(**documentation, **self._documentation(rule, methods, view), operationId=name)
             strict = view if hasattr(view, TAKES_QUERY) else _without_query(view)
-            made = document(strict if hasattr(view, TAKES_BODY) else _without_body(strict))
+            takes_none = {"GET", "DELETE"} & set(methods) and not hasattr(view, TAKES_BODY)
+            made = document(_without_body(strict) if takes_none else strict)
             return super(Blueprint, self).route(rule, methods=methods, endpoint=name)(made)
 
         return decorator
@@ -146,7 +147,9 @@ def _without_body(view: View) -> View:
     def refusing(*args: Any, **path: Any) -> Any:
         environ = request.environ
         if (environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ) and request.get_data():
-            raise Invalid(f"A {request.method} here takes no body; it chooses by its path and query. Leave the body out.")
+            raise Invalid(
+                f"A {request.method} here takes no body; it chooses by its path and query. Leave the body out."
+            )
         return view(*args, **path)
 
     return refusing

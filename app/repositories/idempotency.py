@@ -22,9 +22,7 @@ ANSWER = IdempotencyKey.request, IdempotencyKey.status, IdempotencyKey.headers, 
 EXPIRED = IdempotencyKey.expires_at <= fn.now()
 IS_NAMED = (IdempotencyKey.caller == parameter("caller")) & (IdempotencyKey.key == parameter("key"))
 
-CLAIM = compiled(
-    Select(columns=[fn.claim_idempotency_key(parameter("number"), parameter("caller"), parameter("key"))])
-)
+CLAIM = compiled(Select(columns=[fn.claim_idempotency_key(parameter("number"), parameter("caller"), parameter("key"))]))
 STORE = compiled(
     IdempotencyKey.insert(
         {field: parameter(field.name) for field in (*KEY, *ANSWER)}

@@ -70,7 +70,9 @@ def upsert(
     """The INSERT of rows of which some may be there; gives the JSON, version and key of each row that it wrote."""
     columns = _written_columns(model, rows)
     patches = {name: _removing(rows, name) for name in _merged_objects(model, merge)}
-    created = [{name: _merged_into_nothing(row[name]) if name in patches else row[name] for name in row} for row in rows]
+    created = [
+        {name: _merged_into_nothing(row[name]) if name in patches else row[name] for name in row} for row in rows
+    ]
     values = {"rows": _row_values(model, columns, created)} | merge.values(naming)
     values |= {f"p_{name}": json_literal(removing) for name, removing in patches.items()}
     return _insert(model, columns, key, shape, merge.shape()).bind(values)
@@ -143,13 +145,13 @@ def _row_values(model: Model, columns: Sequence[str], rows: Sequence[Values]) ->
 
 def _merged_objects(model: Model, merge: Merge) -> list[str]:
     """The columns whose objects an INSERT merges into those that are there."""
-    return [name for name in merge.columns if _is_object(model, name)]
+    return [name for name in merge.columns if _is_merged(model, name, merge.rules)]
 
 
 def _removing(rows: Sequence[Values], name: str) -> dict[str, Any]:
     """The patches that remove keys, by the id of their row: a row that is created has not got those keys."""
     patches = {row["id"]: row[name] for row in rows if row.get(name)}
-    return {id: patch for id, patch in patches.items() if _merged_into_nothing(patch) != patch}
+    return {row: patch for row, patch in patches.items() if _merged_into_nothing(patch) != patch}
 
 
 def _merged_into_nothing(patch: Any) -> Any:
@@ -284,13 +286,19 @@ def _changed(model: Model, name: str, value: Any, rules: FieldRules) -> Any:
     """What becomes of a column to which this value is written."""
     if name in rules.if_null:
         return fn.coalesce(column(model, name), value)
-    if rules.merge and _is_object(model, name) and name not in rules.replace:
-        return fn.merge_patch(column(model, name), value.cast("jsonb"))
-    return value
+    return _bounded(model, name, fn.merge_patch, value.cast("jsonb")) if _is_merged(model, name, rules) else value
+
+
+def _is_merged(model: Model, name: str, rules: FieldRules) -> bool:
+    return rules.merge and _is_object(model, name) and name not in (*rules.replace, *rules.if_null)
 
 
 def _merged_if_named(model: Model, name: str, merge: Merge) -> Any:
-    merged = _changed(model, name, EXCLUDED[name], merge.rules)
+    new: Any = EXCLUDED[name]
+    if _is_merged(model, name, merge.rules):
+        removing = Expression(parameter(f"p_{name}").cast("jsonb"), "->", EXCLUDED["id"].cast("text"))
+        new = fn.coalesce(removing, new)
+    merged = _changed(model, name, new, merge.rules)
     named = [(_is_among(f"n_{name}"), merged)]
     return Case(None, named, column(model, name)) if name in merge.partly else merged
 
@@ -302,8 +310,14 @@ def _is_among(ids: str) -> Expression:
 def _sum(model: Model, name: str) -> Any:
     value = parameter(f"v_{name}")
     if _is_object(model, name):
-        return fn.add_numbers(column(model, name), value.cast("jsonb"))
+        return _bounded(model, name, fn.add_numbers, value.cast("jsonb"))
     return fn.coalesce(column(model, name), 0) + value
+
+
+def _bounded(model: Model, name: str, function: Any, value: Any) -> Any:
+    """What the function makes of an object and this value, as long as the object does not grow beyond its bound."""
+    was = column(model, name)
+    return fn.bounded_object(was, function(was, value))
 
 
 def _is_object(model: Model, name: str) -> bool:

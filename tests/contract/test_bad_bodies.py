@@ -1,7 +1,7 @@
 """Bodies that are hostile, or honest mistakes: each gets a clear answer, and nothing is stored."""
 
 import pytest
-from entities import ALL, EDITABLE, Entity, user
+from entities import ALL, EDITABLE, Entity, task, user
 from flask.testing import FlaskClient
 
 JSON = "application/json"
@@ -189,3 +189,16 @@ def test_nothing_is_stored_of_a_refused_request(client: FlaskClient):
     for body in ({"email": "a@example.com", "colour": 1}, {"email": "a@example.com", "timezone": "Mars"}):
         assert client.post(USERS, json=body).status_code == 422
     assert client.get(USERS).json["total"] == before
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_body_where_none_is_taken_is_422_and_nothing_is_done(client: FlaskClient, method: str):
+    row = task(client)
+    body = {"task_ids": [row["id"]]}
+    for path in ("/tasks", f"/tasks?user_id={row['user_id']}", f"/tasks/{row['id']}"):
+        answer = client.open(f"/api/v1{path}", method=method, json=body)
+        assert (answer.status_code, f"A {method} here takes no body" in answer.json["detail"]) == (422, True)
+        operation = {"method": method, "path": path, "body": body}
+        refused = client.post("/api/v1/batch", json={"operations": [operation]})
+        assert (refused.status_code, refused.json.get("operation")) == (422, {"index": 0})
+    assert client.get(f"/api/v1/tasks/{row['id']}").status_code == 200

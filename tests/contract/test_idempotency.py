@@ -154,13 +154,31 @@ def test_a_batch_that_fails_may_use_its_key_again(client: FlaskClient):
     assert client.post("/api/v1/batch", json=operations, headers=headers).status_code == 200
 
 
-def test_reads_and_deletions_take_no_notice(client: FlaskClient):
+def test_reads_take_no_notice(client: FlaskClient):
     place = client.post(USERS, json={"email": "a@b.io"}, headers={KEY: "k"}).headers["Location"]
     for _ in range(2):
         assert "Idempotent-Replayed" not in client.get(place, headers={KEY: "k"}).headers
-    assert client.delete(place, headers={KEY: "k"}).status_code == 204
-    assert client.delete(place, headers={KEY: "k"}).status_code == 404
-    assert client.get(place, headers={KEY: "k" * 300}).status_code == 404
+    assert client.get(place, headers={KEY: "k" * 300}).status_code == 200
+
+
+def test_deletions_are_done_once_too(client: FlaskClient):
+    owner = user(client)["id"]
+    for _ in range(3):
+        task(client, user_id=owner)
+    some = f"/api/v1/tasks?user_id={owner}&limit=1"
+    assert_done_once(lambda: client.delete(some, headers={KEY: "some"}), 200)
+    assert client.get(f"/api/v1/tasks/count?user_id={owner}").json == {"count": 2}
+    assert_done_once(lambda: client.delete(f"{USERS}/{owner}", headers={KEY: "one"}), 204)
+    assert client.delete(some, headers={KEY: "k" * 256}).status_code == 422
+
+
+def test_a_repeat_finds_its_answer_before_anything_is_done(client: FlaskClient):
+    row = task(client)
+    place, headers = f"/api/v1/tasks/{row['id']}", {KEY: "k"}
+    client.patch(place, json={"status": "done"}, headers=headers)
+    # What the work would meet now is never met.
+    database.execute_sql("ALTER TABLE tasks RENAME TO tasks_away")
+    assert client.patch(place, json={"status": "done"}, headers=headers).headers["Idempotent-Replayed"] == "true"
 
 
 @pytest.mark.parametrize(

@@ -260,3 +260,15 @@ def test_each_of_many_is_merged_with_what_it_names_and_nothing_else(client: Flas
         there | {"profile": None, "onboarded": False, "version": 2},
         {"timezone": "UTC", "onboarded": False, "profile": None, "version": 1},
     ]
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_the_same_upsert_twice_stores_the_same(client: FlaskClient, bulk: bool):
+    body = {"email": "a@b.io", "profile": {"a": None, "b": {"c": None, "d": [None]}}, "push_subscription": None}
+    path = f"/api/v1/users{'/bulk' if bulk else ''}?upsert=merge&fields=profile,push_subscription"
+    first, second = (client.post(path, json=[body] if bulk else body).json for _ in range(2))
+    stored = {"profile": {"b": {"d": [None]}}, "push_subscription": None}
+    assert (first.get("items", [first]), second.get("items", [second])) == ([stored], [stored])
+    # Null goes on removing a key that is there.
+    client.post(path, json=[body | {"profile": {"a": 1}}] if bulk else body | {"profile": {"a": 1}})
+    assert client.post(path, json=[body] if bulk else body).json.get("items", [stored]) == [stored]
