@@ -36,6 +36,8 @@ SKIP = QueryInteger(0)
 MAX_AFFECTED = QueryInteger(1, 100_000)
 DEFAULT_MAX_AFFECTED = 1000
 TIME_ZONE = TimeZoneName()
+# PostgreSQL takes 100 arguments, a key's name and its value are two.
+MAX_KEYS = 50
 SQL_ORDER = re.compile(r"(\w+)[ .:](asc|desc)", re.IGNORECASE)
 COUNTS = ("exact", "estimated", "none")
 UPSERTS = ("merge", "ignore")
@@ -50,9 +52,10 @@ def parse_sort(columns: Sequence[str], text: str, example: str = "sort={}") -> t
     for part in text.split(","):
         written, _, nulls = part.partition(":")
         column = written.removeprefix("-")
-        if SQL_ORDER.fullmatch(part):
-            right = SQL_ORDER.sub(lambda found: found[1] if found[2].lower() == "asc" else f"-{found[1]}", part)
-            raise BadValue(f"has {part[:50]!r}, which is written otherwise.{sentence(right, example.format(right))}")
+        in_sql = SQL_ORDER.fullmatch(part)
+        if in_sql and in_sql[1] in columns:
+            right = in_sql[1] if in_sql[2].lower() == "asc" else f"-{in_sql[1]}"
+            raise BadValue(f"has {part!r}, which is written otherwise.{sentence(right, example.format(right))}")
         if column not in columns:
             raise _unknown(column, "column", columns, example)
         if nulls not in ("", "nullsfirst", "nullslast"):
@@ -101,39 +104,34 @@ def _shape(table: str, names: Names, example: str, level: int = 0, in_list: bool
     own, expandable = vocabulary(table).fields, expansions_of(table)
     columns: dict[str, None] = {}
     keys: dict[Place, None] = {}
-    expansions: list[Expansion] = []
+    expansions: dict[str, Expansion] = {}
     for name, inner in names:
         if inner is None and name in own:
             columns[name] = None
-        elif inner is None and "." in name:
+        elif inner is None and name.partition(".")[0] in own:
             keys[_key(table, name)] = None
-        elif name in expandable:
-            expansions.append(_expansion(table, name, inner, example, level, in_list))
+        elif name.partition(".")[0] in expandable:
+            expansions[name] = _expansion(table, name, inner, example, level, in_list)
         else:
             raise _unknown(name, "column", [*own, *expandable], example)
-    return Shape(tuple(columns), tuple(expansions), tuple(keys))
+    if len(keys) > MAX_KEYS:
+        raise BadValue(f"names {len(keys)} keys inside objects; {MAX_KEYS} are allowed.")
+    return Shape(tuple(columns), tuple(expansions.values()), tuple(keys))
 
 
 def _key(table: str, name: str) -> Place:
     try:
-        place, _ = vocabulary(table).place(name)
+        return vocabulary(table).place(name)[0]
     except UnknownName as error:
         raise BadValue(f"names {name[:50]!r}, which {error}") from None
-    if place.references:
-        raise BadValue(_with_brackets(name))
-    return place
-
-
-def _with_brackets(name: str) -> str:
-    head, _, rest = name.partition(".")
-    return f"names {name[:50]!r}, which is written {head[:50]}({rest[:50]})."
 
 
 def _expansion(
     table: str, name: str, inner: Names | None, example: str, level: int = 0, in_list: bool = False
 ) -> Expansion:
-    if "." in name:
-        raise BadValue(_with_brackets(name))
+    head, dot, behind = name.partition(".")
+    if dot and head in expansions_of(table):
+        raise BadValue(f"names {name[:50]!r}, which is written {head}({behind[:50]}).")
     if name not in expansions_of(table):
         raise _unknown(name, "name to expand", expansions_of(table), example)
     if level == MAX_REFERENCES:
@@ -162,7 +160,7 @@ def _options(inner: Names) -> tuple[dict[str, str], Names]:
     names: Names = []
     for text, more in inner:
         option, colon, value = text.partition(":")
-        if not colon or option not in ("limit", "sort"):
+        if option not in ("limit", "sort") or not colon or (value and more):
             names.append((text, more))
         elif option in options:
             raise BadValue(f"has {option} twice for one list.")

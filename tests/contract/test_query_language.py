@@ -558,7 +558,10 @@ def test_rows_behind_two_references_are_shown_and_asked_about(client: FlaskClien
     path = f"/notification-log/{entry}"
     assert ask(client, path, f"fields=task(title,user(push_subscription))&{query}") == {"task": shown}
     shown = {"title": "run", "goal": None, "conversation": {"id": work["conversation_id"]}}
-    assert ask(client, path, "fields=id&expand=task(title,goal,conversation(id))") == {"id": entry, "task": shown}
+    assert ask(client, path, "fields=id&expand=task(title,goal(id),goal,conversation(id))") == {
+        "id": entry,
+        "task": shown,
+    }
     answer = client.patch(f"/api/v1{path}?task.user.timezone=UTC", json={"response": "x"})
     assert answer.status_code == 412
     answer = client.patch(f"/api/v1{path}?{query}&fields=version,task(user(timezone))", json={"response": "x"})
@@ -594,6 +597,9 @@ def test_a_key_of_an_object_is_shown_alone(client: FlaskClient):
         "data.count,data": data,
     }.items():
         assert ask(client, path, {"fields": fields}) == {"data": expected}, fields
+    fifty = ",".join(f"data.k{number}" for number in range(50))
+    assert len(ask(client, path, f"fields={fifty}")["data"]) == 50
+    assert client.get(f"/api/v1{path}?fields={fifty},data.k50").status_code == 422
     query = f"id={made['id']}&fields=data.count,user(profile.a)&sort=data,-confidence"
     assert rows(client, "/patterns", query) == [{"user": {"profile": {"a": None}}, "data": {"count": 2}}]
     assert streamed(client, "/patterns", f"id={made['id']}&fields=data.count") == [{"data": {"count": 2}}]

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from app.config import PROJECT
 from app.database import database
-from app.query import parser, values, vocabulary
+from app.query import controls, parser, values, vocabulary
 from app.query.model import MAX_GROUPS
 from app.query.relations import expansions_of
 from app.schemas.pages import MAX_PAGE_SIZE
@@ -135,6 +135,7 @@ def test_the_guide_names_all_that_can_be_expanded():
         ("wildcards in a pattern", values.MAX_WILDCARDS),
         ("characters in a pattern", values.MAX_PATTERN_LENGTH),
         ("levels into an object", vocabulary.MAX_PATH_DEPTH),
+        ("keys inside objects in `fields`", controls.MAX_KEYS),
         ("references in a path, expansions in one another", vocabulary.MAX_REFERENCES),
         ("groups of a statistic", MAX_GROUPS),
     ],
