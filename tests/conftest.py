@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import existing
 import psycopg2
 import pytest
+from described import DescribedClient
 from flask import Flask
 from flask.cli import FlaskGroup
 from flask.testing import FlaskClient
@@ -25,10 +26,12 @@ from psycopg2.extensions import parse_dsn
 from servers import RunningServer, command_environment, running_server, surroundings
 
 from app import create_app, upgrades
+from app.api.routing import Service
 from app.config import PROJECT, Settings
 from app.database import configure, database, open_database
 from app.development.embedded import EmbeddedServer, programs
 
+Service.test_client_class = DescribedClient
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300"

@@ -8,7 +8,7 @@ import flask_smorest
 from flask import request
 
 from app.api.auth import require_scope
-from app.api.parameters import references
+from app.api.parameters import header_parameters, parameters
 from app.api.parser import JSON, MERGE_PATCH, ArgumentsParser
 from app.auth.scopes import scope_of
 from app.database import eventual_reads
@@ -20,6 +20,8 @@ View = Callable[..., Any]
 Decorator = Callable[[View], View]
 # Marks on a view: the parameters that its query has in the document, and that it takes a body.
 TAKES_QUERY, TAKES_BODY = "takes_query", "takes_body"
+# The answers that operations share, by their names in the document: any problem, and a condition that is not met.
+PROBLEM, UNMET = "Problem", "ConditionUnmet"
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -49,11 +51,12 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorator(view: View) -> View:
             name = endpoint or view.__name__
-            document = self.doc(**documentation, **self._documentation(rule, methods, view), operationId=name)
-            strict = view if hasattr(view, TAKES_QUERY) else _without_query(view)
-            takes_none = {"GET", "DELETE"} & set(methods) and not hasattr(view, TAKES_BODY)
-            made = document(_without_body(strict) if takes_none else strict)
-            return super(Blueprint, self).route(rule, methods=methods, endpoint=name)(made)
+            made = view if hasattr(view, TAKES_QUERY) else _without_query(view)
+            if {"GET", "DELETE"} & set(methods) and not hasattr(view, TAKES_BODY):
+                made = _without_body(made)
+            documented = self.doc(**self._documentation(rule, methods, view), operationId=name)(made)
+            register = super(Blueprint, self).route(rule, methods=methods, endpoint=name)
+            return register(self.doc(**documentation)(documented))
 
         return decorator
 
@@ -62,7 +65,9 @@ class Blueprint(flask_smorest.Blueprint):
         # An instance, since webargs would make one for each request.
         loader = schema() if isinstance(schema, type) else schema
         take = super().arguments(loader, location=location, **options)
-        return lambda view: _marked(take(view), TAKES_BODY if location == "json" else TAKES_QUERY, [])
+        if location == "json":
+            return lambda view: _marked(take(view), TAKES_BODY, loader)
+        return lambda view: _marked(take(view), TAKES_QUERY, [])
 
     def query(self, parser: QueryParser) -> Decorator:
         """Hand the view, as its first argument, the query that the parser makes of the URL's parameters."""
@@ -78,32 +83,20 @@ class Blueprint(flask_smorest.Blueprint):
                         return view(query, *args, **path)
                 return view(query, *args, **path)
 
-            return _marked(with_query, TAKES_QUERY, references(parser))
+            return _marked(with_query, TAKES_QUERY, parameters(parser))
 
         return decorator
 
     def _documentation(self, rule: str, methods: Sequence[str], view: View) -> dict[str, Any]:
         """What the form of an operation says about it: its parameters, its problems, whether it needs a key."""
-        statuses = [422, 500]
-        if self.needs_key:
-            statuses += [401, 403, 414, 429, 503, 504]
-        if hasattr(view, TAKES_BODY):
-            statuses += [400, 413, 415]
-        if "GET" not in methods:
-            statuses.append(409)
+        made: dict[str, Any] = {"responses": {"default": PROBLEM}}
         if {"PATCH", "DELETE"} & set(methods):
-            statuses.append(412)
-        if "<" in rule:
-            statuses.append(404)
-        made: dict[str, Any] = {"responses": {status: problem_response_name(status) for status in statuses}}
-        if getattr(view, TAKES_QUERY, None):
-            made["parameters"] = getattr(view, TAKES_QUERY)
+            made["responses"][412] = UNMET
+        headers = header_parameters(methods, rule) if self.needs_key else []
+        made["parameters"] = [*getattr(view, TAKES_QUERY, ()), *headers]
+        if "PATCH" in methods:
+            made["requestBody"] = {"content": {MERGE_PATCH: {"schema": getattr(view, TAKES_BODY)}}}
         return made if self.needs_key else made | {"security": []}
-
-
-def problem_response_name(status: int) -> str:
-    """The name under which the OpenAPI document describes the problems of a status."""
-    return f"Problem{status}"
 
 
 def merges_objects() -> bool:

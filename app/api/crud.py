@@ -12,6 +12,7 @@ from app.api.responses import (
     ETAG,
     LINK,
     LOCATION,
+    NDJSON,
     json_response,
     no_content,
     not_modified,
@@ -31,10 +32,8 @@ from app.schemas.base import BaseSchema, has_numbers, increment_schema
 from app.schemas.pages import DEFAULT_PAGE_SIZE, CountSchema, page_schema
 
 Schema = type[BaseSchema]
-STREAMS = "With `Accept: application/x-ndjson` every match is answered, a row a line, from one snapshot."
-CONDITIONAL = "Filters, and `If-Match`, are conditions: a row that does not meet them is left alone, with 412."
-GUARDED = "With filters, such as the owner's `user_id`, a row that does not match is 404."
-UPSERTS = "With `upsert` a row that has the same key is merged or left alone, and answered with 200."
+STREAMS = "As `application/x-ndjson` it is every match, from one snapshot."
+GUARDED = "A row that does not match the filter is 404."
 ADDS = "What is missing counts as 0. Amounts of parallel calls add up."
 
 
@@ -50,6 +49,7 @@ def list_rows(blueprint: Blueprint, repository: Repository, row: Schema, newest_
         endpoint=f"list_{blueprint.name}",
         summary=f"List the {repository.plural}, newest first.",
         description=STREAMS,
+        responses={200: {"content": {NDJSON: {"schema": row}}}},
     )
     @blueprint.query(parser)
     @blueprint.response(200, page, example=page.example, headers=LINK)
@@ -86,7 +86,6 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
         methods=["POST"],
         endpoint=f"create_{name_of(repository)}",
         summary=f"Create a {repository.noun}.",
-        description=UPSERTS,
     )
     @blueprint.query(parser)
     @blueprint.arguments(new, example=new.example)
@@ -118,6 +117,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     )
     @blueprint.query(parser)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
+    @blueprint.alt_response(304, description="It is at the version of If-None-Match", headers=ETAG)
     def get_row(query: Query, id: str) -> Response:
         found = repository.get(id, query.shape, query.where)
         return not_modified(found) if reader_has(found, query) else row_response(found)
@@ -132,7 +132,6 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
         methods=["PATCH"],
         endpoint=f"update_{name_of(repository)}",
         summary=f"Change some fields of a {repository.noun}.",
-        description=CONDITIONAL,
     )
     @blueprint.query(parser)
     @blueprint.arguments(patch, example=patch.example)
@@ -163,7 +162,6 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
         methods=["DELETE"],
         endpoint=f"delete_{name_of(repository)}",
         summary=f"Delete a {repository.noun}, and what belongs to it.",
-        description=CONDITIONAL,
     )
     @blueprint.query(parser)
     @blueprint.response(204)

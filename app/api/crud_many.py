@@ -19,11 +19,8 @@ from app.schemas.base import BaseSchema
 from app.schemas.pages import DeletedCountSchema, created_many_schema, updated_many_schema
 
 Schema = type[BaseSchema]
-BULK = "All or none. With `upsert`, rows that have the same keys are merged or left alone."
-BY_FILTER = (
-    "All or none, in one statement. Without a filter it is refused, and with more matches than `max_affected`. With "
-    "`limit`, `sort` and `skip_locked=true` it takes the first so many that nobody else holds."
-)
+BULK = "All or none."
+BY_FILTER = "It needs a filter. `limit` and `skip_locked` claim what nobody else holds."
 
 
 def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:

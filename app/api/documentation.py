@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import flask_smorest
 import orjson
@@ -12,7 +11,8 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import HTTPException
 
 from app.api import parameters, problems
-from app.api.blueprint import Blueprint, problem_response_name
+from app.api.blueprint import PROBLEM, UNMET, Blueprint
+from app.api.document import finish
 from app.api.parser import JSON
 from app.api.routing import RowId
 from app.schemas.base import EXAMPLE_ID
@@ -34,31 +34,33 @@ The data layer of the Flux AI planner. It stores and retrieves, checks formats a
 - A row is answered with `ETag: "<version>"`; its version grows by one with every change.
 - Lists take `skip` and `limit`; arrays that are answered plain are always whole.
 - Unknown fields and parameters are refused, and the answer names the ones that are known.
-- Texts may hold every character but NUL and lone surrogates; objects nest up to 100 levels; numbers inside objects are
-  stored and answered whole, up to 400 digits; the column `confidence` is a double.
 - A key goes into the header `X-Flux-Service-Key` or, as a bearer token, into `Authorization`: press Authorize.
 
-## Problems
+`filter` is no parameter: its members are (`?status=pending&scheduled_at__lt=now`), and all must hold. Beside those that
+are listed every column takes `__ne`, `__in`, `__nin`, `__isnull`, a text `__like`; `_or_null` behind an operator lets
+null pass too.
+Names with dots lead into objects and over references: `data.hour__gte=7`, `user.timezone=UTC`.
 
-Every error is `application/problem+json` (RFC 9457). `type` tells the kind:
-
-| type | status | meaning |
-|---|---|---|
+Filters, pages and shapes: [query language](/docs/query-language). Conditions, bulk writes, batches, repeats:
+[writes](/docs/writes). Every error is `application/problem+json` (RFC 9457):
+[what can go wrong](/docs/writes#what-can-go-wrong).
 """
 
-RETRY_AFTER: dict[str, Any] = {
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}
+HEADERS = {
+    "ETag": 'The row\'s version, as in `"7"`.',
+    "Link": "The next page, if there is one (RFC 8288).",
+    "Location": "Where the new row is.",
+    "Idempotent-Replayed": "`true` when this is the answer of an earlier request with the same Idempotency-Key.",
+    "Retry-After": "Seconds to wait.",
+    "RateLimit": 'What is left, as in `"requests";r=0;t=12`.',
+    "RateLimit-Policy": 'The limit, as in `"requests";q=600;w=60`.',
 }
-RATE_LIMIT: dict[str, Any] = {
-    "RateLimit": {"description": 'What is left, as in `"requests";r=0;t=12`.', "schema": {"type": "string"}},
-    "RateLimit-Policy": {"description": 'The limit, as in `"requests";q=600;w=60`.', "schema": {"type": "string"}},
-}
-HEADERS: dict[int, dict[str, Any]] = {
-    401: {"WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}, "required": True}},
-    403: {"WWW-Authenticate": {"description": "The scope.", "schema": {"type": "string"}, "required": True}},
-    429: RETRY_AFTER | RATE_LIMIT,
-    503: RETRY_AFTER,
-    504: RETRY_AFTER,
+PROBLEMS = {
+    PROBLEM: (
+        "A problem: `status` and `detail` say which, and `/problems/{kind}` explains it.",
+        ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    ),
+    UNMET: ("The row is at another version, or does not match the filter; `current` shows it.", ("ETag",)),
 }
 
 
@@ -82,9 +84,9 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
     api = Api(app)
     _describe_problems(api)
     api.register_converter(RowId, lambda _: {"type": "string", "format": "uuid", "examples": [EXAMPLE_ID]})
-    for name, parameter in parameters.components().items():
-        api.spec.components.parameter(name, "query", parameter)
-    for name, schema in parameters.filters().items():
+    for name, (location, parameter) in parameters.components().items():
+        api.spec.components.parameter(name, location, parameter)
+    for name, schema in parameters.schemas().items():
         api.spec.components.schema(name, schema)
     # Its metadata tell the two forms that it takes.
     api.register_field(TimeOrDate, "string", None)
@@ -92,34 +94,21 @@ def init_app(app: Flask, blueprints: Sequence[Blueprint], prefix: str) -> None:
         url_prefix = f"{prefix}{blueprint.url_prefix}" if blueprint.needs_key else blueprint.url_prefix
         api.register_blueprint(blueprint, url_prefix=url_prefix)
     document = api.spec.to_dict()
-    # flask-smorest's own pages, which no operation has.
-    del document["components"]["schemas"]["PaginationMetadata"]
+    finish(document)
     app.config["OPENAPI_DOCUMENT"] = document
     app.add_url_rule(DOCUMENT_PATH, "openapi", partial(Response, orjson.dumps(document), content_type=JSON))
     app.add_url_rule("/", "root", partial(Response, status=302, headers={"Location": PAGES_PATH}))
     app.register_blueprint(get_swaggerui_blueprint(REFERENCE_PATH, DOCUMENT_PATH, config=_page_options()))
 
 
-# The worker answers it before the app sees the request.
-URL_TOO_LONG = problems.Kind("http", 414, "The URL is too long", "Send what is long in the body of /api/v1/batch.")
-
-
 def _describe_problems(api: Api) -> None:
-    """Describe the problems of each status once, for the operations to refer to."""
-    described = [*problems.KINDS, URL_TOO_LONG]
-    for status in sorted({kind.status for kind in described if kind.status}):
-        kinds = [kind for kind in described if kind.status == status]
-        example = dict(ProblemSchema.example)
-        if status != example["status"]:
-            kind = kinds[0]
-            example |= {"type": kind.uri, "title": kind.title, "status": status, "detail": kind.meaning}
-            del example["errors"]
-        content = {problems.CONTENT_TYPE: {"schema": ProblemSchema, "example": example}}
-        description = " ".join(f"{kind.title}: {kind.meaning}" for kind in kinds)
-        response = {"description": description, "content": content}
-        if status in HEADERS:
-            response["headers"] = HEADERS[status]
-        api.spec.components.response(problem_response_name(status), response, lazy=True)
+    """Describe the problems once for all operations: those of each status that tells a program what to do, and any."""
+    for name, description in HEADERS.items():
+        api.spec.components.header(name, {"description": description, "schema": {"type": "string"}})
+    for name, (description, headers) in PROBLEMS.items():
+        content = {problems.CONTENT_TYPE: {"schema": ProblemSchema}}
+        response = {"description": description, "content": content, "headers": {each: each for each in headers}}
+        api.spec.components.response(name, response, lazy=True)
 
 
 def scripts_in_page(app: Flask) -> list[str]:
@@ -130,9 +119,8 @@ def scripts_in_page(app: Flask) -> list[str]:
 
 
 def _spec_options() -> dict[str, object]:
-    rows = [f"| `{kind.uri}` | {kind.status or 'any'} | {kind.title}. {kind.meaning} |" for kind in problems.KINDS]
     return {
-        "info": {"description": INTRODUCTION + "\n".join(rows), "license": {"name": "MIT", "identifier": "MIT"}},
+        "info": {"description": INTRODUCTION, "license": {"name": "MIT", "identifier": "MIT"}},
         "servers": [{"url": "/"}],
         "security": [{"ServiceKey": []}, {"BearerKey": []}],
         "components": {

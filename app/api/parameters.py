@@ -1,175 +1,254 @@
-"""The query language in the OpenAPI document: each parameter described once, with its type, and referred to."""
+"""The query language in the OpenAPI document: one filter an entity, and every other parameter described once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from marshmallow.fields import Field
-
 from app.query.model import GROUPS
-from app.query.parser import Fixed, QueryParser
-from app.query.relations import expansions_of
-from app.query.values import kind_of
-from app.query.vocabulary import SCHEMAS as ROW_SCHEMAS
-from app.query.vocabulary import VOCABULARIES, Vocabulary, vocabulary
+from app.query.parser import MAX_LIST_VALUES, Fixed, QueryParser
+from app.query.relations import LISTS, REFERENCES, expansions_of, table_of_expansion
+from app.query.values import COMPARED, RANGES, kind_of
+from app.query.vocabulary import SCHEMAS, Parameter, vocabulary
 from app.schemas.fields import Choice, ListOf
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 Schema = dict[str, Any]
 
-FILTER_TIME = "FilterTime"
-TIME: Schema = {
-    "anyOf": [
-        {"type": "string", "format": "date-time"},
-        {"type": "string", "pattern": "^now([+-][0-9]{1,9}[smhdw])?$"},
-    ]
-}
-TEXT: Schema = {"type": "string"}
-SCHEMAS: dict[str, Schema] = {
+MOMENT = "Moment"
+DESCENDING = "Descending"
+KINDS: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
-    "text": TEXT,
-    "integer": {"type": "integer", "format": "int32"},
+    "text": {"type": "string"},
+    "integer": {"type": "integer"},
     "number": {"type": "number"},
-    "time": {"$ref": f"#/components/schemas/{FILTER_TIME}"},
+    "time": {"$ref": f"#/components/schemas/{MOMENT}"},
     "flag": {"type": "boolean"},
     "object": {"type": "string", "contentMediaType": "application/json"},
-    "key": TEXT,
 }
-FILTER = """\
-Each member is a parameter of its own, as in `status=pending&scheduled_at__lt=now`, and all must hold. A column alone is
-equal to the value; behind `__` stands another comparison: `ne` (null counts as different), `gt`, `gte`, `lt`, `lte`,
-`in` and `nin` (values by comma), `like` and `ilike` (`*` stands for any characters), `contains` and `ncontains` (an
-element of a list), `empty`, `isnull`, and `exists` (something of this name points here). With `_or_null` behind it null
-passes too. `profile.language` is a key inside an object, `user.timezone` a column of the row that a reference leads to;
-both take operators. A name may be given twice."""
+# The components of lists of them.
+PLURALS = {"uuid": "Ids", "text": "Texts", "integer": "Integers", "number": "Numbers"}
 CONTROLS: dict[str, tuple[Schema, str]] = {
-    "sort": ({"type": "string"}, "Columns by comma; `-` before one is descending; nulls last unless `:nullsfirst`."),
-    "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}, "How many rows to answer at most."),
+    "limit": (
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
+        f"How many rows at most; pages have {DEFAULT_PAGE_SIZE} if it is not given.",
+    ),
     "skip": ({"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, "How many rows to leave out from the start."),
-    "cursor": ({"type": "string"}, "The `next_cursor` of the page before."),
+    "cursor": ({"type": "string"}, "The `next_cursor` of the page before; all else as it was."),
     "count": (
         {"type": "string", "enum": ["exact", "estimated", "none"]},
         "How `total` is found; by default exact, and none with a cursor.",
     ),
-    "fields": (
-        {"type": "string"},
-        "Only these columns, by comma; `data.count` is a key of an object, `goal(title)` puts a column of the goal in.",
-    ),
-    "expand": (
-        {"type": "string"},
-        "What to put into each row, by comma, such as `goal,user(timezone)`; of a list the first 100, or `(limit:5)`.",
-    ),
     "upsert": (
         {"type": "string", "enum": ["merge", "ignore"]},
-        "When a row with the same key exists: merge the body into it, or leave it alone. Filters say when to merge.",
+        "When a row with the same key is there: merge the body into it if it matches the filter, or leave it alone.",
     ),
-    "update": ({"type": "string"}, "With `upsert=merge` the fields, by comma, that change in a row that is there."),
-    "replace": ({"type": "string"}, "Objects, by comma, that are replaced whole where others are merged."),
-    "if_null": ({"type": "string"}, "Fields of the body, by comma, that are written only where they are null."),
-    "skip_locked": ({"type": "boolean", "default": False}, "Pass over rows that another transaction holds."),
+    "update": (
+        {"type": "array", "items": {"type": "string"}},
+        "With `upsert=merge` the fields that change in a row that is there; `replace` and `if_null` work too.",
+    ),
+    "replace": ({"type": "array", "items": {"type": "string"}}, "Objects to replace whole where others are merged."),
+    "if_null": ({"type": "array", "items": {"type": "string"}}, "Fields to write only where they are null."),
+    "skip_locked": ({"type": "boolean"}, "Pass over rows that another transaction holds."),
     "max_affected": (
         {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 1000},
         "When more rows match, nothing is changed and the answer is 409.",
     ),
     "return": ({"type": "string", "enum": ["rows"]}, "Answer the changed rows too."),
-    "group_by": ({"type": "string"}, f"What to group by, by comma: {', '.join(f'`{name}`' for name in GROUPS)}."),
-    "bucket_on": (
-        {"type": "string"},
-        "The time column that is cut into days and so on; else `scheduled_at`.",
-    ),
+    "group_by": ({"type": "array", "items": {"type": "string", "enum": list(GROUPS)}}, "What to group by."),
+    "bucket_on": ({"type": "string"}, "The time column that is cut into days and so on; else `scheduled_at`."),
+    "tz": ({"type": "string", "format": "iana-time-zone"}, "The time zone of those days; else `UTC`."),
     "consistency": (
         {"type": "string", "enum": ["eventual"]},
         "Let a replica answer, some seconds behind at most; left out, all that was written is seen.",
     ),
-    "tz": ({"type": "string"}, "The IANA time zone of those days; `UTC` if not given."),
 }
-EITHER = (
-    "One of several groups: `(status__in:(pending,done);status:missed,goal_id__isnull:false)`. `;` between groups, `,` "
-    'means and, `(…)` is a list, `"…"` a value that has one of these signs. May be given twice.'
-)
+HEADERS: dict[str, tuple[Schema, str]] = {
+    "If-Match": ({"type": "string"}, 'Only if the row is at this version, as in `"7"`; else 412.'),
+    "If-None-Match": ({"type": "string"}, 'Answer 304 if the row is still at this version, as in `"7"`.'),
+    "Idempotency-Key": (
+        {"type": "string", "minLength": 1, "maxLength": 255},
+        "A new one for each write; the same request with the same key is done once, and answered alike.",
+    ),
+}
+EITHER = "Such as `(status:done;status:missed,goal_id__isnull:false)`; `;` is or, `,` is and, `(…)` a list."
 
 
-def references(parser: QueryParser) -> list[Schema | str]:
-    """What an operation with this parser lists as its parameters: descriptions, or names of components."""
-    return [*_described(parser), *_own_names(parser)]
+def parameters(parser: QueryParser) -> list[Schema | str]:
+    """What an operation with this parser lists as its query: descriptions, or names of components."""
+    return [*_described(parser), *_named(parser)]
 
 
-def components() -> dict[str, Schema]:
-    """Every parameter that operations refer to, by the name of its component."""
-    found = {
-        name: _parameter(name, schema, description)
-        for name, (schema, description) in CONTROLS.items()
-        if name not in ("limit", "expand")
-    }
-    found["or"] = _parameter("or", {"type": "string"}, EITHER)
-    for table in VOCABULARIES:
-        expandable = ", ".join(f"`{name}`" for name in expansions_of(table)) or "nothing"
-        schema, description = CONTROLS["expand"]
-        found[f"{table}.expand"] = _parameter("expand", schema, f"{description} There are: {expandable}.")
-        reference = {"$ref": f"#/components/schemas/{_name_of_filter(table)}"}
-        # Its members are sent as parameters of their own.
-        found[f"{table}.filter"] = _parameter("filter", reference, FILTER) | {"style": "form", "explode": True}
+def header_parameters(methods: Sequence[str], rule: str) -> list[str]:
+    """The names of the headers that mean something to an operation."""
+    one_row = rule.endswith(":id>")
+    if "GET" in methods:
+        return ["If-None-Match"] if one_row else []
+    conditional = ["If-Match"] if one_row and "POST" not in methods else []
+    return [*conditional, "Idempotency-Key"]
+
+
+def components() -> dict[str, tuple[str, Schema]]:
+    """Every parameter that operations refer to, by the name of its component, with where it stands."""
+    found: dict[str, tuple[str, Schema]] = {}
+    for name, (schema, description) in CONTROLS.items():
+        found[name] = "query", _parameter(name, schema, description)
+    for name, (schema, description) in HEADERS.items():
+        found[name] = "header", {"schema": schema, "description": description}
+    for table in SCHEMAS:
+        expansions: Schema = {"type": "string", "enum": expansions_of(table)}
+        for name, items, description in (
+            ("sort", [_column_of(table), _ref(DESCENDING)], "Nulls come last."),
+            ("fields", [_column_of(table), expansions], "Answer only these; `user(timezone)` of what is expanded."),
+            ("expand", [expansions], "Rows to put into each row; `user(timezone)` chooses columns."),
+        ):
+            each = {"anyOf": items} if len(items) > 1 else items[0]
+            found[f"{table}.{name}"] = "query", _parameter(name, {"type": "array", "items": each}, description)
+        found[f"{table}.filter"] = "query", _filter_parameter(table)
     return found
 
 
-def filters() -> dict[str, Schema]:
-    """What the rows of each entity can be filtered by, by the name of its schema."""
-    return {_name_of_filter(table): _filter(names) for table, names in VOCABULARIES.items()} | {FILTER_TIME: TIME}
-
-
-def _name_of_filter(table: str) -> str:
-    return f"{ROW_SCHEMAS[table].__name__.removesuffix('Schema')}Filter"
-
-
-def _filter(vocabulary: Vocabulary) -> Schema:
-    """Each column with its operators by name; keys inside objects, paths over references and `…_or_null` by pattern."""
-    own = {
-        name: _schema(vocabulary.fields.get(parameter.place.column), parameter.operator)
-        for name, parameter in vocabulary.own.items()
-        if not parameter.or_null
+def schemas() -> dict[str, Schema]:
+    """The filters, and what their values refer to, by the names of their components."""
+    relative = {"type": "string", "pattern": "^now([+-][0-9]{1,5}[smhdw])?$"}
+    found: dict[str, Schema] = {
+        MOMENT: {
+            "description": "RFC 3339 with an offset, or relative to the database's clock: `now`, `now-30d`.",
+            "anyOf": [{"type": "string", "format": "date-time"}, relative],
+        }
     }
-    patterns = {"^[a-z_]+_or_null$": TEXT, r"^[a-z_]+(\.[^.]+){1,5}$": TEXT}
-    return {"type": "object", "properties": own, "patternProperties": patterns, "additionalProperties": False}
+    found["Alternatives"] = {"type": "string", "description": EITHER}
+    found[DESCENDING] = {"type": "string", "pattern": "^-[a-z_]+$", "description": "A column, descending."}
+    for table in SCHEMAS:
+        found |= _choices(table)
+        found[f"{row_name(table)}Column"] = {"type": "string", "enum": list(vocabulary(table).fields)}
+    for name, schema in [(PLURALS[kind], KINDS[kind]) for kind in PLURALS]:
+        found[name] = _list_of(schema)
+    return found | {f"{row_name(table)}Filter": _filter(table) for table in SCHEMAS}
 
 
-def _own_names(parser: QueryParser) -> Iterator[str]:
-    for name in parser.controls:
-        if name == "expand":
-            yield f"{parser.table}.expand"
-        elif name in CONTROLS and name != "limit":
-            yield name
-    if parser.filters:
-        yield from ("or", f"{parser.table}.filter")
+def expansions() -> dict[str, dict[str, Schema]]:
+    """What each kind of row can show besides its columns, by the names of the components."""
+    return {
+        row_name(table): {name: _expansion(table, name) for name in expansions_of(table)}
+        | {f"{name}_truncated": KINDS["flag"] for name in LISTS.get(table, ())}
+        for table in SCHEMAS
+    }
+
+
+def _expansion(table: str, name: str) -> Schema:
+    there = table_of_expansion(table, name)
+    if there is None:
+        return {"type": "object", "description": "`total`, and `by_status`."}
+    row = _ref(row_name(there))
+    return {"type": "array", "items": row} if name in LISTS.get(table, ()) else {"anyOf": [row, {"type": "null"}]}
+
+
+def row_name(table: str) -> str:
+    """What the document calls a row of this table."""
+    return SCHEMAS[table].__name__.removesuffix("Schema")
 
 
 def _described(parser: QueryParser) -> Iterator[Schema]:
     """The parameters that are particular to one operation."""
-    own = vocabulary(parser.table).own
-    for name in parser.required:
-        if name in own:
-            column = own[name].place.column
-            schema = _schema(vocabulary(parser.table).fields[column], own[name].operator)
-            yield _parameter(name, schema, f"The {column} of the rows.") | {"required": True}
     for name, fixed in parser.fixed.items():
         yield _of_fixed(name, fixed) | ({"required": True} if name in parser.required else {})
-    if "limit" in parser.controls:
-        schema, description = CONTROLS["limit"]
-        usual = {"default": DEFAULT_PAGE_SIZE} if "count" in parser.controls else {}
-        yield _parameter("limit", schema | usual, description)
+
+
+def _named(parser: QueryParser) -> Iterator[str]:
+    # An upsert takes what a change takes too; `update` says so, to keep a creation's list short.
+    left_out = ("replace", "if_null") if "upsert" in parser.controls else ()
+    for name in parser.controls:
+        if name in left_out:
+            continue
+        if name in CONTROLS:
+            yield name
+        elif name != "expand" or expansions_of(parser.table):
+            yield f"{parser.table}.{name}"
+    if parser.filters:
+        yield f"{parser.table}.filter"
 
 
 def _of_fixed(name: str, fixed: Fixed) -> Schema:
-    return _parameter(name, fixed.schema or TIME, fixed.description)
+    return _parameter(name, fixed.schema or KINDS["time"], fixed.description) | {"in": "query", "name": name}
 
 
-def _schema(field: Field[Any] | None, operator: str) -> Schema:
-    if operator in ("isnull", "empty", "exists"):
-        return {"type": "boolean"}
-    if operator in ("in", "nin", "like", "ilike") or field is None:
-        return TEXT
+def _column_of(table: str) -> Schema:
+    return _ref(f"{row_name(table)}Column")
+
+
+def _filter_parameter(table: str) -> Schema:
+    return {"name": "filter", "schema": _ref(f"{row_name(table)}Filter"), "style": "form", "explode": True}
+
+
+def _filter(table: str) -> Schema:
+    own = vocabulary(table).own
+    references = ", ".join(f"`{name}`" for name in REFERENCES[table])
+    objects = ", ".join(f"`{name}`" for name, field in vocabulary(table).fields.items() if kind_of(field) == "object")
+    others = "; ".join(
+        f"{what}: {names}" for what, names in (("references", references), ("objects", objects)) if names
+    )
+    properties = {name: _schema(table, each) for name, each in own.items() if _is_listed(table, each)}
+    return {
+        "type": "object",
+        "description": f"Keys with dots lead into {others}." if others else "All must hold.",
+        "properties": properties | {"or": _ref("Alternatives")},
+        "additionalProperties": {"type": "string"},
+    }
+
+
+def _is_listed(table: str, parameter: Parameter) -> bool:
+    """Whether a filter is listed by itself: those that nobody would look for stand in the rule for all."""
+    field = vocabulary(table).fields.get(parameter.place.column)
+    if parameter.or_null or field is None:
+        return not parameter.or_null
+    if parameter.operator == "isnull":
+        return bool(field.allow_none)
+    if parameter.operator in ("ne", "nin", "like"):
+        return isinstance(field, Choice) and parameter.operator == "ne"
+    return parameter.operator == "eq" or not (
+        (kind_of(field) == "time" and parameter.operator not in RANGES)
+        or (kind_of(field) in ("integer", "number") and parameter.operator == "in")
+        or (isinstance(field, Choice) and parameter.operator not in COMPARED)
+    )
+
+
+def _schema(table: str, parameter: Parameter) -> Schema:
+    field = vocabulary(table).fields.get(parameter.place.column)
+    if parameter.operator in ("isnull", "empty", "exists"):
+        return KINDS["flag"]
+    if field is None or parameter.operator in ("like", "ilike"):
+        return KINDS["text"]
+    if isinstance(field, ListOf):
+        return KINDS[kind_of(field.inner)]
+    is_list = parameter.operator in ("in", "nin")
     if isinstance(field, Choice):
-        return {"type": "string", "enum": list(field.choices)}
-    return SCHEMAS[kind_of(field.inner if isinstance(field, ListOf) else field)]
+        name = choice_name(row_name(table), parameter.place.column)
+        return _ref(f"{name}List" if is_list else name)
+    return _ref(PLURALS[kind_of(field)]) if is_list else KINDS[kind_of(field)]
 
 
-def _parameter(name: str, schema: Mapping[str, Any], description: str) -> Schema:
-    return {"name": name, "in": "query", "schema": dict(schema), "description": description}
+def _choices(table: str) -> dict[str, Schema]:
+    """The columns of a few texts, each described once, and lists of them."""
+    found: dict[str, Schema] = {}
+    for column, field in vocabulary(table).fields.items():
+        if isinstance(field, Choice):
+            name = choice_name(row_name(table), column)
+            found[name] = {"type": "string", "enum": list(field.choices)}
+            found[f"{name}List"] = _list_of(_ref(name))
+    return found
+
+
+def choice_name(row: str, column: str) -> str:
+    """What the document calls the type of a column of a few texts."""
+    return row + "".join(part.capitalize() for part in column.split("_"))
+
+
+def _list_of(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema, "minItems": 1, "maxItems": MAX_LIST_VALUES}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _parameter(name: str, schema: Schema, description: str) -> Schema:
+    return {"name": name, "schema": schema, "description": description}

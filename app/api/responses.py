@@ -19,9 +19,8 @@ from app.repositories.rows import LongRows, Row, Rows
 Portion = TypeVar("Portion")
 
 NDJSON = "application/x-ndjson"
-ETAG = {"ETag": {"description": 'The row\'s version, as in `"7"`.', "schema": {"type": "string"}}}
-LINK = {"Link": {"description": "The next page, if there is one (RFC 8288).", "schema": {"type": "string"}}}
-LOCATION = {"Location": {"description": "Where the new row is.", "schema": {"type": "string"}}}
+# Headers, by the names under which the OpenAPI document describes them.
+ETAG, LINK, LOCATION = {"ETag": "ETag"}, {"Link": "Link"}, {"Location": "Location"}
 
 
 class JsonResponse(Response):

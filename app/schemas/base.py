@@ -47,7 +47,7 @@ class BaseSchema(Schema):
 class NewRowSchema(BaseSchema):
     """A row as a caller creates it."""
 
-    id = Uuid(metadata={"description": "An id of the caller's own making; by default the service makes one."})
+    id = Uuid(metadata={"description": "One of your own, or the service makes one."})
 
 
 class PatchSchema(BaseSchema):
@@ -70,7 +70,7 @@ class RowSchema(BaseSchema):
     version = Integer(1, required=True)
 
     def on_bind_field(self, field_name: str, field_obj: Field[Any]) -> None:
-        """Document every field as required."""
+        """Document every field as required, and no default."""
         field_obj.required = True
         field_obj.metadata = _without_default(field_obj)
 

@@ -55,7 +55,7 @@ class BatchSchema(BaseSchema):
             {
                 "method": "POST",
                 "path": "/tasks/bulk",
-                "body": [{"user_id": EXAMPLE_ID, "goal_id": {"$ref": "goal.id"}, "title": "Run 3 km"}],
+                "body": [{"user_id": EXAMPLE_ID, "title": "Run 3 km"}],
             },
         ]
     }

@@ -7,12 +7,15 @@ from typing import Any
 
 TARGET = Path(__file__).parent / "src" / "flux_dao_client" / "entities.py"
 PREFIX = "/api/v1"
+ASSIGNED = ("created_at", "updated_at", "version")
 
 HEAD = '''"""The entities: their rows as dictionaries, and their operations. Written by generate.py; do not edit."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, Required, TypedDict, Unpack
+from typing import Any, Literal, NotRequired, Required, TypedDict, Unpack
 
 from flux_dao_client.calls import Filters
 from flux_dao_client.collection import Collection, Found, Nothing, Number, Row, Rows, Sender
@@ -69,7 +72,7 @@ INCREMENT = '''
 def main(document: dict[str, Any]) -> str:
     """The text of entities.py."""
     schemas, paths = document["components"]["schemas"], document["paths"]
-    entities = list(_entities(paths))
+    entities = list(_entities(document))
     parts = [HEAD]
     for name, path, row in entities:
         parts += _rows(row, schemas)
@@ -87,47 +90,68 @@ def main(document: dict[str, Any]) -> str:
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _entities(paths: dict[str, Any]) -> Any:
+def _entities(document: dict[str, Any]) -> Any:
     """For each entity its name as an attribute, its path, and the name of its row's schema."""
-    for path, operations in paths.items():
+    for path, operations in document["paths"].items():
         if path.endswith("/{id}"):
-            answer = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+            answer = _resolved(operations["get"]["responses"]["200"], document)
             collection = path.removeprefix(PREFIX).removesuffix("/{id}")
-            yield collection.strip("/").replace("-", "_"), collection, answer.rsplit("/", 1)[1]
+            row = _name(answer["content"]["application/json"]["schema"])
+            yield collection.strip("/").replace("-", "_"), collection, row
 
 
 def _rows(row: str, schemas: dict[str, Any]) -> Any:
-    yield _typed_dict(row, schemas[row], f"A row of {row}, as the service answers it.", "row")
-    yield _typed_dict(f"New{row}", schemas[f"New{row}"], "What a new row takes.", "new")
+    yield _typed_dict(row, schemas, f"A row of {row}, as the service answers it.", "row")
+    yield _typed_dict(f"New{row}", schemas, "What a new row takes.", "new")
     if f"{row}Patch" in schemas:
-        yield _typed_dict(f"{row}Patch", schemas[f"{row}Patch"], "What a change takes.", "patch")
+        yield _typed_dict(f"{row}Patch", schemas, "What a change takes.", "patch")
 
 
-def _typed_dict(name: str, schema: dict[str, Any], sentence: str, kind: str) -> str:
+def _typed_dict(name: str, schemas: dict[str, Any], sentence: str, kind: str) -> str:
+    schema = schemas[name]
     total = "" if kind == "row" else ", total=False"
     lines = [f"class {name}(TypedDict{total}):", f'    """{sentence}"""', ""]
     for column, value in schema["properties"].items():
-        kind_of = _type(value, "str" if kind == "row" else "Time")
+        kind_of = _type(value, "str" if kind == "row" else "Time", schemas)
+        if kind == "row" and column not in (*schemas[f"New{name}"]["properties"], *ASSIGNED):
+            # It is there only when `expand` asks for it.
+            kind_of = f"NotRequired[{kind_of}]"
         if kind == "new" and column in schema.get("required", ()):
             kind_of = f"Required[{kind_of}]"
         lines.append(f"    {column}: {kind_of}")
     return "\n".join(lines)
 
 
-def _type(schema: dict[str, Any], time: str) -> str:
+def _type(schema: dict[str, Any], time: str, schemas: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " | ".join(_type(each, time, schemas) for each in schema["anyOf"])
+    if "$ref" in schema:
+        there = schemas[_name(schema)]
+        return _type(there, time, schemas) if "enum" in there else _name(schema)
     kinds = schema.get("type", "object")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if "enum" in schema:
         values = ", ".join(json.dumps(value) for value in schema["enum"] if value is not None)
         found = [f"Literal[{values}]"]
     else:
-        found = [_plain_type(kind, schema, time) for kind in kinds if kind != "null"]
+        found = [_plain_type(kind, schema, time, schemas) for kind in kinds if kind != "null"]
     return " | ".join(found + (["None"] if "null" in kinds else []))
 
 
-def _plain_type(kind: str, schema: dict[str, Any], time: str) -> str:
+def _resolved(part: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What a reference of the document stands for."""
+    for name in part.get("$ref", "#").split("/")[1:]:
+        document = document[name]
+    return document if "$ref" in part else part
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return schema["$ref"].rsplit("/", 1)[1]
+
+
+def _plain_type(kind: str, schema: dict[str, Any], time: str, schemas: dict[str, Any]) -> str:
     if kind == "array":
-        return f"{'list' if time == 'str' else 'Sequence'}[{_type(schema['items'], time)}]"
+        return f"{'list' if time == 'str' else 'Sequence'}[{_type(schema['items'], time, schemas)}]"
     if kind == "string":
         return time if schema.get("format") == "date-time" else "str"
     return {"integer": "int", "number": "float", "boolean": "bool", "object": "dict[str, Any]"}[kind]

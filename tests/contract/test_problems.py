@@ -126,9 +126,3 @@ def test_a_harmless_request_id_is_kept_and_any_other_replaced(client: FlaskClien
     for given, kept in (("abc-123", True), ("a b", False), ("x" * 129, False), ("<script>", False)):
         problem = client.get("/nowhere", headers={"X-Request-Id": given}).json
         assert (problem["request_id"] == given) is kept
-
-
-def test_every_kind_of_problem_is_described_in_the_document(client: FlaskClient):
-    description = client.get("/openapi.json").json["info"]["description"]
-    for kind in KINDS:
-        assert f"`{kind.uri}`" in description

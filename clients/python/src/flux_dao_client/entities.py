@@ -1,8 +1,10 @@
 """The entities: their rows as dictionaries, and their operations. Written by generate.py; do not edit."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, Required, TypedDict, Unpack
+from typing import Any, Literal, NotRequired, Required, TypedDict, Unpack
 
 from flux_dao_client.calls import Filters
 from flux_dao_client.collection import Collection, Found, Nothing, Number, Row, Rows, Sender
@@ -118,6 +120,11 @@ class Goal(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    user: NotRequired[User | None]
+    parent_goal: NotRequired[Goal | None]
+    children: NotRequired[list[Goal]]
+    task_counts: NotRequired[dict[str, Any]]
+    children_truncated: NotRequired[bool]
 
 
 class NewGoal(TypedDict, total=False):
@@ -221,6 +228,13 @@ class Task(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    user: NotRequired[User | None]
+    goal: NotRequired[Goal | None]
+    conversation: NotRequired[Conversation | None]
+    notification_log: NotRequired[list[NotificationLogEntry]]
+    dispatch_log: NotRequired[list[DispatchLogEntry]]
+    notification_log_truncated: NotRequired[bool]
+    dispatch_log_truncated: NotRequired[bool]
 
 
 class NewTask(TypedDict, total=False):
@@ -333,6 +347,13 @@ class Conversation(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    user: NotRequired[User | None]
+    linked_goal: NotRequired[Goal | None]
+    linked_task: NotRequired[Task | None]
+    messages: NotRequired[list[Message]]
+    first_user_message: NotRequired[Message | None]
+    last_message: NotRequired[Message | None]
+    messages_truncated: NotRequired[bool]
 
 
 class NewConversation(TypedDict, total=False):
@@ -420,6 +441,7 @@ class Message(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    conversation: NotRequired[Conversation | None]
 
 
 class NewMessage(TypedDict, total=False):
@@ -467,6 +489,7 @@ class Pattern(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    user: NotRequired[User | None]
 
 
 class NewPattern(TypedDict, total=False):
@@ -547,6 +570,7 @@ class NotificationLogEntry(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    task: NotRequired[Task | None]
 
 
 class NewNotificationLogEntry(TypedDict, total=False):
@@ -626,6 +650,7 @@ class DispatchLogEntry(TypedDict):
     created_at: str
     updated_at: str
     version: int
+    task: NotRequired[Task | None]
 
 
 class NewDispatchLogEntry(TypedDict, total=False):

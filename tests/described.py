@@ -1,0 +1,61 @@
+"""Every answer that a test gets in process is held against the OpenAPI document."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.config import PROJECT
+
+DOCUMENT: dict[str, Any] = json.loads((PROJECT / "openapi.json").read_text())
+NDJSON = "application/x-ndjson"
+PATHS = {
+    re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))): operations
+    for path, operations in DOCUMENT["paths"].items()
+}
+
+
+class DescribedClient(FlaskClient):
+    """Flask's test client, which fails a test whose answer is not as the document says."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        answer = super().open(*args, **kwargs)
+        check(answer)
+        return answer
+
+
+def check(answer: TestResponse) -> None:
+    """Raise AssertionError unless the operation documents this answer: its status, its type, and what is in it."""
+    operation = _operation(answer.request.method.lower(), answer.request.path)
+    if operation is None:
+        return
+    described = _resolved(operation["responses"].get(str(answer.status_code)) or operation["responses"]["default"])
+    if not described.get("content"):
+        assert not answer.data
+        return
+    assert answer.mimetype in described["content"], f"{answer.mimetype} is not documented"
+    validator = _validator(json.dumps(described["content"][answer.mimetype].get("schema", {})))
+    for text in answer.data.splitlines() if answer.mimetype == NDJSON else [answer.data]:
+        validator.validate(json.loads(text))
+
+
+@cache
+def _operation(method: str, path: str) -> dict[str, Any] | None:
+    for form, operations in PATHS.items():
+        if form.fullmatch(path.rstrip("/")) and method in operations:
+            return operations[method]
+    return None
+
+
+@cache
+def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator({**json.loads(schema), "components": DOCUMENT["components"]})
+
+
+def _resolved(answer: dict[str, Any]) -> dict[str, Any]:
+    name = answer.get("$ref", "").rpartition("/")[2]
+    return DOCUMENT["components"]["responses"][name] if name else answer
