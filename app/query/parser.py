@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from marshmallow import ValidationError
 
-from app.errors import Fault, Invalid
+from app.errors import MAX_FAULTS, Fault, Invalid
 from app.query import controls, cursors
 from app.query.controls import with_id
 from app.query.faults import BadValue, UnknownName
@@ -284,7 +284,7 @@ class _Parsing:
         message = str(error.messages[0]) if isinstance(error, ValidationError) else str(error)
         if Time.default_error_messages["space"] in message:
             self.hints[PLUS_IN_QUERY] = None
-        if isinstance(error, UnknownName):
+        if isinstance(error, UnknownName) and len(self.faults) < MAX_FAULTS:
             found = suggestion(name, others, self.parser.table if self.parser.filters else None)
             if found:
                 return message + found

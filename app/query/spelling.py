@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
 
+from app.query.faults import UnknownName
 from app.query.relations import REFERENCES
 from app.query.values import OPERATORS_OF_KIND, PATTERNS, WITHOUT_NULL, kind_of
 from app.query.vocabulary import Vocabulary, vocabulary
@@ -77,12 +78,20 @@ def suggestion(name: str, others: Sequence[str], table: str | None) -> str:
     if control:
         return sentence(control, f"{control}={EXAMPLES_OF_CONTROLS.get(control, TIME)}")
     found = _filter(known, parts[parts[:1] == ["filter"] :]) if known else None
-    return sentence(*found) if found and found[0] != name else ""
+    return sentence(*found) if known and found and _exists(known, found[0]) else ""
 
 
 def sentence(found: str, example: str) -> str:
     """The sentence of a suggestion."""
     return f" Did you mean {found}? For example {example}."
+
+
+def _exists(known: Vocabulary, name: str) -> bool:
+    try:
+        known.parameter(name)
+    except UnknownName:
+        return False
+    return True
 
 
 def _control(name: str, parts: list[str], others: Sequence[str], known: Vocabulary | None) -> str | None:

@@ -89,7 +89,8 @@ WORDS_OF_OTHERS = {
     "class_tags__has": "class_tags__contains=", "duration_minutes__ge": "duration_minutes__gte=30",
     "user.profil.a": "user.profile.a=", "goal.titel": "goal.title=", "goal.user.emial": "goal.user.email=",
     "status__eq": "status=", "order_by": "sort=-created_at", "per_page": "limit=", "offset": "skip=",
-    "select": "fields=id,", "include": "expand=user", "tasks": "", "title__gte": "", "x" * 101: "",
+    "select": "fields=id,", "include": "expand=user", "tasks": "", "user.profil.a.b.c.d": "",
+    "goal.parent_goal.user.emial": "", "title__gte": "", "x" * 101: "",
 }  # fmt: skip
 
 
