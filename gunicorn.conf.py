@@ -20,6 +20,7 @@ except SettingError as error:
     sys.exit(f"flux-dao: {error}")
 
 address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
 bind = address
 workers = settings.web_concurrency
 threads = settings.web_threads
@@ -68,6 +69,7 @@ def on_starting(arbiter):
     # Not gunicorn's own on_exit: it is left out when the port turns out to be taken.
     atexit.register(clean_up, owner=os.getpid())
     try:
+        refuse_taken_port()
         administration.start(settings)
         if server:
             server.start()
@@ -79,6 +81,17 @@ def on_starting(arbiter):
         configure(settings)
     except (SettingError, EmbeddedError, ServiceError) as error:
         sys.exit(f"flux-dao: {error}")
+
+
+def refuse_taken_port():
+    """Raise SettingError when another program listens at PORT; gunicorn would try for five seconds, and say less."""
+    # An upgrade in place takes the socket over.
+    if "GUNICORN_FD" in os.environ:
+        return
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise SettingError(f"PORT={settings.port} cannot be used: {os.strerror(error.errno or 0)}. Set another PORT.") from None
 
 
 def when_ready(arbiter):

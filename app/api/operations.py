@@ -7,11 +7,15 @@ from flask import Response
 
 from app.api.blueprint import Blueprint
 from app.api.responses import json_response
-from app.database import migrations
+from app.database import database, migrations
 from app.errors import Unavailable
 from app.schemas.operations import HealthSchema, NotReadySchema, ReadySchema
 
 READY_TIMEOUT = 1.5
+BUSY = (
+    f"All database connections of this worker were in use for {READY_TIMEOUT} s. The database itself was not asked. "
+    "Wait, or raise DATABASE_POOL_SIZE."
+)
 
 blueprint = Blueprint("operations", "Whether the service is alive and ready.", needs_key=False)
 
@@ -31,7 +35,7 @@ def check_readiness() -> Response:
     try:
         reason = _asker().submit(migrations.not_ready_reason).result(timeout=READY_TIMEOUT)
     except TimeoutError:
-        reason = f"The database did not answer within {READY_TIMEOUT} s."
+        reason = BUSY if database.is_exhausted() else f"The database did not answer within {READY_TIMEOUT} s."
     if reason:
         return _not_ready(reason)
     return json_response({"status": "ready", "pending_migrations": []})

@@ -16,7 +16,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
 from app.api.transaction import KEY_HEADER, OPERATION, WITHIN_BATCH
-from app.database.failures import translate_error
+from app.database import migrations
+from app.database.failures import schema_differs, translate_error
 from app.telemetry import requests
 
 CONTENT_TYPE = "application/problem+json"
@@ -132,6 +133,8 @@ def answer(error: Exception) -> Response:
             "bad-request", "The body is not made of chunks, as Transfer-Encoding says. Correct the client."
         )
     known = error if isinstance(error, errors.ServiceError) else translate_error(error)
+    if known is None and schema_differs(error) and (reason := migrations.not_ready_reason()):
+        known = errors.Unavailable(reason)
     if known is None:
         return _of_unforeseen(error)
     if isinstance(known, errors.Unavailable) and known.__cause__:

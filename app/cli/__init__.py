@@ -1,5 +1,6 @@
 """The flask commands for maintenance."""
 
+import click
 from flask import Flask
 
 from app.cli.db import db
@@ -12,8 +13,21 @@ from app.cli.purge import purge
 from app.cli.settings import settings_command
 from app.cli.users import users
 
+# What Flask-Limiter and flask-smorest add.
+LIBRARIES = {"limiter", "openapi"}
+
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
     for command in (db, demo, doctor, idempotency, keys, mcp_command, purge, settings_command, users):
         app.cli.add_command(command)
+    _hide_commands_of_libraries(app)
+
+
+def _hide_commands_of_libraries(app: Flask) -> None:
+    """Keep them out of `flask --help`; they work all the same."""
+    context = click.get_current_context(silent=True)
+    for group in (app.cli, context.find_root().command if context else app.cli):
+        if isinstance(group, click.Group):
+            for name in group.commands.keys() & LIBRARIES:
+                group.commands[name].hidden = True

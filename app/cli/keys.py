@@ -17,7 +17,7 @@ from app.database import atomic
 from app.errors import Conflict, NotFound
 from app.repositories import keys as repository
 
-COLUMNS = ("name", "state", "scopes", "created_at", "expires_at", "last_used_at")
+COLUMNS = ("name", "state", "sha256", "scopes", "created_at", "expires_at", "last_used_at")
 
 keys = AppGroup("keys", help="Make and end the keys of callers.", short_help="Make and end the keys of callers.")
 
@@ -64,13 +64,19 @@ def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, dry_ru
     with atomic(undo=dry_run):
         made = repository.create(name, digest(key), sorted(set(scopes)), expires)
     _show_new(key, made, dry_run, as_json)
+    if current_app.config["SETTINGS"].open:
+        click.echo("Nothing asks for keys: the service is open. DATABASE_KEYS=true makes it ask.", err=True)
 
 
 @keys.command("list")
 @json_option
 @with_database
 def list_keys(as_json: bool) -> None:
-    """List every key with its state and last use; the keys themselves are not kept."""
+    """List every key with its state and last use, and how its SHA-256 begins; the keys themselves are not kept.
+
+    \b
+    That of a key which you hold:  printf %s "$KEY" | sha256sum | cut -c1-8
+    """
     listed = repository.list_all()
     if as_json:
         click.echo(listed.json)
@@ -149,7 +155,7 @@ def _show_new(key: str, made: Mapping[str, Any], dry_run: bool, as_json: bool, o
 
 def _cells(key: Mapping[str, Any]) -> tuple[str, ...]:
     times = (_minute(key[column]) for column in ("created_at", "expires_at", "last_used_at"))
-    return (key["name"], key["state"], ",".join(key["scopes"]), *times)
+    return (key["name"], key["state"], key["sha256"], ",".join(key["scopes"]), *times)
 
 
 def _minute(time: str | None) -> str:

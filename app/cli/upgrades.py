@@ -47,19 +47,26 @@ def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> Non
 
 @click.command()
 @click.argument("target", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask first.")
 @dry_run_option
 @json_option
 @with_database
-def downgrade(target: str | None, dry_run: bool, as_json: bool) -> None:
-    """Revert the newest migration, or all back to TARGET: all of it or nothing. What the tables held is gone.
+def downgrade(target: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Revert the newest migration, or all that came after TARGET (base: all there are), all of it or nothing.
 
-    Where an older program's database was taken over, that is reverted as a whole, and its rows stay.
+    What the tables held is gone, so it asks first. Where an older program's database was taken over, that is reverted
+    as a whole, and its rows stay.
     """
-    done = upgrades.to_revert(target) if dry_run else upgrades.downgrade(target)
+    done = upgrades.to_revert(target)
+    if not dry_run and done.migrations:
+        if not yes:
+            names = ", ".join(done.migrations)
+            click.confirm(f"Revert {names}, and lose what their tables hold? --yes answers this", abort=True, err=True)
+        done = upgrades.downgrade(target)
     lines = [f"{'Would revert' if dry_run else 'Reverted'} {name}." for name in done.migrations]
     if done.taking_over:
-        given = "Would give" if dry_run else "Gave"
-        lines.append(f"{given} the database back to the older program: what taking it over changed is undone.")
+        gave = "Would give" if dry_run else "Gave"
+        lines.append(f"{gave} the database back to the older program: what taking it over changed is undone.")
     lines += [f"Left as it is, since rows made since are in the way: {left}." for left in done.left]
     answer(
         {"reverted": done.migrations, "gave_back": done.taking_over, "left": done.left, "dry_run": dry_run},

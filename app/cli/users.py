@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-from uuid import UUID
 
 import click
 from flask.cli import AppGroup
@@ -21,21 +20,32 @@ PURPOSE = "Export, import or erase a person with everything that is theirs."
 users = AppGroup("users", help=PURPOSE, short_help=PURPOSE)
 
 
+class Person(click.ParamType[str]):
+    """A user's id or e-mail address."""
+
+    name = "person"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address as it is, or the id in its usual form; fails for what is neither."""
+        return value if "@" in value else str(click.UUID.convert(value, param, ctx))
+
+
 @users.command("export")
-@click.argument("id", type=click.UUID)
+@click.argument("person", type=Person())
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, when it is whole.")
 @json_option
 @with_database
-def export_user(id: UUID, output: Path | None, as_json: bool) -> None:
-    """Write everything of the user ID as JSON lines, all of one moment, to a file or the standard output."""
+def export_user(person: str, output: Path | None, as_json: bool) -> None:
+    """Write everything of PERSON (an id or an e-mail address) as JSON lines, all of one moment, to a file or stdout."""
     if as_json and not output:
         raise click.UsageError("The standard output takes the export itself; --json needs --output FILE.")
-    rows = sum(people.count_person(id).values())
+    user = people.id_of(person)
+    rows = sum(people.count_person(user).values())
     with _opened(output) as target, progress("Exporting", rows, as_json) as bar:
-        lines = _write(people.export_person(id), target, bar)
+        lines = _write(people.export_person(user), target, bar)
     if output:
         name = click.format_filename(output)
-        document = {"id": id, "file": name, "lines": lines, "bytes": output.stat().st_size}
+        document = {"id": user, "file": name, "lines": lines, "bytes": output.stat().st_size}
         answer(document, as_json, f"Wrote {lines:,} lines to {name}.")
 
 
@@ -57,13 +67,14 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
 
 
 @users.command("erase")
-@click.argument("id", type=click.UUID)
+@click.argument("person", type=Person())
 @dry_run_option
 @json_option
 @with_database
-def erase_user(id: UUID, dry_run: bool, as_json: bool) -> None:
-    """Delete the user ID and everything that is theirs, for good, in one transaction."""
-    counts = people.count_person(id) if dry_run else people.erase_person(id)
+def erase_user(person: str, dry_run: bool, as_json: bool) -> None:
+    """Delete PERSON (an id or an e-mail address) and everything that is theirs, for good, in one transaction."""
+    user = people.id_of(person)
+    counts = people.count_person(user) if dry_run else people.erase_person(user)
     _report("Would erase" if dry_run else "Erased", counts, dry_run, as_json)
 
 

@@ -14,7 +14,7 @@ from app.config import Settings
 from app.database.connecting import Connector, SessionSettings
 from app.database.failures import READ_ONLY, connection_is_lost, translated_errors
 from app.database.pool import Pool
-from app.errors import Unavailable
+from app.errors import Invalid, Unavailable
 from app.telemetry.meters import meter
 from app.telemetry.usage import usage
 
@@ -194,6 +194,9 @@ class Database(peewee.PostgresqlDatabase):
         began = time.perf_counter()
         try:
             cursor.execute(message, parameters or None)
+        except ValueError as error:
+            # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
+            raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
         finally:
             usage.sent(message, count, began)
         return cursor
@@ -251,6 +254,10 @@ class Database(peewee.PostgresqlDatabase):
                 raise
         finally:
             self.release()
+
+    def is_exhausted(self) -> bool:
+        """Whether all connections of the pool are in use."""
+        return self._pool.is_exhausted()
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""

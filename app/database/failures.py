@@ -71,9 +71,6 @@ class TranslatedErrors:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
         if error is None:
             return
-        if isinstance(error, ValueError):
-            # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
-            raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
         if isinstance(error, peewee.PeeweeException | psycopg2.Error):
             meaning = translate_error(error)
             if meaning is not None:

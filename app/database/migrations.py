@@ -18,6 +18,8 @@ from app.errors import Conflict, NotFound, ServiceError, Unavailable
 
 FOLDER = PROJECT / "migrations"
 TABLE = "schema_migration"
+# What `downgrade` takes for the database without any migration.
+BASE = "base"
 # Any number will do, if it is always the same: who migrates holds the advisory lock of this number.
 LOCK = 4_631_207
 
@@ -43,11 +45,12 @@ def to_apply(target: str | None = None) -> list[str]:
 
 
 def to_revert(target: str | None = None) -> list[str]:
-    """What `downgrade` would revert. One statement; raises ServiceError when it could not."""
+    """What `downgrade` would revert: the newest, or all that came after `target`. Raises ServiceError."""
     seen = sorted(applied(), reverse=True)
-    if known(target) not in (None, *seen):
-        raise NotFound(f"{target} is not applied, so there is nothing to revert. flask db status lists what is.")
-    steps = seen[: seen.index(target) + 1 if target else 1]
+    last = target if target == BASE else known(target)
+    if last not in (None, BASE, *seen):
+        raise NotFound(f"{last} is not applied, so there is nothing to revert. flask db status lists what is.")
+    steps = seen[:1] if last is None else [name for name in seen if last == BASE or name > last]
     if strange := set(steps) - set(names()):
         raise Conflict(f"This code does not bring {', '.join(sorted(strange))}. Revert with the newer code that does.")
     return steps
@@ -130,7 +133,10 @@ def _runner() -> Runner:
 
 
 def known(target: str | None) -> str | None:
-    """The target itself; raises NotFound when this code brings no such migration."""
-    if target is not None and target not in names():
-        raise NotFound(f"There is no migration {target}. There are: {', '.join(names())}.")
-    return target
+    """The name of the migration that is called so, or has this number; raises NotFound when this code brings none."""
+    if target is None:
+        return None
+    for name in names():
+        if target in (name, name.partition("_")[0]):
+            return name
+    raise NotFound(f"There is no migration {target}. There are: {', '.join(names())}.")

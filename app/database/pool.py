@@ -65,6 +65,10 @@ class Pool:
         self._places.put(idle)
         meter.now.connection_returned()
 
+    def is_exhausted(self) -> bool:
+        """Whether all connections are in use."""
+        return self._places.empty()
+
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
         taken = []

@@ -27,8 +27,10 @@ STATE = Case(
     ],
     "active",
 )
+# Enough to know a key by: how its SHA-256 begins.
+SHA256 = fn.encode(fn.substr(ApiKey.digest, 1, 4), "hex").alias("sha256")
 SHOWN = [
-    ApiKey.name, ApiKey.scopes, ApiKey.created_at, ApiKey.expires_at, ApiKey.replaced_at, ApiKey.revoked_at,
+    ApiKey.name, SHA256, ApiKey.scopes, ApiKey.created_at, ApiKey.expires_at, ApiKey.replaced_at, ApiKey.revoked_at,
     ApiKey.last_used_at, STATE.alias("state"),
 ]  # fmt: skip
 IS_NAMED = ApiKey.name == parameter("name")

@@ -80,10 +80,21 @@ def counted(writes: Sequence[Any]) -> Statement:
     return compiled(Select(columns=counts).with_cte(*done))
 
 
+IS_ADDRESSED = fn.lower(models.User.email) == fn.lower(parameter("email"))
+FIND = compiled(models.User.select(models.User.id.cast("text")).where(IS_ADDRESSED))
 EXPORT = compiled(union_all([_rows_with_type(part) for part in PARTS]))
 COUNT = compiled(Select(columns=[part.model.select(fn.count(SQL("*"))).where(part.is_of_person()) for part in PARTS]))
 # All deletions in one statement: none of them has to find out what the others delete, or to set it null first.
 ERASE = counted([part.model.delete().where(part.is_of_person()) for part in PARTS])
+
+
+def id_of(person: str) -> str:
+    """The id of the user with this e-mail address, whatever its case; an id is given back. Raises NotFound."""
+    if "@" not in person:
+        return person
+    if not (found := database.read(*FIND.bind({"email": person}))):
+        raise NotFound(f"There is no user with the e-mail address {person}.")
+    return found[0][0]
 
 
 def export_person(id: Id) -> Iterator[bytes]:

@@ -64,7 +64,7 @@ def take_over_from(report: Report, mend: bool = False, lock_timeout: int = 10) -
 
 
 def downgrade(target: str | None = None) -> Reverted:
-    """Revert the newest migration, or all from it back to `target`, all or nothing.
+    """Revert the newest migration, or all that came after `target`, all or nothing.
 
     What a taking over brought is reverted together, and leaves the older programs' database with the rows made since.
     """

@@ -33,6 +33,30 @@ def test_not_ready_while_migrations_are_pending(app: Flask, settings: Settings, 
     assert "flask db upgrade" in answer.json["detail"]
 
 
+def test_an_unmigrated_database_is_503_with_the_sentence_of_ready(
+    app: Flask, settings: Settings, postgres: EmbeddedServer
+):
+    with temporary_database(postgres, "unmigrated") as url:
+        ready = ready_at(settings, url).json["detail"]
+        answer = ready_at(settings, url, "/api/v1/users")
+    assert (answer.status_code, answer.json["detail"]) == (503, ready)
+    assert answer.json["type"] == "urn:flux:problem:unavailable"
+
+
+def test_a_busy_pool_is_named_as_such(app: Flask, settings: Settings):
+    configure(replace(settings, database_pool_size=1))
+    database.connection()
+    try:
+        answer = app.test_client().get("/ready")
+        assert answer.status_code == 503
+        assert answer.json["detail"].startswith("All database connections of this worker were in use")
+    finally:
+        database.release()
+        ready = app.test_client().get("/ready")
+        configure(settings)
+    assert ready.status_code == 200
+
+
 def test_not_ready_within_two_seconds_when_nobody_answers(app: Flask, settings: Settings):
     # 192.0.2.1 is an address for documentation (RFC 5737): nothing is ever there.
     for url in ("postgresql://127.0.0.1:1/x", "postgresql://192.0.2.1/x"):
@@ -42,14 +66,14 @@ def test_not_ready_within_two_seconds_when_nobody_answers(app: Flask, settings: 
         assert answer.seconds < 3
 
 
-def ready_at(settings: Settings, url: str):
-    """What /ready says of another database, and in how many seconds."""
+def ready_at(settings: Settings, url: str, path: str = "/ready"):
+    """What /ready, or another path, says of another database, and in how many seconds."""
     other = replace(settings, database_url=url)
     database.close_idle()
     client = create_app(other).test_client()
     started = monotonic()
     try:
-        answer = client.get("/ready")
+        answer = client.get(path)
         answer.seconds = monotonic() - started
         return answer
     finally:

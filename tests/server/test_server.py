@@ -17,7 +17,7 @@ import httpx
 import psutil
 import psycopg2
 import pytest
-from conftest import flask
+from conftest import flask, temporary_database
 from servers import RunningServer, free_port, running_server, start_server, wait_until_ready
 from waiting import wait_until
 
@@ -263,3 +263,22 @@ def test_no_answer_tells_the_version_of_the_server(keyed_server: RunningServer, 
     headers = httpx.get(f"{keyed_server.url}{path}").headers
     assert headers.get("Server", "gunicorn") == "gunicorn"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_port_that_is_taken_is_one_sentence_that_names_the_setting(server_database: str, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        server = start_server(tmp_path / "log", PORT=port, DATABASE_URL=server_database, AUTH_DISABLED="true")
+        assert server.process.wait(timeout=30) == 1
+    assert f"flux-dao: PORT={port} cannot be used: Address already in use. Set another PORT.\n" in server.log
+    assert "Traceback" not in server.log
+
+
+def test_the_start_says_that_the_database_is_wrong(postgres: EmbeddedServer, tmp_path: Path):
+    with temporary_database(postgres, "unmigrated") as url:
+        server = start_server(tmp_path / "log", DATABASE_URL=url, AUTH_DISABLED="true")
+        try:
+            wait_until(lambda: "Until then /ready says 503." in server.log)
+            assert "flask db upgrade" in server.log
+        finally:
+            server.stop()

@@ -15,6 +15,7 @@ from waiting import wait_until, waiting_for_locks
 
 from app.database.migrations import names
 from app.development.embedded import EmbeddedServer
+from app.upgrades import access
 
 NOBODY_THERE = "postgresql://127.0.0.1:1/x"
 
@@ -157,9 +158,13 @@ def test_migrations_can_be_tried_out(postgres: EmbeddedServer):
         assert run_alone(url, "SELECT to_regclass('users')") == [(None,)]
         assert told(url, "db", "upgrade", names()[1]) == would | {"dry_run": False}
         assert told(url, "db", "upgrade", "--dry-run")["applied"] == list(names()[2:])
-        assert told(url, "db", "downgrade", names()[0], "--dry-run")["reverted"] == [names()[1], names()[0]]
+        assert told(url, "db", "downgrade", "base", "--dry-run")["reverted"] == [names()[1], names()[0]]
+        assert told(url, "db", "downgrade", "0001", "--dry-run")["reverted"] == [names()[1]]
         assert flask("db", "downgrade", "--dry-run", DATABASE_URL=url).stdout == f"Would revert {names()[1]}.\n"
-        assert told(url, "db", "downgrade")["reverted"] == [names()[1]]
+        unasked = flask("db", "downgrade", DATABASE_URL=url)
+        assert (unasked.returncode, unasked.stdout) == (1, "")
+        assert unasked.stderr.startswith(f"Revert {names()[1]}, and lose what their tables hold? --yes answers this")
+        assert told(url, "db", "downgrade", "--yes")["reverted"] == [names()[1]]
 
 
 def test_a_migration_that_is_not_applied_cannot_be_reverted(postgres: EmbeddedServer):
@@ -177,7 +182,7 @@ def test_a_migration_of_newer_code_is_not_reverted(postgres: EmbeddedServer):
     with temporary_database(postgres, "newer") as url:
         flask("db", "upgrade", DATABASE_URL=url)
         run_alone(url, "INSERT INTO schema_migration (name, applied) VALUES ('0999_later', now())")
-        done = flask("db", "downgrade", DATABASE_URL=url)
+        done = flask("db", "downgrade", "--yes", DATABASE_URL=url)
     assert done.stderr == "Error: This code does not bring 0999_later. Revert with the newer code that does.\n"
 
 
@@ -211,3 +216,19 @@ def test_a_command_that_waits_for_the_database_can_be_stopped(migrated: str, by:
         output, wrong = process.communicate(timeout=20)
     other.close()
     assert (process.returncode, output, wrong) == (1, "", CANCELED)
+
+
+def test_help_lists_our_commands_and_those_of_flask():
+    listed = re.findall(r"^  (\w+) ", flask_process("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert {"db", "keys", "routes", "run", "settings", "users"} <= set(listed)
+    assert not {"limiter", "openapi"} & set(listed)
+
+
+def test_a_value_error_in_a_migration_is_not_taken_for_one_of_the_drivers(
+    migrated: str, monkeypatch: pytest.MonkeyPatch
+):
+    def fail() -> None:
+        raise ValueError("a bug of ours")
+
+    monkeypatch.setattr(access, "close", fail)
+    assert "ValueError: a bug of ours" in flask("db", "upgrade", DATABASE_URL=migrated).stderr

@@ -48,6 +48,12 @@ def listed(url: str, name: str) -> list[dict]:
     return [key for key in ask(url, "list") if key["name"] == name]
 
 
+def test_a_key_that_nothing_asks_for_is_made_and_said_to_be_so(migrated: str):
+    for settings, said in (({"AUTH_DISABLED": "true"}, True), ({"DATABASE_KEYS": "true"}, False)):
+        done = flask("keys", "create", f"k{said}", "--scope", "read", DATABASE_URL=migrated, **settings)
+        assert ("Nothing asks for keys: the service is open." in done.stderr) == said
+
+
 def test_a_new_key_is_shown_once_and_only_its_digest_is_kept(migrated: str):
     arguments = ("create", "planner", "--scope", "read", "--scope", "tasks:write", "--expires", "90d")
     done = flask("keys", *arguments, DATABASE_URL=migrated)
@@ -58,6 +64,7 @@ def test_a_new_key_is_shown_once_and_only_its_digest_is_kept(migrated: str):
     [(kept,)] = run_alone(migrated, "SELECT digest FROM api_keys WHERE name = 'planner'")
     assert bytes(kept) == digest(key)
     [told] = listed(migrated, "planner")
+    assert told["sha256"] == digest(key).hex()[:8]
     lasts = datetime.fromisoformat(told["expires_at"]) - datetime.fromisoformat(told["created_at"])
     assert (lasts, told["state"], told["last_used_at"]) == (timedelta(days=90), "active", None)
     assert key not in flask("keys", "list", DATABASE_URL=migrated).stdout

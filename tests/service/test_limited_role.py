@@ -40,7 +40,7 @@ def test_the_role_may_not_change_the_schema_nor_its_history(limited: str, statem
 
 
 def test_migrating_is_refused_in_a_sentence(limited: str):
-    done = flask("db", "downgrade", DATABASE_URL=limited)
+    done = flask("db", "downgrade", "--yes", DATABASE_URL=limited)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert re.search("must be owner of|permission denied", done.stderr)

@@ -80,7 +80,7 @@ def test_up_down_and_up_again_gives_the_same(empty: str):
     up_and_down(empty, "upgrade")
     first = schema(empty)
     for _ in migrations.names():
-        up_and_down(empty, "downgrade")
+        up_and_down(empty, "downgrade --yes")
     assert schema(empty) == []
     up_and_down(empty, "upgrade", "upgrade")
     assert schema(empty) == first != []

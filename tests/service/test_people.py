@@ -115,6 +115,13 @@ def test_erasing_takes_all_of_the_person_and_nothing_of_others(url: str):
     assert contents(url) == bobs
 
 
+def test_a_person_may_be_named_by_their_address_in_any_case(url: str):
+    address = f"{ADA}@X.org"
+    assert users(url, "export", address) == users(url, "export", ADA)
+    users(url, "erase", address)
+    assert refused(url, "erase", address) == f"Error: There is no user with the e-mail address {address}.\n"
+
+
 def test_a_reference_of_somebody_else_to_what_is_erased_becomes_null(url: str):
     run_alone(url, f"UPDATE tasks SET goal_id = '{of(ADA, 1)}' WHERE user_id = '{BOB}'")
     users(url, "erase", ADA)

@@ -209,7 +209,7 @@ def test_what_a_team_has_of_its_own_stays(clean_b: str, statement: str):
     assert "A database of this service" in flask("db", "status", DATABASE_URL=clean_b).stdout
     if "title_not_blank" in statement:
         assert "title_not_blank" in {name for _, _, name, _ in schema(clean_b)}
-    assert flask("db", "downgrade", DATABASE_URL=clean_b).returncode == 0
+    assert flask("db", "downgrade", "--yes", DATABASE_URL=clean_b).returncode == 0
     assert schema(clean_b) == before
 
 
@@ -436,7 +436,7 @@ def test_a_downgrade_gives_the_older_program_its_database_back(clean: str, gener
         for statement in OLD_INSERTS[generation].get(table, ()):
             run_alone(clean, statement)
     rows = snapshot(clean)
-    done = flask("db", "downgrade", DATABASE_URL=clean)
+    done = flask("db", "downgrade", "--yes", DATABASE_URL=clean)
     assert (done.returncode, "Gave the database back" in done.stdout) == (0, True), done.stderr
     assert schema(clean) == before
     columns = {(table, column) for kind, table, column, _ in before if kind == "column"}
@@ -459,7 +459,7 @@ def test_what_rows_made_since_do_not_fit_stays_as_it_is(existing: str, settings:
         for role in ("summary", "function"):
             message = {"conversation_id": conversation, "role": role, "content": "x"}
             assert client.post("/api/v1/messages", json=message).status_code == 201
-    done = flask("db", "downgrade", "0001_initial", DATABASE_URL=existing)
+    done = flask("db", "downgrade", "base", "--yes", DATABASE_URL=existing)
     assert "Left as it is, since rows made since are in the way: messages: replaces messages_role_check." in done.stdout
     assert run_alone(existing, "SELECT count(*) FROM messages") == [(2,)]
     with pytest.raises(psycopg2.errors.CheckViolation):
@@ -469,7 +469,7 @@ def test_what_rows_made_since_do_not_fit_stays_as_it_is(existing: str, settings:
 def test_mended_rows_outlive_a_downgrade(broken: str):
     upgraded(broken, "--mend")
     kept = run_alone(broken, "SELECT count(*) FROM mended_rows")
-    assert flask("db", "downgrade", DATABASE_URL=broken).returncode == 0
+    assert flask("db", "downgrade", "--yes", DATABASE_URL=broken).returncode == 0
     assert run_alone(broken, "SELECT count(*) FROM mended_rows") == kept
     upgraded(broken, "--mend")
     assert run_alone(broken, "SELECT count(*) FROM mended_rows") == kept

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from app.database.copying import copy_rows
 from conftest import flask, run_alone, temporary_database, url_with
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,7 +17,6 @@ from neighbours import running_pgbouncer
 
 from app.config import Settings
 from app.database import atomic, database
-from app.database.copying import copy_rows
 from app.database.migrations import LOCK
 from app.database.session import configure
 from app.development.embedded import EmbeddedServer
