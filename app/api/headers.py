@@ -29,7 +29,7 @@ SENDABLE = ", ".join((
     KEY_HEADER, "Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-Id",
     "X-Server-Timing", "traceparent", "tracestate",
 ))  # fmt: skip
-METHODS = "GET, POST, PUT, PATCH, DELETE"
+METHODS = "GET, POST, PATCH, DELETE"
 PREFLIGHT_SECONDS = "600"
 
 
