@@ -91,7 +91,8 @@ def refuse_taken_port():
     try:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
-        raise SettingError(f"PORT={settings.port} cannot be used: {os.strerror(error.errno or 0)}. Set another PORT.") from None
+        reason = os.strerror(error.errno or 0)
+        raise SettingError(f"PORT={settings.port} cannot be used: {reason}. Set another PORT.") from None
 
 
 def when_ready(arbiter):
