@@ -14,7 +14,7 @@ PRINT_OPENAPI := from app import create_app; from app.config import Settings; \
 	print(create_app(Settings()).test_client().get('/openapi.json').text, end='')
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi client image image-check pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi client image image-check compose-check update pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -119,9 +119,18 @@ image: ## Build the container image
 image-check: $(INSTALLED) ## Build the image with buildah, where no engine is, and try it (as root)
 	@sh tests/try_build.sh
 
-pipeline: check coverage test-pooler test-role test-serializable test-browser test-fuzz test-faults ## All of it in a row; the image too where an engine is there
-	@if docker info >/dev/null 2>&1; then $(MAKE) image && sh tests/try_image.sh; \
-	else $(MAKE) image-check; fi
+compose-check: $(INSTALLED) ## Break and update what compose.yaml runs, under load; Debian's container engine is brought where none runs (as root)
+	@if docker info >/dev/null 2>&1; then $(BIN)/pytest -rP tests/try_compose.py; \
+	else sh tests/try_compose.sh -rP; fi
+
+update: ## Update what compose.yaml runs: the image, the schema, then one instance after the other; no request fails
+	docker compose build
+	docker compose run --rm migrate
+	docker compose up --detach --wait --no-build --no-deps api-1
+	docker compose up --detach --wait --no-build --no-deps api-2
+	docker compose up --detach --wait --no-build
+
+pipeline: check coverage test-pooler test-role test-serializable test-browser test-fuzz test-faults image-check compose-check ## All of it in a row
 
 clean: ## Remove what was installed and produced; the data stays
 	rm -rf .venv .venv-newest artifacts .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -32,9 +32,10 @@ marks = itertools.count(1)
 
 
 class Line:
-    """A caller's connections, one to each address, kept while they work."""
+    """A caller's connections, one to each address, kept while they work, and the headers that it always sends."""
 
-    def __init__(self) -> None:
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._headers = headers
         self._connections: dict[str, http.client.HTTPConnection] = {}
 
     def send(self, url: str, entry: Entry) -> None:
@@ -55,16 +56,16 @@ class Line:
         if connection.sock and select.select([connection.sock], [], [], 0)[0]:
             # The service has ended it meanwhile; each client that keeps connections looks before it uses one.
             connection.close()
-        headers = {"Idempotency-Key": entry.key} if entry.key else {}
+        headers = self._headers | ({"Idempotency-Key": entry.key} if entry.key else {})
         body = None
         if entry.body is not None:
             headers["Content-Type"], body = "application/json", json.dumps(entry.body)
         connection.request(entry.method, f"/api/v1{entry.path}", body, headers)
         answer = connection.getresponse()
         text = answer.read()
-        entry.answer = json.loads(text) if text else {}
+        entry.answer = json.loads(text) if "json" in answer.getheader("Content-Type", "") else {}
         if answer.status >= 400:
-            entry.problem = entry.answer["type"].rpartition(":")[2]
+            entry.problem = entry.answer.get("type", "that is no problem+json").rpartition(":")[2]
         else:
             entry.answer = {name: entry.answer[name] for name in ("id", "updated_count") if name in entry.answer}
         entry.status = answer.status
@@ -76,7 +77,7 @@ class Caller(threading.Thread):
     def __init__(self, load: "Load") -> None:
         super().__init__()
         self.load = load
-        self.line = Line()
+        self.line = Line(load.headers)
         self.goal = str(uuid4())
         self.mine: list[str] = []
 
@@ -144,8 +145,9 @@ class Caller(threading.Thread):
 class Load:
     """Callers at work. `address` tells each, for every request, where the service is."""
 
-    def __init__(self, ledger: Ledger, address: Callable[[], str], database_url: str) -> None:
+    def __init__(self, ledger: Ledger, address: Callable[[], str], database_url: str, key: str = "") -> None:
         self.ledger, self.address = ledger, address
+        self.headers = {"X-Flux-Service-Key": key} if key else {}
         self.over = threading.Event()
         self.user, self.queue = str(uuid4()), str(uuid4())
         self.callers = [Caller(self) for _ in range(CALLERS)]
@@ -166,7 +168,7 @@ class Load:
 
     def repeat_what_failed(self) -> None:
         """Send every write again that was not answered 2xx, as its caller would; the ledger then has the new answer."""
-        line = Line()
+        line = Line(self.headers)
         for entry in self.ledger.writes:
             if entry.done:
                 continue

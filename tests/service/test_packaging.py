@@ -239,6 +239,23 @@ def test_compose_leads_to_both_instances_at_the_port_where_they_listen() -> None
     assert servers == [f"api-1:{port['PORT']}", f"api-2:{port['PORT']}"]
 
 
+def test_the_proxy_of_compose_leaves_no_instance_out_and_looks_names_up_while_it_runs() -> None:
+    proxy = compose()["configs"]["proxy"]["content"]
+    assert re.findall(r"server api-\d:\d+ (.*);", proxy) == ["resolve max_fails=0"] * 2
+    # The address of Docker's own DNS; `resolve` needs the zone.
+    assert re.search(r"^ *resolver 127\.0\.0\.11 ", proxy, re.MULTILINE)
+    assert re.search(r"^ *zone ", proxy, re.MULTILINE)
+
+
+def test_compose_publishes_one_port_and_to_this_machine_alone() -> None:
+    ports = {name: service["ports"] for name, service in compose()["services"].items() if "ports" in service}
+    assert ports == {"proxy": ["127.0.0.1:${PORT:-8000}:8000"]}
+
+
+def test_compose_stops_the_pooler_without_waiting_for_its_clients() -> None:
+    assert compose()["services"]["pgbouncer"]["stop_signal"] == "SIGINT"
+
+
 def test_compose_and_kubernetes_name_only_settings_that_exist() -> None:
     known = {each.name.upper() for each in fields(Settings)} | {"PGPASSWORD"}
     services = compose()["services"]
