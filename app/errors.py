@@ -69,7 +69,7 @@ class Stale(ServiceError, kind="stale-version"):
 
 
 class ConditionFailed(ServiceError, kind="condition-failed"):
-    """The row does not match the condition; `current` is its JSON as it is, `version` its version."""
+    """The row does not match the condition; `current` is its JSON, if it may be shown, `version` its version."""
 
     def __init__(self, detail: str, current: bytes = b"{}", version: int = 1) -> None:
         super().__init__(detail)

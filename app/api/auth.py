@@ -57,9 +57,14 @@ class Authenticator:
         return Caller(found.name, found.scopes)
 
     def known_name(self, key: str) -> str | None:
-        """What tells this key from others, when it is known without asking the database."""
+        """What tells this key from others, if somebody holds it. One that has the form of a key and is new to this
+        worker is looked up, so that made-up ones keep nobody out; raises Unavailable.
+        """
         given = digest(key)
-        return self._listed(given) or (given.hex() if self._known.has_seen(given) else None)
+        name = self._listed(given)
+        if name is not None or self._known.has_seen(given):
+            return name or given.hex()
+        return given.hex() if has_the_form_of_a_key(key) and not is_mistyped(key) and self._known.find(given) else None
 
     def _listed(self, given: bytes) -> str | None:
         """The name that SERVICE_API_KEYS gives the key with this SHA-256."""
@@ -99,16 +104,10 @@ def request_key() -> str:
 
 
 def known_caller() -> str | None:
-    """What tells the caller from others, when that is known without the database; None in an open service too."""
+    """What tells the caller from others; None for a key that nobody holds, and in an open service."""
     authenticator: Authenticator | None = current_app.extensions.get(EXTENSION)
     key = request_key()
     return authenticator.known_name(key) if authenticator and key else None
-
-
-def has_plausible_key() -> bool:
-    """Whether the request brings what is a key by its form and checksum, in a service that asks for keys."""
-    key = request_key()
-    return EXTENSION in current_app.extensions and has_the_form_of_a_key(key) and not is_mistyped(key)
 
 
 def required_scope(scope: str) -> Callable[[View], View]:
@@ -124,11 +123,17 @@ def required_scope(scope: str) -> Callable[[View], View]:
     return mark
 
 
-def require_scope(scope: str) -> None:
-    """Raise Forbidden unless the caller's key has this scope, or one that gives it; an open service allows all."""
+def has_scope(scope: str) -> bool:
+    """Whether the caller's key has this scope, or one that gives it; an open service allows all."""
     caller: Caller | None = g.get("caller")
-    if caller is None or scope == CHECKS_ITSELF or allows(caller.scopes, scope):
+    return caller is None or scope == CHECKS_ITSELF or allows(caller.scopes, scope)
+
+
+def require_scope(scope: str) -> None:
+    """Raise Forbidden unless the caller's key has this scope, or one that gives it."""
+    if has_scope(scope):
         return
+    caller: Caller = g.caller
     *others, last = granting_scopes(scope)
     needed = f"{', '.join(others)} or {last}" if others else last
     raise Forbidden(

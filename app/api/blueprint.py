@@ -7,13 +7,16 @@ from typing import Any
 import flask_smorest
 from flask import request
 
-from app.api.auth import require_scope
+from app.api.auth import has_scope, require_scope
 from app.api.parameters import header_parameters, parameters
 from app.api.parser import JSON, MERGE_PATCH, ArgumentsParser
 from app.auth.scopes import scope_of
 from app.database import eventual_reads
-from app.errors import Fault, Invalid
+from app.errors import ConditionFailed, Fault, Invalid
+from app.query.model import WHOLE_ROW, Condition, Query, Shape
 from app.query.parser import NOT_UTF8, QueryParser
+from app.query.values import kind_of
+from app.query.vocabulary import vocabulary
 from app.schemas.base import BaseSchema
 
 View = Callable[..., Any]
@@ -22,6 +25,8 @@ Decorator = Callable[[View], View]
 TAKES_QUERY, TAKES_BODY = "takes_query", "takes_body"
 # The answers that operations share, by their names in the document: any problem, and a condition that is not met.
 PROBLEM, UNMET = "Problem", "ConditionUnmet"
+# What a write shows of a row to a caller who may not read it.
+UNREAD = Shape(("id", "version"))
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -72,12 +77,16 @@ class Blueprint(flask_smorest.Blueprint):
     def query(self, parser: QueryParser) -> Decorator:
         """Hand the view, as its first argument, the query that the parser makes of the URL's parameters."""
 
+        reading = scope_of(parser.table.replace("_", "-"), "GET")
+
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
                 query = parser.parse(query_text())
                 if query.others:
                     _require_reading(query.others)
+                if not has_scope(reading):
+                    return _write_unread(view, query, parser.table, *args, **path)
                 if query.eventual:
                     with eventual_reads():
                         return view(query, *args, **path)
@@ -116,6 +125,27 @@ def _require_reading(tables: Iterable[str]) -> None:
     """Raise Forbidden unless the caller may read these tables too, into which the query looks."""
     for table in tables:
         require_scope(scope_of(table.replace("_", "-"), "GET"))
+
+
+def _write_unread(view: View, query: Query, table: str, *args: Any, **path: Any) -> Any:
+    """A write of a caller who may not read: raises Forbidden where it would show more of a row than `UNREAD`, or tell
+    by a filter what stands in it.
+    """
+    shows = query.shape not in (WHOLE_ROW, UNREAD) or query.writing.return_rows
+    if shows or not all(isinstance(term, Condition) and _names_rows(term, table) for term in query.where):
+        _require_reading([table])
+    try:
+        return view(query._replace(shape=UNREAD), *args, **path)
+    except ConditionFailed as error:
+        error.current = b""
+        raise
+
+
+def _names_rows(term: Condition, table: str) -> bool:
+    """Whether a condition only says which ids are meant, which nobody can guess."""
+    column, keys, references = term.place
+    kind = kind_of(vocabulary(table).fields[column]) if column in vocabulary(table).fields else None
+    return kind == "uuid" and not keys and not references and term.operator in ("eq", "in")
 
 
 def _marked(view: View, name: str, value: Any) -> View:

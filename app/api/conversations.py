@@ -33,4 +33,4 @@ crud.item(blueprint, conversations, NewConversationSchema, ConversationPatchSche
 @transaction
 def update_conversation_voice(query: Query, values: dict[str, Any], id: str) -> Response:
     """Record how a voice session ended and what came of it."""
-    return row_response(crud.changed_row(conversations, id, values, query))
+    return row_response(crud.changed_row(conversations, id, values, query), query)

@@ -97,11 +97,11 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
         if how is None:
             refuse_filter(query)
             created = repository.create(values, query.shape)
-            return row_response(created, 201, location=_place(created.id))
+            return row_response(created, query, 201, location=_place(created.id))
         found, outcome = repository.upsert(values, how, query.where, query.shape, query.writing.rules)
         if outcome is not Outcome.CREATED:
-            return row_response(found)
-        return row_response(found, 201, location=_place(found.id))
+            return row_response(found, query)
+        return row_response(found, query, 201, location=_place(found.id))
 
 
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
@@ -120,7 +120,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     @blueprint.alt_response(304, description="It is at the version of If-None-Match", headers=ETAG)
     def get_row(query: Query, id: str) -> Response:
         found = repository.get(id, query.shape, query.where)
-        return not_modified(found) if reader_has(found, query) else row_response(found)
+        return not_modified(found) if reader_has(found, query) else row_response(found, query)
 
 
 def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
@@ -138,7 +138,7 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction
     def update_row(query: Query, values: dict[str, Any], id: str) -> Response:
-        return row_response(changed_row(repository, id, values, query))
+        return row_response(changed_row(repository, id, values, query), query)
 
 
 def changed_row(repository: Repository, id: str, values: dict[str, Any], query: Query) -> Row:
@@ -188,7 +188,7 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
     @blueprint.response(200, row, example=row.example, headers=ETAG)
     @transaction
     def increment_row(query: Query, values: dict[str, Any], id: str) -> Response:
-        return row_response(repository.increment(id, values, query.shape))
+        return row_response(repository.increment(id, values, query.shape), query)
 
 
 def collection(

@@ -1,6 +1,7 @@
 """How `Blueprint.arguments` reads a request: the type of the body, its size, its JSON, and then the schema."""
 
 import json
+import re
 from typing import Any, NoReturn
 
 import orjson
@@ -20,6 +21,8 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_PATCH = f"{JSON}, {MERGE_PATCH}"
 MAX_BULK_ROWS = 1000
+# The end of a member's name; a quote inside of a text may look the same.
+END_OF_NAME = re.compile(rb'"[ \t\n\r]*:')
 TOO_DEEP = f"The body is nested deeper than {MAX_NESTING} levels."
 
 
@@ -52,12 +55,48 @@ def _read_json(request: Request) -> Any:
         raise RequestEntityTooLarge
     if environ.get("CONTENT_TYPE") != JSON and (body or request.mimetype) and request.mimetype != JSON:
         _refuse_other_types(request)
+    if environ.get("CONTENT_TYPE") != JSON:
+        _refuse_other_charsets(request)
     try:
-        return exact_json.loads(body)
+        document = exact_json.loads(body)
     except orjson.JSONDecodeError:
         return _parse_leniently(body)
     except RecursionError:
         raise Invalid(TOO_DEEP) from None
+    if len(END_OF_NAME.findall(body)) != _count_members(document):
+        _refuse_repeated_members(body)
+    return document
+
+
+def _count_members(document: Any) -> int:
+    """How many members all objects in a document have together."""
+    count, values = 0, [document]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            count += len(value)
+            values.extend(value.values())
+        elif isinstance(value, list):
+            values.extend(value)
+    return count
+
+
+def _refuse_repeated_members(body: bytes) -> None:
+    """Raise Invalid when an object names a member twice: which of both is meant would be a guess (RFC 8259)."""
+
+    def check(members: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in members]
+        twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+        if twice is not None:
+            raise Invalid(f"An object in the body names {twice[:100]} twice. Name each member once.")
+
+    json.loads(body, object_pairs_hook=check)
+
+
+def _refuse_other_charsets(request: Request) -> None:
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(f"JSON is UTF-8 (RFC 8259), not {charset[:50]}. Encode the body so.")
 
 
 def _refuse_other_types(request: Request) -> None:

@@ -168,7 +168,7 @@ def document(
 def _of_service_error(error: errors.ServiceError) -> Response:
     members: dict[str, Any] = {"errors": error.faults[: errors.MAX_FAULTS], "hint": error.hint}
     headers = {}
-    if isinstance(error, errors.ConditionFailed):
+    if isinstance(error, errors.ConditionFailed) and error.current:
         members["current"] = orjson.Fragment(error.current)
     if isinstance(error, errors.InDoubt):
         members["retryable"] = KEY_HEADER in request.headers

@@ -1,7 +1,7 @@
 """How many requests a caller may make, counted before the database is asked anything. Loaded only with RATE_LIMIT.
 
-A key that this worker has seen is counted by itself; all that it has not seen together, by the address; and so are,
-apart from those, requests that bring none.
+A key that somebody holds is counted by itself; all others, and requests that bring none, by the address. A batch counts
+as its operations.
 """
 
 import math
@@ -14,7 +14,7 @@ from limits.errors import StorageError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.api.auth import PROTECTED, has_plausible_key, known_caller
+from app.api.auth import PROTECTED, known_caller
 from app.api.transaction import WITHIN_BATCH
 from app.config import Settings
 
@@ -29,8 +29,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     tries the Redis again with growing pauses.
     """
     limiter = _limiter(settings)
-    # A batch counts as one request.
-    limiter.request_filter(lambda: not request.path.startswith(PROTECTED) or WITHIN_BATCH in request.environ)
+    limiter.request_filter(lambda: not request.path.startswith(PROTECTED) or _is_first_of_batch())
     limiter.init_app(app)
 
     @app.after_request
@@ -68,8 +67,14 @@ def _redis_options() -> dict[str, Any]:
     }
 
 
+def _is_first_of_batch() -> bool:
+    """Whether this is the first operation of a batch, which was counted as the batch: it counts as its operations."""
+    operation = request.environ.get(WITHIN_BATCH)
+    return operation is not None and operation.index == 0
+
+
 def _caller() -> str:
-    return known_caller() or f"{'new keys of' if has_plausible_key() else 'address'} {request.remote_addr}"
+    return known_caller() or f"address {request.remote_addr}"
 
 
 def _add_fields(response: Response, limiter: Limiter) -> None:

@@ -19,6 +19,8 @@ from app.repositories.rows import LongRows, Row, Rows
 Portion = TypeVar("Portion")
 
 NDJSON = "application/x-ndjson"
+# A list is one of two types.
+BY_ACCEPT = {"Vary": "Accept"}
 # Headers, by the names under which the OpenAPI document describes them.
 ETAG, LINK, LOCATION = {"ETag": "ETag"}, {"Link": "Link"}, {"Location": "Location"}
 
@@ -41,9 +43,9 @@ def json_bytes(body: bytes, status: int = 200, headers: dict[str, str] | None = 
     return JsonResponse(body, status, headers, content_type=JSON)
 
 
-def row_response(row: Row, status: int = 200, location: str | None = None) -> Response:
-    """An answer of one row."""
-    headers = {"ETag": f'"{row.version}"'}
+def row_response(row: Row, query: Query, status: int = 200, location: str | None = None) -> Response:
+    """An answer of one row. What is put into it from elsewhere changes without its version: then it has no ETag."""
+    headers = {} if query.shape.expansions else {"ETag": f'"{row.version}"'}
     if location:
         headers["Location"] = location
     return json_bytes(row.json, status, headers)
@@ -53,8 +55,8 @@ def rows_response(rows: Rows, query: Query) -> Response:
     """An answer of rows, as a plain array; very many are sent as they are read. When a limit cut it, a link goes on."""
     if isinstance(rows, LongRows):
         pieces = rows.pieces()
-        return Response(_Stream(_begun(pieces), pieces), content_type=JSON)
-    answer = json_bytes(rows.json)
+        return Response(_Stream(_begun(pieces), pieces), headers=BY_ACCEPT, content_type=JSON)
+    answer = json_bytes(rows.json, headers=BY_ACCEPT)
     if rows.last:
         answer.headers["Link"] = _link(cursors.encode(rows.last, query.fingerprint))
     return answer
@@ -74,7 +76,7 @@ def page_response(rows: Rows, total: int | None, query: Query) -> Response:
     }
     if query.counting == "estimated":
         counts["total_is_estimate"] = True
-    answer = json_bytes(b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:]))
+    answer = json_bytes(b'{"items":%b,%b' % (rows.json, orjson.dumps(counts)[1:]), headers=BY_ACCEPT)
     if cursor:
         answer.headers["Link"] = _link(cursor)
     return answer
@@ -83,7 +85,7 @@ def page_response(rows: Rows, total: int | None, query: Query) -> Response:
 def stream_response(portions: Iterator[list[bytes]]) -> Response:
     """An answer of rows as they are read, one a line (NDJSON)."""
     lines = (b"\n".join(portion) + b"\n" for portion in _begun(portions))
-    return Response(_Stream(lines, portions), content_type=NDJSON)
+    return Response(_Stream(lines, portions), headers=BY_ACCEPT, content_type=NDJSON)
 
 
 def lines_response(pieces: Iterator[bytes]) -> Response:
@@ -92,8 +94,11 @@ def lines_response(pieces: Iterator[bytes]) -> Response:
 
 
 def wants_stream() -> bool:
-    """Whether the caller asked for NDJSON."""
-    return NDJSON in request.environ.get("HTTP_ACCEPT", "")
+    """Whether the caller asked for NDJSON, and likes JSON no better (RFC 9110, section 12.5.1)."""
+    if NDJSON not in request.environ.get("HTTP_ACCEPT", "").lower():
+        return False
+    accepted = request.accept_mimetypes
+    return accepted[NDJSON] > 0 and accepted[NDJSON] >= accepted[JSON]
 
 
 def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:

@@ -202,3 +202,23 @@ def test_a_body_where_none_is_taken_is_422_and_nothing_is_done(client: FlaskClie
         refused = client.post("/api/v1/batch", json={"operations": [operation]})
         assert (refused.status_code, refused.json.get("operation")) == (422, {"index": 0})
     assert client.get(f"/api/v1/tasks/{row['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"email": "a@b.io", "email": "c@d.io"}', '{"email": "a@b.io", "profile": {"a" : 1, "b": [{"x":1,"x":2}]}}'],
+)
+def test_a_member_that_is_named_twice_is_422(client: FlaskClient, body: str):
+    answer = client.post("/api/v1/users", data=body, content_type="application/json")
+    assert (answer.status_code, "twice" in answer.json["detail"]) == (422, True)
+
+
+def test_a_text_that_looks_like_members_is_a_text(client: FlaskClient):
+    profile = {"a": '"b":1,"b":2', "c\\": '\\":'}
+    assert user(client, profile=profile)["profile"] == profile
+
+
+@pytest.mark.parametrize(("charset", "status"), [("utf-16", 415), ("latin-1", 415), ("UTF-8", 201), ('"utf-8"', 201)])
+def test_json_is_utf_8_and_says_nothing_else(client: FlaskClient, charset: str, status: int):
+    kind = f"application/json; charset={charset}"
+    assert client.post("/api/v1/users", data='{"email": "a@b.io"}', content_type=kind).status_code == status

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from entities import NOWHERE
+from entities import NOWHERE, task
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -69,7 +69,7 @@ def test_a_page_of_a_set_origin_may_call_and_read_what_it_needs(open_client: Fla
     answer = open_client.get(USERS, headers={"Origin": PAGE, "X-Flux-Service-Key": "k"})
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
-    assert "Origin" in answer.headers["Vary"]
+    assert "Origin" in answer.headers.getlist("Vary")
     assert answer.headers["Access-Control-Expose-Headers"].split(", ") == [
         "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed", "RateLimit",
         "RateLimit-Policy", "Server-Timing",
@@ -101,3 +101,34 @@ def test_a_page_of_another_origin_is_not_let_in(open_client: FlaskClient, origin
     answer = open_client.options(USERS, headers={"Origin": origin, "Access-Control-Request-Method": "GET"})
     assert answer.status_code == 401
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [
+        ("application/x-ndjson", True),
+        ("Application/X-NDJSON", True),
+        ("application/x-ndjson, application/json;q=0.5", True),
+        ("application/x-ndjson;q=0", False),
+        ("application/x-ndjson;q=0.2, application/json", False),
+        ("*/*", False),
+    ],
+)
+def test_a_list_is_of_the_type_that_is_preferred_and_says_that_it_varies(
+    client: FlaskClient, accept: str, streams: bool
+):
+    answer = client.get("/api/v1/users", headers={"Accept": accept})
+    assert (answer.mimetype == "application/x-ndjson", answer.headers["Vary"]) == (streams, "Accept")
+
+
+def test_a_row_with_something_of_another_row_in_it_has_no_etag(client: FlaskClient):
+    row = task(client)
+    for query, has_tag in (
+        ("", True),
+        ("?fields=title", True),
+        ("?expand=user", False),
+        ("?fields=user(email)", False),
+    ):
+        place = f"/api/v1/tasks/{row['id']}{query}"
+        for answer in (client.get(place), client.patch(place, json={"title": "x"})):
+            assert ("ETag" in answer.headers) == has_tag

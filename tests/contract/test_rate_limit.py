@@ -54,16 +54,27 @@ def test_each_key_is_counted_by_itself(client: FlaskClient, settings: Settings):
     assert statuses(guarded, 1, X_Flux_Service_Key="key-b") == [200]
 
 
-def test_a_flood_of_unknown_keys_is_counted_by_its_address_and_harms_no_key_that_was_seen(
+def test_a_batch_counts_as_its_operations(client: FlaskClient, settings: Settings):
+    limited = create_app(replace(settings, rate_limit="5/minute")).test_client()
+    three = {"operations": [{"method": "GET", "path": "/users/count"}] * 3}
+    answers = [limited.post("/api/v1/batch", json=three) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert (answers[0].headers["RateLimit"].partition(";t")[0], answers[1].json["operation"]) == (
+        '"requests";r=2',
+        {"index": 2},
+    )
+
+
+def test_a_flood_of_unknown_keys_is_counted_by_its_address_and_harms_no_key_of_anybody(
     client: FlaskClient, settings: Settings
 ):
     keyed = replace(settings, auth_disabled=False, database_keys=True, rate_limit="2/minute")
     guarded, key = create_app(keyed).test_client(), new_key()
     keys.create("planner", digest(key), ["read"], None)
-    assert statuses(guarded, 1, X_Flux_Service_Key=key) == [200]
     flood = [guarded.get(USERS, headers={"X-Flux-Service-Key": new_key()}).status_code for _ in range(5)]
-    assert flood == [401, 429, 429, 429, 429]
-    assert statuses(guarded, 3, Authorization=f"Bearer {key}") == [200, 200, 429]
+    assert flood == [401, 401, 429, 429, 429]
+    assert statuses(guarded, 1, X_Flux_Service_Key=key) == [200]
+    assert statuses(guarded, 2, Authorization=f"Bearer {key}") == [200, 429]
 
 
 def test_a_flood_without_keys_keeps_no_key_out_that_was_not_seen_yet(client: FlaskClient, settings: Settings):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from entities import ALL, Entity
+from entities import ALL, Entity, task
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -241,3 +241,37 @@ def test_an_operation_of_no_entity_says_what_it_needs_and_otherwise_needs_admin(
 def test_every_group_of_rows_is_an_entity_of_the_scopes():
     groups = {blueprint.url_prefix.strip("/") for blueprint in BLUEPRINTS if blueprint.url_prefix}
     assert groups - {"batch"} <= set(scopes.ENTITIES), "a batch asks for the scopes of its operations"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/tasks?id__isnull=false&return=rows"),
+        ("PATCH", "/tasks?title__like=a*"),
+        ("DELETE", "/tasks?or=(status:done;title:x)"),
+        ("PATCH", "/tasks/{id}?title=x"),
+        ("PATCH", "/tasks/{id}?fields=title"),
+        ("POST", "/tasks/{id}/increment?fields=title"),
+    ],
+)
+def test_what_shows_rows_or_asks_what_stands_in_them_needs_the_scope_to_read_them(
+    client: FlaskClient, guarded: FlaskClient, headers_with: HeadersWith, method: str, path: str
+):
+    row = task(client)
+    address, body = f"/api/v1{path}".replace("{id}", row["id"]), None if method == "DELETE" else {"duration_minutes": 1}
+    refused = guarded.open(address, method=method, json=body, headers=headers_with("tasks:write", "users:read"))
+    assert (refused.status_code, "the scope tasks:read" in refused.json["detail"]) == (403, True)
+
+
+def test_a_write_shows_who_may_not_read_the_id_and_the_version_alone(
+    client: FlaskClient, guarded: FlaskClient, headers_with: HeadersWith
+):
+    row = task(client)
+    place, headers = f"/api/v1/tasks/{row['id']}", headers_with("tasks:write")
+    assert guarded.patch(place, json={}, headers=headers).json == {"id": row["id"], "version": 1}
+    assert guarded.patch(place, json={"title": "x"}, headers=headers).json == {"id": row["id"], "version": 2}
+    failed = guarded.patch(f"{place}?goal_id={row['id']}", json={"title": "x"}, headers=headers)
+    assert (failed.status_code, "current" in failed.json) == (412, False)
+    made = guarded.post("/api/v1/tasks/bulk", json=[{"user_id": row["user_id"], "title": "y"}], headers=headers)
+    assert [set(each) for each in made.json["items"]] == [{"id", "version"}]
+    assert guarded.delete(f"/api/v1/tasks?user_id={row['user_id']}", headers=headers).json == {"deleted_count": 2}
