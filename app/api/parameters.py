@@ -176,7 +176,9 @@ def _column_of(table: str) -> Schema:
 
 
 def _filter_parameter(table: str) -> Schema:
-    return {"name": "filter", "schema": _ref(f"{row_name(table)}Filter"), "style": "form", "explode": True}
+    # Without an example the page would fill in every member, and send it.
+    described = {"name": "filter", "schema": _ref(f"{row_name(table)}Filter"), "example": {}}
+    return described | {"style": "form", "explode": True}
 
 
 def _filter(table: str) -> Schema:
