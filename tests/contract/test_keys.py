@@ -56,7 +56,7 @@ def test_any_other_is_401_before_anything_else_is_looked_at(guarded: FlaskClient
     assert "planner-key" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready", "/docs", "/docs/swagger-ui.css", "/openapi.json", "/"])
+@pytest.mark.parametrize("path", ["/health", "/ready", "/docs", "/docs/api/swagger-ui.css", "/openapi.json", "/"])
 def test_what_describes_the_service_needs_no_key(guarded: FlaskClient, path: str):
     assert guarded.get(path).status_code in (200, 302)
 

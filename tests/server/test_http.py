@@ -85,10 +85,10 @@ def test_a_head_without_end_is_refused(server: RunningServer):
 def test_a_long_answer_reaches_a_slow_reader_whole(server: RunningServer):
     with connect(server) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100_000)
-        client.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET /docs/api/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         time.sleep(0.2)
         body = client.makefile("rb").read().partition(b"\r\n\r\n")[2]
-    assert body == httpx.get(f"{server.url}/docs/swagger-ui-bundle.js").content
+    assert body == httpx.get(f"{server.url}/docs/api/swagger-ui-bundle.js").content
 
 
 def test_a_connection_is_kept_for_the_next_request(server: RunningServer):

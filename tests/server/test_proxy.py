@@ -68,7 +68,7 @@ def test_clients_that_do_not_read_their_answers_stop_nobody(service: Proxied):
     with ExitStack() as stack:
         for _ in range(SLOW_CLIENTS):
             client = stack.enter_context(connect(service))
-            client.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /docs/api/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n")
         assert {service.post_user().status_code for _ in range(6)} == {201}
 
 
