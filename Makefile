@@ -67,8 +67,9 @@ test-taken-over: $(INSTALLED) ## Run those of the contract on an older program's
 test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every transaction SERIALIZABLE (TESTS=… only some)
 	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not faults" $(TESTS)
 
-test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document
+test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document, and the tests of properties with many examples
 	$(BIN)/pytest -m fuzz
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest $(PARALLEL) tests/properties
 
 test-faults: $(INSTALLED) ## Break the database and the service under load, SECONDS each; write docs/reliability.md (11 minutes)
 	$(BIN)/pytest -m faults --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)

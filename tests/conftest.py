@@ -21,6 +21,7 @@ from described import DescribedClient
 from flask import Flask
 from flask.cli import FlaskGroup
 from flask.testing import FlaskClient
+from hypothesis import settings
 from neighbours import Poolers
 from psycopg2.extensions import parse_dsn
 from servers import RunningServer, command_environment, running_server, surroundings
@@ -32,6 +33,12 @@ from app.database import configure, database, open_database
 from app.development.embedded import EmbeddedServer, programs
 
 Service.test_client_class = DescribedClient
+
+# What the tests of properties try, the same each time: a little in each run, and much in make test-fuzz.
+settings.register_profile("quick", max_examples=100, deadline=None, database=None, derandomize=True)
+settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"
 # Nothing of a test's data needs to survive a crash of the machine.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300"

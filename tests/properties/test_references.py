@@ -1,0 +1,220 @@
+"""Expressions in a batch against a plain model: what is stored is what Python makes of them, or all of it is 422."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from entities import user
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+BATCH = "/api/v1/batch"
+# Each example writes over what the one before has left.
+with_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(width=32, allow_nan=False, allow_infinity=False).map(
+    lambda number: number + 0.0
+)
+SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS
+KEYS = st.sampled_from(["a", "b", "0", "", "items", "$ref", "item", "ü", "x y"])
+DATA = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+WRITTEN_KEYS = st.sampled_from(["a", "0", "body", "$ref", "$literal", "$each", "$concat", "$add"])
+ODD_STEPS = st.sampled_from(["a", "0", "1", "00", "-1", "9", "9" * 5000, "", "٣", "items", "$ref"])
+
+
+def paths(value: Any, path: str) -> Iterator[str]:
+    """Every path that leads into a value."""
+    yield path
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield from paths(inner, f"{path}.{step}")
+
+
+def expressions(path: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """Values with expressions in them, well formed and not."""
+    ref = st.builds(lambda to: {"$ref": to}, path)
+    return st.recursive(
+        SCALARS | ref | ref,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(WRITTEN_KEYS, inner, max_size=3)
+            | st.builds(lambda to, body: {"$each": to, "body": body}, path, inner)
+            | st.builds(lambda parts: {"$concat": parts}, st.lists(TEXTS | NUMBERS | ref | inner, max_size=3))
+            | st.builds(lambda parts: {"$add": parts}, st.lists(NUMBERS | ref | inner, max_size=3))
+            | st.builds(lambda held: {"$literal": held}, inner)
+        ),
+        max_leaves=8,
+    )
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Any, Any]:
+    """What an earlier operation answers, and an expression over it."""
+    data = draw(st.dictionaries(KEYS, DATA, max_size=4))
+    real = st.sampled_from(list(paths(data, "u.profile")))
+    item = st.sampled_from(["item", "item.a", "item.0", "item.items"])
+    odd = st.builds(lambda path, step: f"{path}.{step}", real | st.just("v"), ODD_STEPS)
+    return data, draw(expressions(real | real | item | odd))
+
+
+class Unresolved(Exception):
+    """What the service answers with 422."""
+
+
+def found(reference: Any, scope: dict[str, Any]) -> Any:
+    if not isinstance(reference, str):
+        raise Unresolved
+    name, *steps = reference.split(".")
+    if name not in scope:
+        raise Unresolved
+    value = scope[name]
+    for step in steps:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step in [str(position) for position in range(len(value))]:
+            value = value[int(step)]
+        else:
+            raise Unresolved
+    return value
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def written(value: Any) -> str:
+    """A text or a number as a text."""
+    return value if isinstance(value, str) else f"{Decimal(str(value)):f}"
+
+
+def evaluated(value: Any, scope: dict[str, Any]) -> Any:
+    """What a value with expressions in it stands for. Raises Unresolved."""
+    if isinstance(value, list):
+        return [evaluated(each, scope) for each in value]
+    if not isinstance(value, dict):
+        return value
+    names = set(value)
+    if names == {"$literal"}:
+        return value["$literal"]
+    if names == {"$ref"}:
+        return found(value["$ref"], scope)
+    if names == {"$each", "body"}:
+        elements = found(value["$each"], scope)
+        if not isinstance(elements, list | None):
+            raise Unresolved
+        return [evaluated(value["body"], scope | {"item": each}) for each in elements or []]
+    if names in ({"$concat"}, {"$add"}):
+        [(name, parts)] = value.items()
+        operands = [evaluated(each, scope) for each in parts] if isinstance(parts, list) else [None]
+        if not all(is_number(each) or (name == "$concat" and isinstance(each, str)) for each in operands):
+            raise Unresolved
+        if name == "$concat":
+            return "".join(map(written, operands))
+        return sum((Decimal(str(each)) for each in operands), Decimal(0))
+    return {name: evaluated(each, scope) for name, each in value.items()}
+
+
+def plain(value: Any) -> Any:
+    """A value in which a number equals the same number of another type, and nothing else."""
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return ("number", Decimal(str(value))) if is_number(value) else value
+
+
+@with_fixtures
+@given(cases())
+@example(({"a": [None]}, {"$each": "u.profile.a", "body": {"$ref": "item"}}))
+@example(({}, {"$add": []}))
+def test_what_expressions_stand_for_is_what_the_model_says(client: FlaskClient, case: tuple[Any, Any]):
+    data, expression = case
+    path = f"/users/{the_user(client)}"
+    assert client.patch(f"/api/v1{path}", json={"profile": data}).status_code == 200
+    scope = {"u": {"profile": data}}
+    operations = [
+        {"name": "u", "method": "GET", "path": f"{path}?fields=profile"},
+        {"method": "PATCH", "path": f"{path}?fields=profile", "body": {"profile": {"v": expression}}},
+    ]
+    answer = client.post(BATCH, json={"operations": operations})
+    try:
+        expected = {"v": evaluated(expression, scope)}
+    except Unresolved:
+        assert answer.status_code == 422, (answer.text, case)
+        assert answer.json["errors"][0]["pointer"].startswith("#/operations/1/body/profile")
+        return
+    assert answer.status_code == 200, (answer.text, case)
+    [_, changed] = json.loads(answer.text, parse_float=Decimal)["operations"]
+    assert plain(changed["body"]["profile"]) == plain(expected)
+
+
+@with_fixtures
+@given(cases(), st.data())
+def test_conditions_and_each_agree_with_the_model_about_what_is_there(
+    client: FlaskClient, case: tuple[Any, Any], more: st.DataObject
+):
+    data, _ = case
+    path = f"/users/{the_user(client)}"
+    assert client.patch(f"/api/v1{path}", json={"profile": data}).status_code == 200
+    odd = st.builds(lambda path, step: f"{path}.{step}", st.sampled_from(list(paths(data, "u.profile"))), ODD_STEPS)
+    reference = more.draw(st.sampled_from(list(paths(data, "u.profile"))) | odd)
+    try:
+        there = found(reference, {"u": {"profile": data}}) is not None
+    except Unresolved:
+        there = False
+    operations = [
+        {"name": "u", "method": "GET", "path": f"{path}?fields=profile"},
+        {"method": "GET", "path": path, "skip_if_missing": reference},
+        {"method": "GET", "path": path, "skip_if_present": reference},
+    ]
+    _, missing, present = client.post(BATCH, json={"operations": operations}).json["operations"]
+    assert ("skipped" in missing, "skipped" in present) == (not there, there)
+
+
+TAGS = st.lists(TEXTS.filter(bool), max_size=3, unique=True)
+TITLES = st.sampled_from(["a", "b,c", '"', "a", "(", "\\", "%", "ü", " ", ":", "x;y", "now"])
+
+
+@with_fixtures
+@given(st.lists(st.tuples(TITLES, st.none() | TAGS), max_size=4), st.lists(TITLES | TEXTS, max_size=3), TAGS)
+def test_lists_in_a_query_mean_what_they_say(
+    client: FlaskClient, rows: list[tuple[str, list[str] | None]], titles: list[str], tags: list[str]
+):
+    owner = the_user(client)
+    bodies = [{"user_id": owner, "title": title, "class_tags": own} for title, own in rows]
+    expected = {
+        "title__in": sum(title in titles for title, _ in rows),
+        "title__nin": sum(title not in titles for title, _ in rows),
+        "class_tags__contains": sum(set(tags) <= set(own or []) for _, own in rows),
+        "class_tags__ncontains": sum(not set(tags) & set(own or []) for _, own in rows),
+    }
+    lists = {name: titles if name.startswith("title") else tags for name in expected}
+    operations = [
+        {"method": "DELETE", "path": f"/tasks?user_id={owner}"},
+        {"method": "POST", "path": "/tasks/bulk", "body": bodies},
+        {"name": "u", "method": "PATCH", "path": f"/users/{owner}", "body": {"profile": lists}},
+    ]
+    for name, values in lists.items():
+        for value in (values, {"$ref": f"u.profile.{name}"}, {"$each": f"u.profile.{name}", "body": {"$ref": "item"}}):
+            if values or name.startswith("title"):
+                query = {"user_id": owner, name: value}
+                operations.append(
+                    {"name": f"{len(operations)} {name}", "method": "GET", "path": "/tasks/count", "query": query}
+                )
+    answer = client.post(BATCH, json={"operations": operations})
+    assert answer.status_code == 200, answer.text
+    for counted in answer.json["operations"][3:]:
+        assert counted["body"] == {"count": expected[counted["name"].split()[1]]}, (counted, rows, titles, tags)
+
+
+def the_user(client: FlaskClient) -> str:
+    """The one person that all examples of a test share."""
+    people = client.get("/api/v1/users?limit=1").json["items"]
+    return people[0]["id"] if people else user(client)["id"]
