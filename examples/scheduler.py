@@ -81,10 +81,9 @@ def claim_reminders(flux: httpx.Client, user_id: str) -> list[tuple[Row, Row]]:
             "method": "POST",
             "path": "/dispatch-log/bulk",
             "body": {"$each": "claimed.items", "body": push},
-            "skip_if_missing": "claimed.items.0",
         },
     )
-    return list(zip(claimed["items"], dispatches["items"], strict=True)) if dispatches else []
+    return list(zip(claimed["items"], dispatches["items"], strict=True))
 
 
 def send_reminder(flux: httpx.Client, task: Row, dispatch: Row) -> None:
