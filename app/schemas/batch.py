@@ -71,7 +71,7 @@ class OperationAnswerSchema(BaseSchema):
     """What became of one operation."""
 
     name = Text(metadata={"description": "As it was given."})
-    status = Integer(200, 299)
+    status = Integer(200, 304)
     headers = Object()
     body = AnyValue(allow_none=True)
     skipped = Flag()
