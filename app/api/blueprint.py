@@ -99,7 +99,7 @@ class Blueprint(flask_smorest.Blueprint):
     def _documentation(self, rule: str, methods: Sequence[str], view: View) -> dict[str, Any]:
         """What the form of an operation says about it: its parameters, its problems, whether it needs a key."""
         made: dict[str, Any] = {"responses": {"default": PROBLEM}}
-        if {"PATCH", "DELETE"} & set(methods):
+        if {"PATCH", "DELETE"} & set(methods) and "<" in rule:
             made["responses"][412] = UNMET
         headers = header_parameters(methods, rule) if self.needs_key else []
         made["parameters"] = [*getattr(view, TAKES_QUERY, ()), *headers]

@@ -19,7 +19,8 @@ from app.schemas.base import BaseSchema
 from app.schemas.pages import DeletedCountSchema, created_many_schema, updated_many_schema
 
 Schema = type[BaseSchema]
-BULK = "All or none."
+BULK = "All or none. With `upsert` it is 200 when all of them were there."
+STORED = "As they are stored"
 BY_FILTER = "It needs a filter. `limit` and `skip_locked` claim what nobody else holds."
 
 
@@ -37,8 +38,8 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
     )
     @blueprint.query(parser)
     @blueprint.arguments(new(many=True), example=[new.example])
-    @blueprint.response(201, answer, example=answer.example)
-    @blueprint.alt_response(200, schema=answer, example=answer.example, description="All of them existed (upsert)")
+    @blueprint.response(201, answer, example=answer.example, description=STORED)
+    @blueprint.alt_response(200, schema=answer, example=answer.example, description=STORED)
     @transaction
     def create_rows(query: Query, rows: list[dict[str, Any]]) -> Response:
         how = query.writing.upsert
@@ -89,7 +90,6 @@ def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
         methods=["DELETE"],
         endpoint=f"delete_{blueprint.name}_by_filter",
         summary=f"Delete all {repository.plural} that match, and what belongs to them.",
-        description=BY_FILTER,
     )
     @blueprint.query(parser)
     @blueprint.response(200, DeletedCountSchema, example=DeletedCountSchema.example)

@@ -15,6 +15,8 @@ Schema = dict[str, Any]
 
 MOMENT = "Moment"
 DESCENDING = "Descending"
+# A filter that finds rows, and one that says which rows a write or a read of one row may be about.
+FIND, MATCH = "find", "match"
 KINDS: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
     "text": {"type": "string"},
@@ -74,7 +76,7 @@ EITHER = "Such as `(status:done;status:missed,goal_id__isnull:false)`; `;` is or
 
 def parameters(parser: QueryParser) -> list[Schema | str]:
     """What an operation with this parser lists as its query: descriptions, or names of components."""
-    return [*_described(parser), *_named(parser)]
+    return [*_described(parser), *sorted(_named(parser), key=lambda name: not name.endswith((FIND, MATCH)))]
 
 
 def header_parameters(methods: Sequence[str], rule: str) -> list[str]:
@@ -102,7 +104,9 @@ def components() -> dict[str, tuple[str, Schema]]:
         ):
             each = {"anyOf": items} if len(items) > 1 else items[0]
             found[f"{table}.{name}"] = "query", _parameter(name, {"type": "array", "items": each}, description)
-        found[f"{table}.filter"] = "query", _filter_parameter(table)
+        found[f"{table}.{FIND}"] = "query", _filter_parameter(table, _example(table))
+        # The docs page fills examples in, and what a write is about must not be one.
+        found[f"{table}.{MATCH}"] = "query", _filter_parameter(table, {})
     return found
 
 
@@ -116,7 +120,7 @@ def schemas() -> dict[str, Schema]:
         }
     }
     found["Alternatives"] = {"type": "string", "description": EITHER}
-    found[DESCENDING] = {"type": "string", "pattern": "^-[a-z_]+$", "description": "A column, descending."}
+    found[DESCENDING] = {"type": "string", "pattern": "^-[a-z_]+$"}
     for table in SCHEMAS:
         found |= _choices(table)
         found[f"{row_name(table)}Column"] = {"type": "string", "enum": list(vocabulary(table).fields)}
@@ -164,7 +168,8 @@ def _named(parser: QueryParser) -> Iterator[str]:
         elif name != "expand" or expansions_of(parser.table):
             yield f"{parser.table}.{name}"
     if parser.filters:
-        yield f"{parser.table}.filter"
+        is_list = "consistency" in parser.controls and not parser.operation.startswith("get ")
+        yield f"{parser.table}.{FIND if is_list else MATCH}"
 
 
 def _of_fixed(name: str, fixed: Fixed) -> Schema:
@@ -175,10 +180,15 @@ def _column_of(table: str) -> Schema:
     return _ref(f"{row_name(table)}Column")
 
 
-def _filter_parameter(table: str) -> Schema:
-    # Without an example the page would fill in every member, and send it.
-    described = {"name": "filter", "schema": _ref(f"{row_name(table)}Filter"), "example": {}}
-    return described | {"style": "form", "explode": True}
+def _filter_parameter(table: str, example: Schema) -> Schema:
+    schema = _ref(f"{row_name(table)}Filter")
+    return {"name": "filter", "schema": schema, "style": "form", "explode": True, "example": example}
+
+
+def _example(table: str) -> Schema:
+    fields = vocabulary(table).fields.items()
+    choices = {name: field.choices[0] for name, field in fields if isinstance(field, Choice)}
+    return dict(list(choices.items())[:1]) or {"created_at__lt": "now"}
 
 
 def _filter(table: str) -> Schema:

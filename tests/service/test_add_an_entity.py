@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import GivenServer, flask, temporary_database
+from conftest import GivenServer, flask_process, temporary_database
 
 from app.config import PROJECT
 from app.development.embedded import EmbeddedServer
@@ -54,7 +54,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project that has badges."""
     folder = tmp_path_factory.mktemp("ninth") / "project"
     shutil.copytree(PROJECT, folder, ignore=NOT_COPIED)
-    assert flask("db", "revision", "badges", folder=folder).returncode == 0
+    assert flask_process("db", "revision", "badges", folder=folder).returncode == 0
     [migration] = (folder / "migrations").glob("*_badges.py")
     for kind, path, text in BLOCKS:
         if kind == "diff":
@@ -70,9 +70,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_database_is_upgraded_and_every_index_is_there(postgres: EmbeddedServer | GivenServer, project: Path):
     with temporary_database(postgres, "ninth") as url:
-        done = flask("db", "upgrade", folder=project, DATABASE_URL=url)
+        done = flask_process("db", "upgrade", folder=project, DATABASE_URL=url)
         assert "_badges" in done.stdout, done.stderr
-        found = flask("doctor", folder=project, DATABASE_URL=url, AUTH_DISABLED="true").stdout
+        found = flask_process("doctor", folder=project, DATABASE_URL=url, AUTH_DISABLED="true").stdout
         assert re.search(r"ok +indexes ", found), found
         assert re.search(r"ok +access ", found), found
 

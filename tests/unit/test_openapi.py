@@ -145,7 +145,8 @@ def test_a_patch_takes_a_merge_patch_too(operation: dict):
             "application/json",
             "application/merge-patch+json",
         }
-        assert "ETag" in resolved(operation["responses"]["412"])["headers"]
+        if "{id}" in operation["path"]:
+            assert "ETag" in resolved(operation["responses"]["412"])["headers"]
 
 
 def test_a_row_may_be_unchanged_and_a_list_a_stream():
