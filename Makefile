@@ -80,7 +80,7 @@ test-newest: ## Run the unit and contract tests with the newest libraries that t
 	.venv-newest/bin/pip install --disable-pip-version-check --upgrade --upgrade-strategy eager $(NEWEST)
 	.venv-newest/bin/pytest $(PARALLEL) tests/unit tests/contract
 
-coverage: $(INSTALLED) ## Run the tests, the server's too, and tell what they do not reach (at most 5 % of branches)
+coverage: $(INSTALLED) ## Run the tests, the server's too, and list what they do not reach (at most 5 % of branches)
 	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz and not faults" --cov --cov-report=term-missing
 
 check: $(INSTALLED) ## Lint, formatting, types, Dockerfile, insecure code, known vulnerabilities (with the internet)

@@ -118,7 +118,7 @@ def limited_role(server: EmbeddedServer, url: str) -> Iterator[str]:
     run_alone(server.url, f"DROP ROLE IF EXISTS {role}")
     run_alone(url, rights)
     # In a process of its own: this one may have the tests' database open.
-    assert flask("db", "upgrade", DATABASE_URL=url).returncode == 0
+    assert flask_process("db", "upgrade", DATABASE_URL=url).returncode == 0
     try:
         yield url_with(url, user=role)
     finally:

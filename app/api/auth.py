@@ -37,7 +37,7 @@ class Caller:
 
 
 class Authenticator:
-    """Tells from a key who calls."""
+    """Finds out from a key who calls."""
 
     def __init__(self, settings: Settings) -> None:
         self._digests = {name: digest(key) for name, key in settings.service_api_keys.items()}
@@ -45,31 +45,31 @@ class Authenticator:
 
     def authenticate(self, key: str) -> Caller:
         """Who holds this key. Raises Unauthorized, and Unavailable when the database would have to be asked."""
-        given = digest(key)
-        name = self._listed(given)
+        hashed = digest(key)
+        name = self._listed(hashed)
         if name is not None:
             return Caller(name, frozenset((ADMIN,)))
-        if not self._known.has_seen(given):
+        if not self._known.has_seen(hashed):
             _check_form(key)
-        found = self._known.find(given)
+        found = self._known.find(hashed)
         if found is None:
             raise Unauthorized("The key is not known, has ended or was revoked. Ask for a new one.")
         return Caller(found.name, found.scopes)
 
     def known_name(self, key: str) -> str | None:
-        """What tells this key from others, if somebody holds it. One that has the form of a key and is new to this
+        """An identifier of this key, if somebody holds it. One that has the form of a key and is new to this
         worker is looked up, so that made-up ones keep nobody out; raises Unavailable.
         """
-        given = digest(key)
-        name = self._listed(given)
-        if name is not None or self._known.has_seen(given):
-            return name or given.hex()
-        return given.hex() if has_the_form_of_a_key(key) and not is_mistyped(key) and self._known.find(given) else None
+        hashed = digest(key)
+        name = self._listed(hashed)
+        if name is not None or self._known.has_seen(hashed):
+            return name or hashed.hex()
+        return hashed.hex() if has_the_form_of_a_key(key) and not is_mistyped(key) and self._known.find(hashed) else None
 
-    def _listed(self, given: bytes) -> str | None:
+    def _listed(self, hashed: bytes) -> str | None:
         """The name that SERVICE_API_KEYS gives the key with this SHA-256."""
-        # Every key is compared, whether one matched already or not, so that the time tells nothing.
-        matching = [name for name, known in self._digests.items() if compare_digest(known, given)]
+        # Every key is compared, whether one matched already or not, so that the time reveals nothing.
+        matching = [name for name, known in self._digests.items() if compare_digest(known, hashed)]
         return matching[0] if matching else None
 
 
@@ -104,7 +104,7 @@ def request_key() -> str:
 
 
 def known_caller() -> str | None:
-    """What tells the caller from others; None for a key that nobody holds, and in an open service."""
+    """An identifier of the caller; None for a key that nobody holds, and in an open service."""
     authenticator: Authenticator | None = current_app.extensions.get(EXTENSION)
     key = request_key()
     return authenticator.known_name(key) if authenticator and key else None
@@ -159,7 +159,7 @@ def _check_form(key: str) -> None:
     if not has_the_form_of_a_key(key):
         raise Unauthorized("The key is not known. Check it for typing errors, or ask for a new one.")
     if is_mistyped(key):
-        raise Unauthorized("The key is mistyped or cut short, as its checksum tells. Copy it anew.")
+        raise Unauthorized("The key is mistyped or cut short, as its checksum shows. Copy it anew.")
 
 
 def _bearer_token() -> str:

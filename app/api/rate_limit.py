@@ -23,7 +23,7 @@ REDIS_TIMEOUT = 1
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Refuse what goes over the limit with 429, and tell every caller what is left.
+    """Answer 429 beyond the limit, and show every caller what is left.
 
     The fields are those of draft-ietf-httpapi-ratelimit-headers-10. Without its Redis each worker counts by itself, and
     tries the Redis again with growing pauses.
@@ -33,7 +33,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
 
     @app.after_request
-    def tell_what_is_left(response: Response) -> Response:
+    def add_rate_limit_fields(response: Response) -> Response:
         _add_fields(response, limiter)
         return response
 

@@ -1,4 +1,4 @@
-"""A cache of the keys that the database has told of, so that a request asks it about its key but rarely."""
+"""A cache of keys, so that a request seldom has to ask the database about its own."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ from app.repositories.keys import ActiveKey
 
 # A key that is revoked, or ends early, goes on working for this long at most.
 CACHE_SECONDS = 30
-REFUSED_CACHE_SECONDS = 10
+REJECTED_CACHE_SECONDS = 10
 MAX_CACHED_KEYS = 1000
 USE_RECORDED_AFTER_SECONDS = 60
 
@@ -34,7 +34,7 @@ class CachedKey:
 
 
 class KeyCache:
-    """The answers about keys that the database gave lately: at most 1,000 active ones, and as many refused.
+    """What the database answered about keys lately: up to 1,000 active ones, and as many rejected.
 
     A request waits at most `wait` seconds until those before it have asked.
     """
@@ -86,7 +86,7 @@ class KeyCache:
         found = keys.find_active(digest)
         before = self._active.pop(digest, None)
         if found is None:
-            _put(self._rejected, digest, now + REFUSED_CACHE_SECONDS)
+            _put(self._rejected, digest, now + REJECTED_CACHE_SECONDS)
             return None
         seconds = CACHE_SECONDS if found.seconds_left is None else min(found.seconds_left, CACHE_SECONDS)
         recorded = before.use_recorded if before else now - USE_RECORDED_AFTER_SECONDS

@@ -59,7 +59,9 @@ name_argument = click.argument("name", callback=check_name)
 def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, dry_run: bool, as_json: bool) -> None:
     """Make a key for NAME and show it, this once."""
     if name in _listed():
-        raise Conflict(f"SERVICE_API_KEYS has a key named {name}. Choose another name, since logs tell callers by it.")
+        raise Conflict(
+            f"SERVICE_API_KEYS has a key named {name}. Choose another name, since the log names callers by it."
+        )
     key = new_key()
     with atomic(undo=dry_run):
         made = repository.create(name, digest(key), sorted(set(scopes)), expires)

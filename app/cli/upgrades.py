@@ -22,10 +22,10 @@ from app.upgrades.rules import Broken
 @json_option
 @with_database
 def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> None:
-    """Apply what is pending, up to TARGET if given: all of it or nothing. Safe when several start at once.
+    """Apply what is pending, up to TARGET: all of it or nothing. Safe when several start at once.
 
     The database of an older Flux program is taken over in place: nothing in it is lost, and that program goes on
-    working. Rows that break a rule stop this before anything is changed, unless --mend is given.
+    working. Rows that break a rule stop this before anything is changed, without --mend.
     """
     found = upgrades.recognize()
     if found.kind != "existing":

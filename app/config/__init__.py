@@ -61,7 +61,7 @@ class Settings:
     cors_origins: tuple[str, ...] = setting(
         (), Origins(), "Web pages that may call, by origin, with commas between; empty: none."
     )
-    database_pool_size: int = setting(10, whole_number(1, 1000), "The most connections that one worker opens.")
+    database_pool_size: int = setting(10, whole_number(1, 1000), "The maximum of connections that one worker opens.")
     database_pool_wait: int = setting(5, POSITIVE, "Seconds a request waits for a connection until 503.")
     database_connect_timeout: int = setting(3, POSITIVE, "Seconds to wait for the database to accept a connection.")
     idempotency_hours: int = setting(
