@@ -64,7 +64,8 @@ class Authenticator:
         name = self._listed(hashed)
         if name is not None or self._known.has_seen(hashed):
             return name or hashed.hex()
-        return hashed.hex() if has_the_form_of_a_key(key) and not is_mistyped(key) and self._known.find(hashed) else None
+        could_be_ours = has_the_form_of_a_key(key) and not is_mistyped(key)
+        return hashed.hex() if could_be_ours and self._known.find(hashed) else None
 
     def _listed(self, hashed: bytes) -> str | None:
         """The name that SERVICE_API_KEYS gives the key with this SHA-256."""
