@@ -58,10 +58,11 @@ def downgrade(target: str | None, yes: bool, dry_run: bool, as_json: bool) -> No
     as a whole, and its rows stay.
     """
     done = upgrades.to_revert(target)
-    if not dry_run and done.migrations:
+    names = [*done.migrations, *(["what taking the database over brought"] if done.taking_over else [])]
+    if names and not dry_run:
         if not yes:
-            names = ", ".join(done.migrations)
-            click.confirm(f"Revert {names}, and lose what their tables hold? --yes answers this", abort=True, err=True)
+            question = f"Revert {', '.join(names)}, and lose what its tables hold? --yes answers this"
+            click.confirm(question, abort=True, err=True)
         done = upgrades.downgrade(target)
     lines = [f"{'Would revert' if dry_run else 'Reverted'} {name}." for name in done.migrations]
     if done.taking_over:

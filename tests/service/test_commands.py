@@ -163,7 +163,7 @@ def test_migrations_can_be_tried_out(postgres: EmbeddedServer):
         assert flask("db", "downgrade", "--dry-run", DATABASE_URL=url).stdout == f"Would revert {names()[1]}.\n"
         unasked = flask("db", "downgrade", DATABASE_URL=url)
         assert (unasked.returncode, unasked.stdout) == (1, "")
-        assert unasked.stderr.startswith(f"Revert {names()[1]}, and lose what their tables hold? --yes answers this")
+        assert unasked.stderr.startswith(f"Revert {names()[1]}, and lose what its tables hold? --yes answers this")
         assert told(url, "db", "downgrade", "--yes")["reverted"] == [names()[1]]
 
 
