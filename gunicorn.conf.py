@@ -116,9 +116,9 @@ def post_fork(arbiter, worker):
         for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
             del sys.modules[name]
     if settings.admin_port:
-        from app.telemetry import prometheus
+        from app.telemetry.measures import metrics
 
-        prometheus.start(settings.database_pool_size * (2 if settings.database_replica_url else 1))
+        metrics.start(settings.database_pool_size * (2 if settings.database_replica_url else 1))
 
 
 def child_exit(arbiter, worker):

@@ -18,6 +18,7 @@ from app.api import (
     tasks,
     users,
 )
+from app.api.responses import Answer
 from app.config import Settings
 
 PREFIX = auth.PROTECTED
@@ -41,6 +42,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     # Paths answer with and without a slash at the end, and are never redirected.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.response_class = Answer
     problems.init_app(app)
     if settings.rate_limit:
         # Here, so that a service without a limit does not load what counts.

@@ -7,7 +7,7 @@ from flask import Response
 from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import ETAG, row_response
-from app.api.transaction import transaction
+from app.api.transaction import one_statement
 from app.query.controls import CHANGING
 from app.query.model import Query
 from app.query.parser import QueryParser
@@ -30,7 +30,7 @@ crud.item(blueprint, conversations, NewConversationSchema, ConversationPatchSche
 @blueprint.query(VOICE)
 @blueprint.arguments(ConversationVoicePatchSchema, example=ConversationVoicePatchSchema.example)
 @blueprint.response(200, ConversationSchema, example=ConversationSchema.example, headers=ETAG)
-@transaction
+@one_statement
 def update_conversation_voice(query: Query, values: dict[str, Any], id: str) -> Response:
     """Record how a voice session ended and what came of it."""
     return row_response(crud.changed_row(conversations, id, values, query), query)

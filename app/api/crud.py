@@ -7,7 +7,7 @@ from flask import Response, request
 from app.api import crud_many
 from app.api.blueprint import Blueprint, merges_objects
 from app.api.crud_many import name_of, refuse_filter
-from app.api.preconditions import reader_has, versions_to_match
+from app.api.preconditions import IF_NONE_MATCH, reader_has, versions_to_match
 from app.api.responses import (
     ETAG,
     LINK,
@@ -21,7 +21,7 @@ from app.api.responses import (
     stream_response,
     wants_stream,
 )
-from app.api.transaction import transaction
+from app.api.transaction import one_statement
 from app.query.controls import CHANGING, CREATING, LISTING, READING, SHAPING
 from app.query.model import Query, SortKey
 from app.query.parser import QueryParser
@@ -91,7 +91,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
     @blueprint.arguments(new, example=new.example)
     @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
     @blueprint.alt_response(200, schema=row, example=row.example, description="It existed (upsert)", headers=ETAG)
-    @transaction
+    @one_statement
     def create_row(query: Query, values: dict[str, Any]) -> Response:
         how = query.writing.upsert
         if how is None:
@@ -120,7 +120,9 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     @blueprint.alt_response(304, description="It is at the version of If-None-Match", headers=ETAG)
     def get_row(query: Query, id: str) -> Response:
         found = repository.get(id, query.shape, query.where)
-        return not_modified(found) if reader_has(found, query) else row_response(found, query)
+        if IF_NONE_MATCH in request.environ and reader_has(found, query):
+            return not_modified(found)
+        return row_response(found, query)
 
 
 def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
@@ -136,7 +138,7 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     @blueprint.query(parser)
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
-    @transaction
+    @one_statement
     def update_row(query: Query, values: dict[str, Any], id: str) -> Response:
         return row_response(changed_row(repository, id, values, query), query)
 
@@ -165,7 +167,7 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
     )
     @blueprint.query(parser)
     @blueprint.response(204)
-    @transaction
+    @one_statement
     def delete_row(query: Query, id: str) -> Response:
         repository.delete(id, versions=versions_to_match(), filter=query.where)
         return no_content()
@@ -186,7 +188,7 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
     @blueprint.query(parser)
     @blueprint.arguments(amounts, example=amounts.example)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
-    @transaction
+    @one_statement
     def increment_row(query: Query, values: dict[str, Any], id: str) -> Response:
         return row_response(repository.increment(id, values, query.shape), query)
 

@@ -7,7 +7,8 @@ from flask import Response
 
 from app.api.blueprint import Blueprint, merges_objects
 from app.api.responses import json_bytes, json_response
-from app.api.transaction import transaction
+from app.api.transaction import one_statement
+from app.database import atomic
 from app.errors import Invalid
 from app.query.controls import CREATING, DELETING, WRITING
 from app.query.model import Query
@@ -40,14 +41,15 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
     @blueprint.arguments(new(many=True), example=[new.example])
     @blueprint.response(201, answer, example=answer.example, description=STORED)
     @blueprint.alt_response(200, schema=answer, example=answer.example, description=STORED)
-    @transaction
+    @one_statement
     def create_rows(query: Query, rows: list[dict[str, Any]]) -> Response:
         how = query.writing.upsert
         if how is None:
             refuse_filter(query)
             created = repository.create_many(rows, query.shape)
             return _rows_response({"created_count": len(created)}, created, 201 if created else 200)
-        done = repository.upsert_many(rows, how, query.where, query.shape, query.writing.rules)
+        with atomic():
+            done = repository.upsert_many(rows, how, query.where, query.shape, query.writing.rules)
         counts = dict(counted(done))
         created_count, updated_count = counts[Outcome.CREATED], counts[Outcome.UPDATED]
         return _rows_response(
@@ -72,7 +74,7 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
     @blueprint.query(parser)
     @blueprint.arguments(patch, example=patch.example)
     @blueprint.response(200, answer, example=answer.example)
-    @transaction
+    @one_statement
     def update_rows(query: Query, values: dict[str, Any]) -> Response:
         require_filter(query)
         rules = query.writing.rules._replace(merge=merges_objects())
@@ -93,7 +95,7 @@ def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
     )
     @blueprint.query(parser)
     @blueprint.response(200, DeletedCountSchema, example=DeletedCountSchema.example)
-    @transaction
+    @one_statement
     def delete_rows(query: Query) -> Response:
         require_filter(query)
         return json_response({"deleted_count": repository.delete_many(query)})

@@ -8,8 +8,7 @@ from typing import Any
 from flask import Flask
 
 from app.api.auth import KEY_HEADER
-from app.api.documentation import PAGES_PATH, scripts_in_page
-from app.api.parser import ACCEPT_PATCH
+from app.api.documentation import scripts_in_page
 from app.config import Settings
 
 Headers = list[tuple[str, str]]
@@ -21,6 +20,8 @@ OF_DATA = [*EVERYWHERE, ("Content-Security-Policy", "default-src 'none'; frame-a
 OF_ANSWERS = [*OF_DATA, ("Cache-Control", "no-store")]
 # A row with a version may be kept, to be asked about with If-None-Match.
 OF_ROWS = [*OF_DATA, ("Cache-Control", "private, no-cache")]
+# In the app's config: those of the docs pages.
+OF_PAGES = "HEADERS_OF_PAGES"
 READABLE = ", ".join((
     "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy",
     "Server-Timing",
@@ -34,8 +35,8 @@ PREFLIGHT_SECONDS = "600"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Add the headers to all that the app answers, and let the pages of CORS_ORIGINS call it."""
-    app.wsgi_app = _with_headers(app.wsgi_app, _of_page(app))  # type: ignore[method-assign, assignment]
+    """Prepare the headers of the docs pages, and let the pages of CORS_ORIGINS call the app."""
+    app.config[OF_PAGES] = _of_page(app)
     if settings.cors_origins:
         app.wsgi_app = _open_to(app.wsgi_app, frozenset(settings.cors_origins))  # type: ignore[method-assign, assignment]
 
@@ -54,22 +55,6 @@ def _of_page(app: Flask) -> Headers:
         "frame-ancestors 'none'",
     )
     return [*EVERYWHERE, ("Content-Security-Policy", "; ".join(policy))]
-
-
-def _with_headers(application: Application, of_page: Headers) -> Application:
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
-            if environ["PATH_INFO"].startswith((PAGES_PATH, "/problems/")):
-                return start_response(status, headers + of_page, exc_info)
-            if environ["REQUEST_METHOD"] == "OPTIONS" and "PATCH" in dict(headers).get("Allow", ""):
-                # What its PATCH takes (RFC 5789, section 3.1).
-                headers.append(("Accept-Patch", ACCEPT_PATCH))
-            of_answer = OF_ROWS if "ETag" in dict(headers) else OF_ANSWERS
-            return start_response(status, headers + of_answer, exc_info)
-
-        return application(environ, start)
-
-    return answer
 
 
 def _open_to(application: Application, origins: frozenset[str]) -> Application:

@@ -1,16 +1,19 @@
 """Answers: bytes that are JSON already, with the headers that the contract gives them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
-from flask import Response, request
+from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from app.api.blueprint import query_text
-from app.api.parser import JSON
+from app.api.documentation import PAGES_PATH
+from app.api.headers import OF_ANSWERS, OF_PAGES, OF_ROWS
+from app.api.parser import ACCEPT_PATCH, JSON
 from app.query import cursors
 from app.query.model import Query
 from app.query.parser import pairs_of
@@ -25,12 +28,30 @@ BY_ACCEPT = {"Vary": "Accept"}
 ETAG, LINK, LOCATION = {"ETag": "ETag"}, {"Link": "Link"}, {"Location": "Location"}
 
 
-class JsonResponse(Response):
-    """Flask's Response, for an answer that is ready: its headers are sent as they are."""
+class Answer(Response):
+    """Flask's Response, with the headers that every answer carries."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
-        """The headers, none of which depends on the request."""
-        return self.headers
+        """The headers for this request."""
+        made = super().get_wsgi_headers(environ)
+        if environ["PATH_INFO"].startswith(PAGES_PATH):
+            made.extend(current_app.config[OF_PAGES])
+            return made
+        if environ["REQUEST_METHOD"] == "OPTIONS" and "PATCH" in self.allow:
+            # What its PATCH takes (RFC 5789, section 3.1).
+            made["Accept-Patch"] = ACCEPT_PATCH
+        made.extend(OF_ROWS if "ETag" in made else OF_ANSWERS)
+        return made
+
+
+class JsonResponse(Answer):
+    """An answer that is ready: its headers, of which none depends on the request, are sent as they are."""
+
+    def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        """The body, the status and the headers."""
+        own = self.headers.to_wsgi_list()
+        more = OF_ROWS if "ETag" in dict(own) else OF_ANSWERS
+        return self.get_app_iter(environ), self.status, own + more
 
 
 def json_response(document: Any, status: int = 200) -> Response:
@@ -38,9 +59,10 @@ def json_response(document: Any, status: int = 200) -> Response:
     return json_bytes(orjson.dumps(document), status)
 
 
-def json_bytes(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
     """An answer of what is JSON already."""
-    return JsonResponse(body, status, headers, content_type=JSON)
+    made = Headers([("Content-Type", JSON), ("Content-Length", str(len(body))), *headers.items()])
+    return JsonResponse([body], status, made)
 
 
 def row_response(row: Row, query: Query, status: int = 200, location: str | None = None) -> Response:

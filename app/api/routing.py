@@ -67,7 +67,8 @@ class RouteMap(Map):
         """The adapter for a request with this WSGI environment."""
         return RouteAdapter(
             self,
-            server_name or get_host(environ),
+            # Flask has looked at the Host before, which decides nothing here.
+            server_name or environ.get("HTTP_HOST") or get_host(environ),
             environ.get("SCRIPT_NAME") or "/",
             subdomain or "",
             environ["wsgi.url_scheme"],

@@ -7,7 +7,7 @@ from flask import Response
 from app.api import crud
 from app.api.blueprint import Blueprint
 from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
-from app.api.transaction import may_be_empty, transaction
+from app.api.transaction import may_be_empty, one_statement
 from app.errors import Fault, Invalid
 from app.query.controls import GROUPING, PAGING, READING, SHAPING
 from app.query.model import Condition, Place, Query, SortKey
@@ -129,7 +129,7 @@ def _user_id(query: Query) -> str | None:
 @blueprint.route("/bulk-update-state", methods=["POST"])
 @blueprint.arguments(BulkUpdateStateSchema, as_kwargs=True, example=BulkUpdateStateSchema.example)
 @blueprint.response(200, UpdatedCountSchema, example=UpdatedCountSchema.example)
-@transaction
+@one_statement
 def bulk_update_task_state(task_ids: list[str], new_status: str) -> Response:
     """Give many tasks one status, all or none; ids that do not exist are not counted."""
     if not task_ids and not may_be_empty():

@@ -6,19 +6,16 @@ from app.config import Settings
 from app.database.connection import database
 from app.database.replica import eventual_reads
 from app.database.session import configure, embedded_server, open_database
-from app.database.transactions import atomic
+from app.database.transactions import atomic, repeated
 from app.development.embedded import EmbeddedError
 
 __all__ = [
     "EmbeddedError", "atomic", "configure", "database", "embedded_server", "eventual_reads", "init_app",
-    "open_database",
+    "open_database", "repeated",
 ]  # fmt: skip
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Use the settings' database, and give each request's connection back at its end."""
     configure(settings)
-
-    @app.teardown_request
-    def release_connection(_: BaseException | None) -> None:
-        database.release()
+    app.teardown_request(database.release)

@@ -1,5 +1,6 @@
 """The database as the rest of the service uses it: reads, writes and streams, each thread on its own connection."""
 
+import select
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -12,14 +13,25 @@ from psycopg2 import extensions
 
 from app.config import Settings
 from app.database.connecting import Connector, SessionSettings
-from app.database.failures import READ_ONLY, connection_is_lost, translated_errors
+from app.database.failures import (
+    DRIVER_ERRORS,
+    READ_ONLY,
+    connection_is_lost,
+    raise_meaning,
+    translated_errors,
+    was_undone,
+)
 from app.database.pool import Pool
-from app.errors import Invalid, Unavailable
-from app.telemetry.meters import meter
-from app.telemetry.usage import usage
+from app.errors import InDoubt, Invalid, Unavailable
+from app.telemetry.measures import metrics, usage
 
 # Values in the order of the statement's %s, or by the names in its %(name)s.
 Parameters = tuple[Any, ...] | dict[str, Any]
+IN_DOUBT = (
+    "The connection to the database broke while this was committed, so all of it was written or nothing. With an "
+    "Idempotency-Key, repeat the request as it is; without one, look for the row, by its id for one, before you write "
+    "again."
+)
 
 
 class Reader(Protocol):
@@ -103,8 +115,11 @@ class Database(peewee.PostgresqlDatabase):
         self._pool.give_back(connection)
         return True
 
-    def release(self) -> None:
-        """Give this thread's connection back, unless a transaction is open that began outside the request."""
+    def release(self, _: BaseException | None = None) -> None:
+        """Give this thread's connection back, unless a transaction is open that began outside the request.
+
+        It can be a teardown function of Flask's, which are called with the request's error.
+        """
         if not self.in_transaction():
             self.close()
 
@@ -120,18 +135,40 @@ class Database(peewee.PostgresqlDatabase):
             rows = reader.read(sql, parameters)
             if rows is not None:
                 return rows
-        with translated_errors:
+        try:
             return self._send(sql, parameters, repeatable=not self.in_transaction()).fetchall()
+        except DRIVER_ERRORS as error:
+            raise_meaning(error)
+            raise
 
     def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """The rows that one INSERT, UPDATE or DELETE … RETURNING gives."""
-        with translated_errors:
-            return self._send(sql, parameters).fetchall()
+        """The rows that one INSERT, UPDATE or DELETE … RETURNING gives; outside a transaction it is one by itself."""
+        try:
+            return self._write(sql, parameters).fetchall()
+        except DRIVER_ERRORS as error:
+            raise_meaning(error)
+            raise
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
-        """How many rows one INSERT, UPDATE or DELETE changed."""
-        with translated_errors:
-            return self._send(sql, parameters).rowcount
+        """How many rows one INSERT, UPDATE or DELETE changed; outside a transaction it is one by itself."""
+        try:
+            return self._write(sql, parameters).rowcount
+        except DRIVER_ERRORS as error:
+            raise_meaning(error)
+            raise
+
+    def _write(self, sql: str, parameters: Parameters) -> extensions.cursor:
+        if self.in_transaction():
+            return self._send(sql, parameters)
+        if _has_unread(self.connection()):
+            # The session has ended, or says that a setting has changed: a statement that may be repeated finds out.
+            self._send("SELECT 1", repeatable=True)
+        try:
+            return self._send(sql, parameters)
+        except psycopg2.Error as error:
+            if connection_is_lost(error) and not was_undone(error):
+                raise InDoubt(IN_DOUBT) from error
+            raise
 
     def cursor(self, named_cursor: str | None = None) -> extensions.cursor:
         """A cursor of the driver's, for COPY for one; a BEGIN or SAVEPOINT that waits for a statement is sent first."""
@@ -179,7 +216,7 @@ class Database(peewee.PostgresqlDatabase):
             self._discard_session(error)
             if not repeatable or not connection_is_lost(error):
                 raise
-            meter.now.retried("connection")
+            metrics.retries.labels("connection").inc()
             self.close()
             cursor = self._execute(message, parameters, count)
         pending.clear()
@@ -198,7 +235,7 @@ class Database(peewee.PostgresqlDatabase):
             # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
             raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
         finally:
-            usage.sent(message, count, began)
+            usage.sent(count, began)
         return cursor
 
     def _with_local_settings(self, message: str, connection: extensions.connection) -> str:
@@ -262,6 +299,13 @@ class Database(peewee.PostgresqlDatabase):
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
         self._pool.close_idle()
+
+
+def _has_unread(connection: extensions.connection) -> bool:
+    """Whether something has come that nobody asked for. Not by select(), which takes no descriptor above 1023."""
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 database = Database()

@@ -61,6 +61,8 @@ MEANINGS: dict[str, tuple[type[ServiceError], str]] = {
     ),
 }
 
+DRIVER_ERRORS = (peewee.PeeweeException, psycopg2.Error)
+
 
 class TranslatedErrors:
     """A block in which what the driver raises becomes a ServiceError; what is not known goes on as it is."""
@@ -69,15 +71,18 @@ class TranslatedErrors:
         """Nothing to prepare, so that one object serves all blocks."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
-        if error is None:
-            return
-        if isinstance(error, peewee.PeeweeException | psycopg2.Error):
-            meaning = translate_error(error)
-            if meaning is not None:
-                raise meaning from error
+        if isinstance(error, DRIVER_ERRORS):
+            raise_meaning(error)
 
 
 translated_errors = TranslatedErrors()
+
+
+def raise_meaning(error: BaseException) -> None:
+    """Raise the ServiceError that one of DRIVER_ERRORS means; nothing for one that nobody foresaw."""
+    meaning = translate_error(error)
+    if meaning is not None:
+        raise meaning from error
 
 
 def translate_error(error: BaseException) -> ServiceError | None:
@@ -134,6 +139,12 @@ def connection_is_lost(error: BaseException) -> bool:
     if cause is None or not (isinstance(cause, psycopg2.OperationalError) or type(cause) is psycopg2.DatabaseError):
         return False
     return cause.pgcode is None or cause.pgcode.startswith(("08", "57P"))
+
+
+def was_undone(error: BaseException) -> bool:
+    """Whether a connection was lost because the server said that it ends the session, and undid what it was at."""
+    cause = driver_error(error)
+    return cause is not None and (cause.pgcode or "").startswith("57P")
 
 
 def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:

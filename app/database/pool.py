@@ -1,8 +1,7 @@
 """The pool: connections to one database, at most so many, opened when they are needed and never before a fork."""
 
-import contextlib
+import threading
 import time
-from queue import Empty, LifoQueue
 from typing import NamedTuple
 
 import psycopg2
@@ -10,7 +9,7 @@ from psycopg2 import extensions
 
 from app.database.connecting import Connector
 from app.errors import Busy
-from app.telemetry.meters import meter
+from app.telemetry.measures import metrics
 
 PROBE_AFTER_IDLE_SECONDS = 30
 
@@ -40,19 +39,19 @@ class Pool:
         self._connector = connector
         self._wait = wait
         # A place for each connection, None until it is opened; the one that was used last comes first.
-        self._places: LifoQueue[Idle | None] = LifoQueue()
-        for _ in range(size):
-            self._places.put(None)
+        self._places: list[Idle | None] = [None] * size
+        self._lock = threading.Lock()
+        self._freed = threading.Condition(self._lock)
+        self._waiting = 0
 
     def take(self) -> extensions.connection:
         """A connection; raises Busy when none becomes free in time, and the driver's error when none can be opened."""
         idle = self._take_place()
-        meter.now.connection_taken()
+        metrics.connections_used.inc()
         try:
             return idle.connection if idle and idle.is_alive() else self._connector.open()
         except BaseException:
-            self._places.put(None)
-            meter.now.connection_returned()
+            self._free_place(None)
             raise
 
     def give_back(self, connection: extensions.connection) -> None:
@@ -62,8 +61,7 @@ class Pool:
             idle = Idle(connection, time.monotonic())
         else:
             connection.close()
-        self._places.put(idle)
-        meter.now.connection_returned()
+        self._free_place(idle)
 
     def is_exhausted(self) -> bool:
         """Whether all connections are in use."""
@@ -71,24 +69,31 @@ class Pool:
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
-        taken = []
-        with contextlib.suppress(Empty):
-            while True:
-                taken.append(self._places.get_nowait())
-        for idle in taken:
-            if idle:
-                idle.connection.close()
-            self._places.put(None)
+        with self._lock:
+            idle = [place for place in self._places if place]
+            self._places = [None] * len(self._places)
+        for each in idle:
+            each.connection.close()
 
     def _take_place(self) -> Idle | None:
-        with contextlib.suppress(Empty):
-            return self._places.get_nowait()
-        meter.now.wait_began()
-        try:
-            idle = self._places.get(timeout=self._wait)
-        except Empty:
-            meter.now.wait_ended(timed_out=True)
-            sentence = f"All database connections of this worker stayed in use for {self._wait} s."
-            raise Busy(f"{sentence} Try again, or raise DATABASE_POOL_SIZE.") from None
-        meter.now.wait_ended(timed_out=False)
-        return idle
+        with self._lock:
+            return self._places.pop() if self._places else self._wait_for_place()
+
+    def _free_place(self, idle: Idle | None) -> None:
+        with self._lock:
+            self._places.append(idle)
+            if self._waiting:
+                self._freed.notify()
+        metrics.connections_used.dec()
+
+    def _wait_for_place(self) -> Idle | None:
+        self._waiting += 1
+        metrics.pending_requests.inc()
+        is_free = self._freed.wait_for(lambda: self._places, self._wait)
+        metrics.pending_requests.dec()
+        self._waiting -= 1
+        if is_free:
+            return self._places.pop()
+        metrics.timeouts.inc()
+        sentence = f"All database connections of this worker stayed in use for {self._wait} s."
+        raise Busy(f"{sentence} Try again, or raise DATABASE_POOL_SIZE.")

@@ -14,7 +14,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from app.config import Settings
 from app.database.connection import Database, Parameters, database
 from app.errors import Busy, ServiceError, TimedOut, Unavailable
-from app.telemetry.meters import meter
+from app.telemetry.measures import metrics
 
 MEASURE_INTERVAL_SECONDS = 1.0
 
@@ -83,13 +83,13 @@ class Replica:
                 raise
             except FAILURES as error:
                 self._note(error)
-        meter.now.eventual_read("primary" if rows is None else "replica")
+        metrics.eventual_reads.labels("primary" if rows is None else "replica").inc()
         return rows
 
     def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
         """The stream as the standby has it while it is near; raises Unavailable when it goes away meanwhile."""
         is_near = self.is_near()
-        meter.now.eventual_read("replica" if is_near else "primary")
+        metrics.eventual_reads.labels("replica" if is_near else "primary").inc()
         try:
             yield from (self._standby if is_near else self._primary).stream_itself(sql, parameters, rows_at_once)
         except Unavailable as error:

@@ -1,6 +1,6 @@
 """SQL that Peewee writes once for each shape of query; each call then only binds its values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +53,8 @@ def explained(statement: Statement) -> Statement:
 class RowValues:
     """The text behind VALUES for any number of rows; psycopg2 binds it as one value, by its protocol ISQLQuote."""
 
-    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
-        self._rows = list(rows)
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
 
     def __conform__(self, protocol: object) -> "RowValues":
         """This is its own adapter."""

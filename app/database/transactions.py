@@ -9,10 +9,10 @@ from typing import ParamSpec, Self, TypeVar
 
 import psycopg2
 
-from app.database.connection import database
-from app.database.failures import connection_is_lost, translated_errors
+from app.database.connection import IN_DOUBT, database
+from app.database.failures import DRIVER_ERRORS, connection_is_lost, raise_meaning
 from app.errors import Contended, InDoubt
-from app.telemetry.meters import meter
+from app.telemetry.measures import metrics
 
 # For deadlocks, which are rare.
 ATTEMPTS = 10
@@ -21,11 +21,6 @@ ATTEMPTS = 10
 ATTEMPTS_IN_STRICT_ISOLATION = 25
 FIRST_PAUSE_SECONDS = 0.01
 MAX_PAUSE_SECONDS = 0.2
-IN_DOUBT = (
-    "The connection to the database broke while this was committed, so all of it was written or nothing. With an "
-    "Idempotency-Key, repeat the request as it is; without one, look for the row, by its id for one, before you write "
-    "again."
-)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,8 +40,11 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def __enter__(self) -> Self:
         depth = database.transaction_depth()
         self._savepoint = f"flux_{depth}" if depth else None
-        with translated_errors:
+        try:
             database.send_before_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
+        except DRIVER_ERRORS as failure:
+            raise_meaning(failure)
+            raise
         database.push_transaction(self)
         return self
 
@@ -56,11 +54,10 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         database.pop_transaction()
         if database.discard_pending():
             return
-        with translated_errors:
-            if error is None and not self._undo:
-                self._commit()
-            else:
-                self._roll_back()
+        if error is None and not self._undo:
+            self._commit()
+        else:
+            self._roll_back()
 
     def _commit(self) -> None:
         try:
@@ -69,6 +66,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
             self._roll_back()
             if not self._savepoint and connection_is_lost(error):
                 raise InDoubt(IN_DOUBT) from error
+            raise_meaning(error)
             raise
 
     def _roll_back(self) -> None:
@@ -82,17 +80,30 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def in_a_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
-            outermost = not database.in_transaction()
-            attempts = ATTEMPTS_IN_STRICT_ISOLATION if database.strict else ATTEMPTS
-            for attempt in range(1, attempts + 1):
-                try:
-                    with atomic():
-                        return function(*args, **kwargs)
-                except Contended:
-                    if attempt == attempts or not outermost:
-                        raise
-                    meter.now.retried("contention")
-                    time.sleep(random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, MAX_PAUSE_SECONDS)))
-            raise AssertionError("the last attempt returns or raises")
+            with atomic():
+                return function(*args, **kwargs)
 
-        return in_a_transaction
+        return repeated(in_a_transaction)
+
+
+def repeated(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, run again a few times, with growing random pauses, when others changed the same rows.
+
+    It must do nothing twice: it is one transaction, or one statement that writes. Inside a transaction it runs once.
+    """
+
+    @wraps(function)
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+        outermost = not database.in_transaction()
+        attempts = ATTEMPTS_IN_STRICT_ISOLATION if database.strict else ATTEMPTS
+        for attempt in range(1, attempts + 1):
+            try:
+                return function(*args, **kwargs)
+            except Contended:
+                if attempt == attempts or not outermost:
+                    raise
+                metrics.retries.labels("contention").inc()
+                time.sleep(random.uniform(0, min(FIRST_PAUSE_SECONDS * 2**attempt, MAX_PAUSE_SECONDS)))
+        raise AssertionError("the last attempt returns or raises")
+
+    return again

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache, reduce
+from itertools import chain
 from operator import and_
 from typing import Any, NamedTuple
 
@@ -118,12 +119,14 @@ def delete_many(model: Model, query: Query) -> Bound:
 
 def _named(model: Model, values: Values) -> dict[str, Any]:
     """Values to be written, by the names of their parameters."""
-    return {f"v_{name}": _written_value(model, name, value) for name, value in values.items()}
+    objects = _objects(model)
+    return {f"v_{name}": _document(value) if name in objects else bound(value) for name, value in values.items()}
 
 
 def _written_columns(model: Model, rows: Sequence[Values]) -> tuple[str, ...]:
-    """The columns that the rows name, and those that are null when a row does not name them."""
-    return tuple(dict.fromkeys([*(name for row in rows for name in row), *_nullable(model)]))
+    """The columns that the rows name, and those that are null when no row names them."""
+    named = dict.fromkeys(rows[0] if len(rows) == 1 else chain.from_iterable(rows))
+    return tuple(named | _nullable(model))
 
 
 @cache
@@ -132,14 +135,13 @@ def _nullable(model: Model) -> dict[str, None]:
 
 
 def _row_values(model: Model, columns: Sequence[str], rows: Sequence[Values]) -> RowValues:
+    objects, nullable = _objects(model), _nullable(model)
     # Not the column's own default: in a database that was taken over it may be an older program's.
-    absent = [_nullable(model).get(name, DEFAULT) for name in columns]
+    written = [
+        (name, _document if name in objects else bound, None if name in nullable else DEFAULT) for name in columns
+    ]
     return RowValues(
-        [
-            _written_value(model, name, row[name]) if name in row else otherwise
-            for name, otherwise in zip(columns, absent, strict=True)
-        ]
-        for row in rows
+        [[write(row[name]) if name in row else otherwise for name, write, otherwise in written] for row in rows]
     )
 
 
@@ -161,8 +163,8 @@ def _merged_into_nothing(patch: Any) -> Any:
     return {key: _merged_into_nothing(value) for key, value in patch.items() if value is not None}
 
 
-def _written_value(model: Model, name: str, value: Any) -> Any:
-    return json_literal(value) if value is not None and _is_object(model, name) else bound(value)
+def _document(value: Any) -> str | None:
+    return None if value is None else json_literal(value)
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
@@ -321,4 +323,9 @@ def _bounded(model: Model, name: str, function: Any, value: Any) -> Any:
 
 
 def _is_object(model: Model, name: str) -> bool:
-    return sql_type(model._meta.columns[name]) == "jsonb"
+    return name in _objects(model)
+
+
+@cache
+def _objects(model: Model) -> frozenset[str]:
+    return frozenset(name for name, field in model._meta.columns.items() if sql_type(field) == "jsonb")

@@ -360,12 +360,13 @@ class ListOf(fields.List[Any]):
         # marshmallow would take any iterable.
         if not isinstance(value, list | tuple):
             raise self.make_error("invalid")
-        if value and type(self.inner) is Uuid and not self.inner.validators:
-            try:
+        try:
+            if value and type(self.inner) is Uuid and not self.inner.validators:
                 return self.inner.load_many(value)
-            except (ValidationError, TypeError):
-                # The slower way takes UUID objects too, and tells which elements are wrong.
-                pass
+            return [self.inner.deserialize(each, **kwargs) for each in value]
+        except (ValidationError, TypeError):
+            # The slower way takes UUID objects too, and tells which elements are wrong.
+            pass
         return super()._deserialize(value, attr, data, **kwargs)
 
 

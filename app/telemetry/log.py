@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.telemetry.usage import usage
+from app.telemetry.measures import usage
 
 STDOUT = 1
 MAX_CAUSES = 10

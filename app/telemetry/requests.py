@@ -12,8 +12,7 @@ from typing import Any
 import uuid_utils
 
 from app.telemetry import log
-from app.telemetry.meters import meter
-from app.telemetry.usage import usage
+from app.telemetry.measures import metrics, usage
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -23,6 +22,12 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 REQUEST_ID = "flux.request_id"
 CALLER = "flux.caller"
 PROBLEM = "flux.problem"
+
+LEVEL_NAMES = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
+# Methods of a caller's own invention would make as many series.
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+OTHER_METHOD = "_OTHER"
+UNMATCHED = "unmatched"
 
 HARMLESS_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 # W3C Trace Context, section 3.2.2: version ff and ids of zeros alone are invalid.
@@ -41,15 +46,16 @@ class MeasuredRequests:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = MeasuredRequest(environ, start_response, self.min_level)
         try:
-            return MeasuredBody(self._application(environ, request.start_response), request)
+            request.pieces = self._application(environ, request.start_response)
         except BaseException:
             request.failed = True
-            request.end()
+            request.close()
             raise
+        return request
 
 
 class MeasuredRequest:
-    """One request while it runs."""
+    """One request while it runs, and the body of its answer, which the server closes when it was sent or cannot be."""
 
     def __init__(self, environ: Environ, start_response: StartResponse, min_level: int) -> None:
         self.began = perf_counter()
@@ -57,6 +63,7 @@ class MeasuredRequest:
         self.status = 500
         # The template of its path, as the OpenAPI document writes it; None when the service has no such path.
         self.route: str | None = None
+        self.pieces: Iterable[bytes] = ()
         self.failed = False
         self.open = True
         self._start_response = start_response
@@ -65,17 +72,7 @@ class MeasuredRequest:
         self._before = (usage.statements, usage.database_seconds, usage.request_id, usage.trace_id)
         usage.request_id = self.id = request_id(environ)
         usage.trace_id = parse_traceparent(environ.get("HTTP_TRACEPARENT"))
-        meter.now.request_began()
-
-    @property
-    def statements(self) -> int:
-        """How many statements it has sent so far."""
-        return usage.statements - self._before[0]
-
-    @property
-    def database_seconds(self) -> float:
-        """How long it has waited for the database's answers so far."""
-        return usage.database_seconds - self._before[1]
+        metrics.active_requests.inc()
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         """Start the response as the server does, with the headers that tell about the request."""
@@ -88,25 +85,53 @@ class MeasuredRequest:
             headers.append(("Server-Timing", self._server_timing()))
         return self._start_response(status, headers, *more)
 
-    def end(self) -> None:
-        """Log and count the request; once, and whatever goes wrong with that."""
-        if not self.open:
-            return
-        self.open = False
+    def __iter__(self) -> Iterator[bytes]:
         try:
-            self._report(perf_counter() - self.began)
+            yield from self.pieces
         except Exception:
-            logger.exception("a request could not be logged or counted")
-        _, _, usage.request_id, usage.trace_id = self._before
+            self.failed = True
+            logger.exception("request %s: the answer broke off", usage.request_id)
+            raise
+
+    def close(self) -> None:
+        """End the request and what the body still holds; log and count it, once, and whatever goes wrong with that."""
+        try:
+            close = getattr(self.pieces, "close", None)
+            if close is not None:
+                close()
+        finally:
+            if self.open:
+                self.open = False
+                try:
+                    self._report(perf_counter() - self.began)
+                except Exception:
+                    logger.exception("a request could not be logged or counted")
+                _, _, usage.request_id, usage.trace_id = self._before
 
     def _report(self, seconds: float) -> None:
-        meter.now.request_ended(self.environ["REQUEST_METHOD"], self.route, self.status, seconds)
-        problem = self.environ.get(PROBLEM)
+        method, problem = self.environ["REQUEST_METHOD"], self.environ.get(PROBLEM)
+        metrics.active_requests.dec()
+        known_method = method if method in METHODS else OTHER_METHOD
+        metrics.durations.labels(known_method, self.route or UNMATCHED, self.status).observe(seconds)
         if problem:
-            meter.now.request_rejected(problem)
+            metrics.rejected.labels(problem).inc()
         level = self._level()
         if level >= self._min_level:
-            log.write(self._line(level, problem, seconds))
+            statements, database_seconds = self._used()
+            log.write({
+                "time": datetime.now(UTC),
+                "level": LEVEL_NAMES[level],
+                "request_id": self.id,
+                "trace_id": usage.trace_id,
+                "caller": self.environ.get(CALLER),
+                "method": method,
+                "route": self.route,
+                "status": self.status,
+                "problem": problem,
+                "duration_ms": round(seconds * 1000, 3),
+                "statements": statements,
+                "database_ms": round(database_seconds * 1000, 3),
+            })  # fmt: skip
 
     def _level(self) -> int:
         if self.failed:
@@ -115,59 +140,14 @@ class MeasuredRequest:
             return logging.INFO
         return logging.WARNING if self.status == HTTPStatus.SERVICE_UNAVAILABLE else logging.ERROR
 
-    def _line(self, level: int, problem: str | None, seconds: float) -> dict[str, Any]:
-        return {
-            "time": datetime.now(UTC),
-            "level": LEVEL_NAMES[level],
-            "request_id": self.id,
-            "trace_id": usage.trace_id,
-            "caller": self.environ.get(CALLER),
-            "method": self.environ["REQUEST_METHOD"],
-            "route": self.route,
-            "status": self.status,
-            "problem": problem,
-            "duration_ms": round(seconds * 1000, 3),
-            "statements": self.statements,
-            "database_ms": round(self.database_seconds * 1000, 3),
-        }
+    def _used(self) -> tuple[int, float]:
+        """How many statements it has sent so far, and how many seconds it has waited for the database's answers."""
+        return usage.statements - self._before[0], usage.database_seconds - self._before[1]
 
     def _server_timing(self) -> str:
-        database, total = self.database_seconds * 1000, (perf_counter() - self.began) * 1000
-        return f'db;dur={database:.3f};desc="statements: {self.statements}", total;dur={total:.3f}'
-
-
-LEVEL_NAMES = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
-
-
-class MeasuredBody:
-    """A response's body; the server closes it when it has been sent, or when the client has gone."""
-
-    __slots__ = ("_pieces", "_request")
-
-    def __init__(self, pieces: Iterable[bytes], request: MeasuredRequest) -> None:
-        self._pieces = pieces
-        self._request = request
-
-    def __iter__(self) -> Iterator[bytes]:
-        # A tuple is an answer that is ready, so that nothing can go wrong with it any more.
-        return iter(self._pieces) if isinstance(self._pieces, tuple) else self._watched()
-
-    def _watched(self) -> Iterator[bytes]:
-        try:
-            yield from self._pieces
-        except Exception:
-            self._request.failed = True
-            logger.exception("request %s: the answer broke off", usage.request_id)
-            raise
-
-    def close(self) -> None:
-        """End the request, with whatever the body still holds."""
-        try:
-            close = getattr(self._pieces, "close", None)
-            if close is not None:
-                close()
-        finally:
-            self._request.end()
+        statements, database_seconds = self._used()
+        total = (perf_counter() - self.began) * 1000
+        return f'db;dur={database_seconds * 1000:.3f};desc="statements: {statements}", total;dur={total:.3f}'
 
 
 def request_id(environ: Environ) -> str:
@@ -196,7 +176,7 @@ def parse_traceparent(traceparent: str | None) -> str | None:
 
 def log_rejected(request_id: str, status: int, problem: str) -> None:
     """Log and count a request that never reached the app, so that no more of it is known."""
-    meter.now.request_rejected(problem)
+    metrics.rejected.labels(problem).inc()
     level = logging.ERROR if status == HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
     fields = dict.fromkeys(("trace_id", "caller", "method", "route"))
     log.write(

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, format_trace_id
 
-from app.telemetry.usage import usage
+from app.telemetry.measures import usage
 
 
 def instrument(app: Flask, endpoint: str) -> None:
