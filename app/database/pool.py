@@ -65,7 +65,7 @@ class Pool:
 
     def is_exhausted(self) -> bool:
         """Whether all connections are in use."""
-        return self._places.empty()
+        return not self._places
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
