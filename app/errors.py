@@ -48,6 +48,17 @@ class Invalid(ServiceError, kind="invalid-value"):
         return cls(detail, faults=faults, hint=hint)
 
 
+class AnswerTooLarge(Invalid):
+    """The answer would have more bytes than one may have."""
+
+    def __init__(self, most: int) -> None:
+        sentence = (
+            f"The answer would have more than {most} bytes. Ask for fewer rows with limit, for fewer of their fields "
+            "with fields, or for a stream with Accept: application/x-ndjson, a GET of its own."
+        )
+        super().__init__(sentence, faults=[Fault("?limit", sentence)])
+
+
 class NotFound(ServiceError, kind="not-found"):
     """The row that was asked for does not exist."""
 

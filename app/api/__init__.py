@@ -10,6 +10,7 @@ from app.api import (
     documentation,
     goals,
     headers,
+    in_progress,
     messages,
     notification_log,
     operations,
@@ -49,6 +50,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         from app.api import rate_limit
 
         rate_limit.init_app(app, settings)
+    in_progress.init_app(app, settings)
     auth.init_app(app, settings)
     documentation.init_app(app, BLUEPRINTS, PREFIX)
     headers.init_app(app, settings)

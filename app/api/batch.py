@@ -1,5 +1,7 @@
 """POST /batch: several operations of this API in one transaction, of which later ones may refer to earlier answers."""
 
+import socket
+import time
 from collections.abc import Mapping
 from functools import partial
 from io import BytesIO
@@ -9,6 +11,7 @@ from urllib.parse import unquote_to_bytes, urlencode
 import orjson
 import werkzeug
 from flask import Flask, Response, abort, current_app, g, request
+from werkzeug.exceptions import ClientDisconnected
 
 from app import exact_json
 from app.api.auth import CHECKS_ITSELF, PROTECTED, required_scope
@@ -18,7 +21,7 @@ from app.api.preconditions import IF_MATCH, IF_NONE_MATCH
 from app.api.references import Answers, Path, source, text_of
 from app.api.responses import json_response
 from app.api.transaction import KEY_IN_ENVIRONMENT, OPERATION, WITHIN_BATCH, Operation, refuse_in_batch, transaction
-from app.errors import ExpectationUnmet, Fault, Invalid, ServiceError
+from app.errors import AnswerTooLarge, ExpectationUnmet, Fault, Invalid, ServiceError, TimedOut
 from app.query.parser import ELEMENTS
 from app.schemas.batch import BatchAnswerSchema, BatchSchema
 from app.schemas.faults import BODY, QUERY, path_of, pointer
@@ -50,12 +53,57 @@ def run_batch(values: dict[str, Any]) -> Response:
     operations = values["operations"]
     _refuse_duplicates(operations)
     answers = Answers(current_app.config["MAX_CONTENT_LENGTH"])
-    documents = [_do(index, operation, answers) for index, operation in enumerate(operations)]
+    began, room, documents = time.monotonic(), Room(current_app.config["SETTINGS"].max_answer_bytes), []
+    for index, operation in enumerate(operations):
+        _refuse_to_go_on(began)
+        documents.append(_do(index, operation, answers, room))
     del request.environ[OPERATION]
     return json_response({"operations": documents})
 
 
-def _do(index: int, given: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
+class Room:
+    """How many bytes the operations' answers may have together; they are read only as far as that."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def read(self, response: werkzeug.Response) -> bytes:
+        """The body of an answer; raises AnswerTooLarge."""
+        pieces = []
+        try:
+            for piece in response.iter_encoded():
+                self._left -= len(piece)
+                if self._left < 0:
+                    raise AnswerTooLarge(self._most)
+                pieces.append(piece)
+        finally:
+            response.close()
+        return b"".join(pieces)
+
+
+def _refuse_to_go_on(began: float) -> None:
+    """Raise TimedOut when a batch has taken as long as it may, and ClientDisconnected when nobody waits for it."""
+    most = current_app.config["SETTINGS"].request_timeout
+    if most and time.monotonic() - began > most:
+        raise TimedOut(f"The batch took longer than the {most} s that it may take, and was undone. Make it smaller.")
+    if _client_has_gone():
+        raise ClientDisconnected("The client closed its connection, so nothing of the batch was done.")
+
+
+def _client_has_gone() -> bool:
+    """Whether the other end has closed the connection, as far as gunicorn lets us see it."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is None:
+        return False
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _do(index: int, given: Mapping[str, Any], answers: Answers, room: Room) -> dict[str, Any]:
     """Do one operation, keep its answer for later ones, and give what the batch answers about it."""
     name, method, path = given.get("name"), given["method"], given["path"]
     operation = Operation(index, name, method, PROTECTED + path.partition("?")[0], g.get("caller"))
@@ -66,7 +114,7 @@ def _do(index: int, given: Mapping[str, Any], answers: Answers) -> dict[str, Any
             answers.add(name, None)
         return named | {"skipped": True}
     response = _dispatch(operation, given, _environment(operation, given, answers))
-    body = response.get_data()
+    body = room.read(response)
     _check_expectation(given.get("expect", {}), method, body)
     if name is not None:
         answers.add(name, body)

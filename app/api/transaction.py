@@ -119,7 +119,8 @@ def _answer_and_store(caller: str, key: str, fingerprint: bytes, work: Callable[
     headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
     answer = StoredAnswer(fingerprint, response.status_code, headers, response.get_data())
     if response.status_code < 300:
-        idempotency.store(caller, key, answer, current_app.config["SETTINGS"].idempotency_hours)
+        settings = current_app.config["SETTINGS"]
+        idempotency.store(caller, key, answer, settings.idempotency_hours, settings.idempotency_max_mib)
     return response
 
 

@@ -58,6 +58,14 @@ class Settings:
     )
     reload: bool = setting(False, FLAG, "Restart the workers when the code changes; for development.")
     max_body_bytes: int = setting(1024 * 1024, POSITIVE, "The largest request body, in bytes; a larger one is 413.")
+    max_answer_bytes: int = setting(
+        32 * 1024 * 1024,
+        POSITIVE,
+        "The largest answer that is no stream, a batch's too, in bytes; a larger one is 422.",
+    )
+    request_timeout: int = setting(
+        60, SECONDS, "Seconds that a batch may take in whole before it is undone and gets 504; 0: no limit."
+    )
     cors_origins: tuple[str, ...] = setting(
         (), Origins(), "Web pages that may call, by origin, with commas between; empty: none."
     )
@@ -66,6 +74,9 @@ class Settings:
     database_connect_timeout: int = setting(3, POSITIVE, "Seconds to wait for the database to accept a connection.")
     idempotency_hours: int = setting(
         24, POSITIVE, "Hours for which the answer to a request with an Idempotency-Key is kept."
+    )
+    idempotency_max_mib: int = setting(
+        4096, POSITIVE, "About how many MiB of such answers are kept for one caller; beyond them its keys get 422."
     )
     database_statement_timeout: int = setting(
         30, SECONDS, "Seconds that one statement of a request may take before it gets 504; 0: no limit."
@@ -88,6 +99,9 @@ class Settings:
         5, POSITIVE, "Seconds that the standby's answers may be behind; beyond them the primary answers."
     )
     rate_limit: str = setting("", RATE, "Requests that one caller may make, such as 600/minute; empty: any number.")
+    caller_max_in_progress: int = setting(
+        0, SECONDS, "Requests that one key may have in progress in a worker; more get 429; 0: any number."
+    )
     rate_limit_storage: str = setting(
         "",
         Url("redis", "rediss", "redis+unix"),

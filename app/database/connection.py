@@ -33,6 +33,10 @@ IN_DOUBT = (
     "again."
 )
 
+# A stream is read in portions: the first of few rows, the others of as many as weigh this.
+FIRST_PORTION_ROWS = 16
+PORTION_BYTES = 4 * 1024 * 1024
+
 
 class Reader(Protocol):
     """Whoever answers reads in the database's place: the replica, see replica.py."""
@@ -66,10 +70,13 @@ class Database(peewee.PostgresqlDatabase):
         self._thread = ThreadState()
         super().__init__(None)
         self._configuration: tuple[Any, ...] = ()
+        # The most that a page may have; a stream has any number, in portions.
+        self.max_answer_bytes = Settings.max_answer_bytes
         self._use(SessionSettings.of(Settings(), ""), 1, 0, Settings.database_isolation)
 
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
+        self.max_answer_bytes = settings.max_answer_bytes
         size, wait = settings.database_pool_size, settings.database_pool_wait
         self._use(SessionSettings.of(settings, url), size, wait, settings.database_isolation)
 
@@ -274,12 +281,17 @@ class Database(peewee.PostgresqlDatabase):
         closed because the reader has gone.
         """
         reader_has_gone = False
+        count = min(rows_at_once, FIRST_PORTION_ROWS)
         try:
             with translated_errors, self.atomic("READ ONLY"):
                 self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
-                while rows := self.execute_sql(f"FETCH {rows_at_once} FROM flux_stream").fetchall():
+                while rows := self.execute_sql(f"FETCH {count} FROM flux_stream").fetchall():
+                    portion = [row[0] for row in rows]
+                    # As many as weigh what a portion may, if those to come are like these.
+                    count = PORTION_BYTES * len(portion) // (sum(map(len, portion)) or 1)
+                    count = max(1, min(count, rows_at_once))
                     try:
-                        yield [row[0] for row in rows]
+                        yield portion
                     except GeneratorExit:
                         reader_has_gone = True
                         raise

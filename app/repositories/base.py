@@ -9,7 +9,7 @@ import uuid_utils
 
 from app import exact_json, models
 from app.database import database
-from app.errors import ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
+from app.errors import AnswerTooLarge, ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
 from app.query.model import PLAIN, WHOLE_ROW, Condition, Either, FieldRules, Filter, Query, Shape
 from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
@@ -42,12 +42,19 @@ class Repository:
     def find(self, query: Query) -> Rows:
         """The rows of one page of a query; `last` of them tells where the next page starts."""
         [(array, count, *keys)] = database.read(*reads.page(self.model, query))
+        if array is None and count:
+            raise AnswerTooLarge(database.max_answer_bytes)
         return page(array, count, query.limit, exact_json.loads(keys[0] or EMPTY) if keys else sort_columns(query))
 
     def find_all(self, query: Query) -> Rows:
         """All rows of a query, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
-        first = self.find(query._replace(limit=ROWS_AT_ONCE))
-        return LongRows(database.streamed(*reads.every(self.model, query), ROWS_AT_ONCE)) if first.last else first
+        try:
+            first = self.find(query._replace(limit=ROWS_AT_ONCE))
+        except AnswerTooLarge:
+            first = None
+        if first is None or first.last:
+            return LongRows(database.streamed(*reads.every(self.model, query), ROWS_AT_ONCE))
+        return first
 
     def stream(self, query: Query) -> Iterator[list[bytes]]:
         """The rows of a query as JSON, in portions and from one snapshot."""
@@ -127,6 +134,8 @@ class Repository:
             raise Invalid("The body names nothing to change. Send at least one field.")
         [(matches, changed, *rows)] = database.write(*writes.update_many(self.model, query, values, rules))
         self._refuse_too_many(matches, query)
+        if rows and rows[0] is None and changed:
+            raise AnswerTooLarge(database.max_answer_bytes)
         return changed, (rows[0] or EMPTY) if rows else EMPTY
 
     def increment(self, id: Id, amounts: Mapping[str, Any], shape: Shape = WHOLE_ROW) -> Row:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from peewee import SQL, Entity, Expression, ModelSelect, Select, fn
+from peewee import SQL, Case, Entity, Expression, ModelSelect, Select, fn
 
+from app.database import database
 from app.database.statements import Bound, Statement, compiled, explained, parameter
 from app.query.model import Filter, Query, Shape
 from app.repositories import filters, ordering
@@ -23,7 +24,9 @@ def one(model: Model, id: Any, shape: Shape, filter: Filter = ()) -> Bound:
 def page(model: Model, query: Query) -> Bound:
     """The SELECT that gives one row more than the limit: a JSON array, how many, and the sort keys if not within."""
     limit = None if query.limit is None else query.limit + 1
-    return _page(model, _shape_of(query)).bind(_values(query) | {"limit": limit})
+    return _page(model, _shape_of(query)).bind(
+        _values(query) | {"limit": limit, "most_bytes": database.max_answer_bytes}
+    )
 
 
 def every(model: Model, query: Query) -> Bound:
@@ -46,6 +49,11 @@ def matching(model: Model, filter: Filter, columns: Sequence[Any]) -> ModelSelec
     query = filters.join(model.select(*columns), model, filter)
     conditions = filters.where(model, filter)
     return query.where(*conditions) if conditions else query
+
+
+def bounded(array: Any) -> Case:
+    """The array, which PostgreSQL makes once; null when it has more bytes than `most_bytes`, so that it is not sent."""
+    return Case(None, [(fn.pg_column_size(array) <= parameter("most_bytes"), array)])
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
@@ -74,11 +82,11 @@ def _page(model: Model, query: Query) -> Statement:
     keys = [key.column for key in query.sort]
     if set(keys) <= set(shown_columns(model, query.shape)):
         rows = _rows(model, query).alias("r")
-        return compiled(Select([rows], [fn.json_agg(Entity("r")), fn.count(SQL("*"))]))
+        return compiled(Select([rows], [bounded(fn.json_agg(Entity("r"))), fn.count(SQL("*"))]))
     rows = _chosen(model, query, _needed(model, query)).alias("t")
     shown = Select([Select(columns=selected(model, query.shape, rows)).alias("r")], [Entity("r")])
     key = fn.json_build_array(*[column(rows, name) for name in keys])
-    return compiled(Select([rows], [fn.json_agg(shown), fn.count(SQL("*")), fn.json_agg(key)]))
+    return compiled(Select([rows], [bounded(fn.json_agg(shown)), fn.count(SQL("*")), fn.json_agg(key)]))
 
 
 def _rows(model: Model, query: Query) -> Select:

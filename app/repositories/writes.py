@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Select, Tuple, fn
 
+from app.database import database
 from app.database.literals import json_literal
 from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, parameter
 from app.query.model import FieldRules, Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, bound, column, sql_type
 from app.repositories.natural_keys import Key
-from app.repositories.reads import STATEMENT_CACHE_SIZE, matching
+from app.repositories.reads import STATEMENT_CACHE_SIZE, bounded, matching
 from app.repositories.shapes import row_as_json
 
 Values = Mapping[str, Any]
@@ -229,7 +230,7 @@ def _update_many(model: Model, query: Query, columns: tuple[str, ...], rules: Fi
     changed = update.where(_not_too_many(chosen)).returning(numbered.c.number, *row).cte("changed")
     answer = [_count(chosen), _count(changed)]
     if row:
-        answer.append(Select([changed], [fn.json_agg(changed.c.row).order_by(changed.c.number)]))
+        answer.append(Select([changed], [bounded(fn.json_agg(changed.c.row).order_by(changed.c.number))]))
     return compiled(Select(columns=answer).with_cte(chosen, numbered, changed))
 
 
@@ -266,7 +267,8 @@ def _shape_of(query: Query) -> Query:
 def _chosen_values(query: Query) -> dict[str, Any]:
     """The values of a write by filter. Without a limit it looks at one row more than it may change."""
     most = query.writing.most
-    return filters.values(query.where) | {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
+    limits = {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
+    return filters.values(query.where) | limits | {"most_bytes": database.max_answer_bytes}
 
 
 def _written(model: Model, key: Key, shape: Shape) -> list[Any]:

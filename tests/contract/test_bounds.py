@@ -1,7 +1,16 @@
 """Bounds: nothing that callers send again and again grows for ever, and each bound says what it is."""
 
-from entities import user
+import socket
+from dataclasses import replace
+
+import pytest
+from entities import conversation, message, task, user
 from flask.testing import FlaskClient
+
+from app import create_app
+from app.api import batch
+from app.config import Settings
+from app.repositories import idempotency
 
 MERGE = {"Content-Type": "application/merge-patch+json"}
 PATTERNS = "/api/v1/patterns"
@@ -26,3 +35,86 @@ def test_an_object_grows_by_merges_to_a_mebibyte_and_no_further(client: FlaskCli
         assert (refused.status_code, "1048576" in refused.json["detail"]) == (422, True)
     assert client.patch(place, json={"data": {"key0": None}}, headers=MERGE).status_code == 200
     assert client.patch(place, json={"data": part(3)}, headers=MERGE).status_code == 200
+
+
+@pytest.fixture
+def narrow(settings: Settings, client: FlaskClient) -> FlaskClient:
+    """A client of an app whose answers may have 20,000 bytes, in the test's transaction."""
+    yield create_app(replace(settings, max_answer_bytes=20_000)).test_client()
+    create_app(settings)
+
+
+def test_an_answer_has_a_bound_and_says_what_to_ask_for(narrow: FlaskClient):
+    owner = user(narrow)["id"]
+    for _ in range(3):
+        task(narrow, user_id=owner, description="x" * 9000)
+    mine = f"user_id={owner}"
+    some = {"operations": [{"method": "GET", "path": f"/tasks?{mine}&limit=1"}] * 3}
+    for refused in (
+        narrow.get(f"/api/v1/tasks?{mine}"),
+        narrow.get(f"/api/v1/tasks?{mine}&sort=title&fields=description"),
+        narrow.patch(f"/api/v1/tasks?{mine}&return=rows", json={"status": "done"}),
+        narrow.post("/api/v1/batch", json=some),
+    ):
+        assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "?limit")
+        assert "20000 bytes" in refused.json["detail"]
+    assert narrow.get(f"/api/v1/tasks/count?{mine}&status=done").json == {"count": 0}
+    assert len(narrow.get(f"/api/v1/tasks?{mine}&limit=1").json["items"]) == 1
+    assert len(narrow.get(f"/api/v1/tasks?{mine}&fields=id").json["items"]) == 3
+    assert narrow.get(f"/api/v1/tasks?{mine}", headers={"Accept": "application/x-ndjson"}).data.count(b"\n") == 3
+
+
+def test_an_array_that_is_never_cut_is_a_stream_beyond_the_bound(narrow: FlaskClient):
+    talk = conversation(narrow)["id"]
+    for _ in range(3):
+        message(narrow, conversation_id=talk, content="x" * 9000)
+    assert len(narrow.get(f"/api/v1/messages?conversation_id={talk}").json) == 3
+
+
+def test_answers_that_are_kept_have_a_bound_each_and_together(
+    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    app = create_app(replace(settings, idempotency_max_mib=1)).test_client()
+    place = f"/api/v1/users/{user(client, profile={'a': 'x' * 300_000})['id']}"
+    answers = [app.patch(place, json={}, headers={"Idempotency-Key": f"k{number}"}) for number in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 422]
+    assert "more than 1 MiB" in answers[4].json["detail"]
+    monkeypatch.setattr(idempotency, "MAX_ANSWER_BYTES", 1000)
+    refused = client.patch(place, json={"onboarded": True}, headers={"Idempotency-Key": "k"})
+    assert (refused.status_code, "1000 bytes" in refused.json["detail"]) == (422, True)
+    assert client.get(place).json["onboarded"] is False
+
+
+def test_a_batch_that_takes_too_long_is_undone(client: FlaskClient, settings: Settings, monkeypatch):
+    moments = iter(range(0, 1000, 40))
+    monkeypatch.setattr(batch.time, "monotonic", lambda: next(moments))
+    made = {"operations": [{"method": "POST", "path": "/users", "body": {"email": f"{n}@b.io"}} for n in range(3)]}
+    answer = client.post("/api/v1/batch", json=made)
+    monkeypatch.undo()
+    assert (answer.status_code, answer.json["type"]) == (504, "urn:flux:problem:timed-out")
+    assert client.get("/api/v1/users/count").json == {"count": 0}
+
+
+def test_a_batch_whose_client_has_gone_is_undone(client: FlaskClient):
+    ours, theirs = socket.socketpair()
+    body = {"operations": [{"method": "POST", "path": "/users", "body": {"email": "a@b.io"}}]}
+    there = client.post("/api/v1/batch", json=body, environ_overrides={"gunicorn.socket": ours})
+    theirs.close()
+    body["operations"][0]["body"]["email"] = "c@d.io"
+    gone = client.post("/api/v1/batch", json=body, environ_overrides={"gunicorn.socket": ours})
+    ours.close()
+    assert (there.status_code, gone.status_code) == (200, 400)
+    assert client.get("/api/v1/users/count").json == {"count": 1}
+
+
+def test_a_caller_has_no_more_in_progress_than_it_may(client: FlaskClient, settings: Settings):
+    keys = {"a": "key-a", "b": "key-b"}
+    app = create_app(replace(settings, auth_disabled=False, service_api_keys=keys, caller_max_in_progress=1))
+    guarded, stream = app.test_client(), {"X-Flux-Service-Key": "key-a", "Accept": "application/x-ndjson"}
+    # Its answer is not read to its end, so that it stays in progress.
+    first = guarded.get("/api/v1/users", headers=stream, buffered=False)
+    refused, other = (guarded.get("/health", headers={"X-Flux-Service-Key": f"key-{a}"}, buffered=True) for a in "ab")
+    first.close()
+    again = guarded.get("/health", headers={"X-Flux-Service-Key": "key-a"}, buffered=True)
+    assert [refused.status_code, other.status_code, again.status_code] == [429, 200, 200]
+    assert (refused.json["type"], refused.headers["Retry-After"]) == ("urn:flux:problem:rate-limited", "1")
