@@ -186,6 +186,17 @@ def test_the_proxy_starts_with_one_instance_stopped_and_finds_it_again() -> None
             assert flux.get("/api/v1/users").status_code == 200
 
 
+def test_without_an_instance_callers_get_a_problem_and_are_told_to_come_back() -> None:
+    compose("stop", "api-1", "api-2")
+    read, write = httpx.get(f"{URL}/api/v1/users", timeout=15), httpx.post(f"{URL}/api/v1/users", json={}, timeout=15)
+    compose("start", "api-1", "api-2")
+    wait_until_healthy("api-1")
+    wait_until_healthy("api-2")
+    for answer, kind in ((read, "unavailable"), (write, "in-doubt")):
+        assert (answer.status_code, answer.json()["type"]) == (503, f"urn:flux:problem:{kind}")
+        assert (answer.headers["Content-Type"], answer.headers["Retry-After"]) == ("application/problem+json", "5")
+
+
 def test_the_pooler_is_soon_restarted(tmp_path: Path) -> None:
     took = []
 
@@ -202,4 +213,4 @@ def test_the_pooler_is_soon_restarted(tmp_path: Path) -> None:
 def test_a_password_that_the_volume_does_not_have_is_told() -> None:
     with pytest.raises(AssertionError) as failed:
         run("docker", "compose", "run", "--rm", "--no-deps", "migrate", POSTGRES_PASSWORD="another")
-    assert 'password authentication failed for user "flux"' in str(failed.value)
+    assert 'password authentication failed for user "flux". Correct the one in' in str(failed.value)

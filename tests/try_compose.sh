@@ -29,7 +29,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 # A copy of Debian's archive may be older than its signature says that it should be.
-mmdebstrap --quiet --mode=root --variant=apt \
+mmdebstrap --quiet --mode=root --variant=apt --dpkgopt=force-unsafe-io \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"' \
     --include=docker.io,docker-cli,docker-compose,docker-buildx,iptables,nginx,postgresql-18,pgbouncer,netcat-openbsd \
     --setup-hook='mkdir -p "$1/etc/postgresql-common"' \

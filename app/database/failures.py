@@ -60,6 +60,9 @@ MEANINGS: dict[str, tuple[type[ServiceError], str]] = {
         "1 GiB. Ask for fewer rows, or for fewer fields of them.",
     ),
 }
+# psycopg2 gives no SQLSTATE of a connection that is refused.
+PASSWORD_REFUSED = "password authentication failed"  # nosec B105
+REMEDY = "Correct the one in DATABASE_URL or PGPASSWORD; a database keeps what it was made with."
 
 DRIVER_ERRORS = (peewee.PeeweeException, psycopg2.Error)
 
@@ -120,7 +123,9 @@ def explanation(error: BaseException) -> str:
 def sentence(error: ServiceError) -> str:
     """What a person is told of an error: where the database cannot be reached, what PostgreSQL says of that."""
     if isinstance(error, Unavailable) and connection_is_lost(error):
-        return f"The database cannot be reached. {explanation(error)}"
+        said = explanation(error)
+        remedy = f" {REMEDY}" if PASSWORD_REFUSED in said else ""
+        return f"The database cannot be reached. {said}{remedy}"
     return error.detail
 
 
