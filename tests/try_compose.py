@@ -143,7 +143,7 @@ def test_instances_are_restarted_in_turn_and_no_request_fails(tmp_path: Path) ->
     assert inspected("api-1", "{{.State.ExitCode}}") == "0"
 
 
-def test_of_an_instance_that_is_killed_only_writes_under_way_are_in_doubt(tmp_path: Path) -> None:
+def test_of_an_instance_that_is_killed_only_requests_under_way_fail(tmp_path: Path) -> None:
     restart("api-2")
 
     def kill() -> None:
@@ -153,8 +153,9 @@ def test_of_an_instance_that_is_killed_only_writes_under_way_are_in_doubt(tmp_pa
         wait_until_healthy("api-1")
 
     outcomes = under_load("an instance killed with -9, after the other's restart", tmp_path, kill)
-    assert set(outcomes) <= {"2xx", "503 in-doubt"}
-    assert outcomes["503 in-doubt"] <= CALLERS
+    # An answer that had begun breaks off.
+    assert set(outcomes) <= {"2xx", "503 in-doubt", "no answer"}
+    assert outcomes.total() - outcomes["2xx"] <= CALLERS
 
 
 def test_an_update_takes_one_instance_after_the_other_and_no_request_fails(tmp_path: Path) -> None:

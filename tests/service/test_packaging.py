@@ -245,6 +245,8 @@ def test_the_proxy_of_compose_leaves_no_instance_out_and_looks_names_up_while_it
     # The address of Docker's own DNS; `resolve` needs the zone.
     assert re.search(r"^ *resolver 127\.0\.0\.11 ", proxy, re.MULTILINE)
     assert re.search(r"^ *zone ", proxy, re.MULTILINE)
+    # A name that was not there is asked for again only after this.
+    assert re.search(r"^ *resolver_timeout 5s;", proxy, re.MULTILINE)
 
 
 def test_compose_publishes_one_port_and_to_this_machine_alone() -> None:
