@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from peewee import JOIN, SQL, Entity, ModelSelect, Select, fn
+from peewee import JOIN, SQL, Case, Entity, ModelSelect, Select, fn
 
 from app.database.statements import Bound, Statement, compiled, parameter
 from app.models import Goal, Task
@@ -58,9 +58,9 @@ def _sortable(counted: Any, name: str) -> Any:
 def _key(name: str, grouping: Grouping) -> Any:
     at = fn.timezone(parameter("time_zone"), column(Task, grouping.bucket_on))
     return {
-        "day": fn.to_char(at, "YYYY-MM-DD"),
-        "week": fn.to_char(fn.date_trunc("week", at), "YYYY-MM-DD"),
-        "month": fn.to_char(at, "YYYY-MM"),
+        "day": _date(at, "YYYY-MM-DD"),
+        "week": _date(fn.date_trunc("week", at), "YYYY-MM-DD"),
+        "month": _date(at, "YYYY-MM"),
         "weekday": fn.date_part("isodow", at).cast("integer"),
         "hour": fn.date_part("hour", at).cast("integer"),
         "status": Task.status,
@@ -68,6 +68,12 @@ def _key(name: str, grouping: Grouping) -> Any:
         "class_tag": Entity("own_tags", "tag"),
         "goal_class_tag": Entity("goal_tags", "tag"),
     }[name]
+
+
+def _date(at: Any, form: str) -> Case:
+    """The date as ISO 8601 has it, where the year before 1 is 0; to_char calls both 1."""
+    in_year_0 = fn.to_char(at, form.replace("YYYY", '"0000"'))
+    return Case(None, [(at < SQL("timestamp '0001-01-01'"), in_year_0)], fn.to_char(at, form))
 
 
 def _with_tags(tasks: ModelSelect, grouping: Grouping) -> ModelSelect:

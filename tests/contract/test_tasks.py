@@ -223,3 +223,18 @@ def test_the_elements_of_a_list_are_kept_and_found_whatever_signs_they_have(clie
     for sign in signs:
         found = client.get("/api/v1/tasks", query_string={"class_tags__contains": sign}).json["items"]
         assert [row["id"] for row in found] == [made["id"]]
+
+
+def test_days_outside_of_the_years_1_to_9999_are_counted_as_themselves(client: FlaskClient):
+    owner = user(client)["id"]
+    path = f"/api/v1/tasks/statistics?user_id={owner}&group_by=day,month&tz="
+    for at, zone, day in (
+        ("0001-01-01T00:00:00Z", "America/New_York", "0000-12-31"),
+        ("9999-12-31T23:59:00Z", "Asia/Dubai", "10000-01-01"),
+    ):
+        row = task(client, user_id=owner, scheduled_at=at)
+        answer = client.get(path + zone)
+        assert answer.status_code == 200, answer.json
+        [group] = answer.json["groups"]
+        assert (group["day"], group["month"]) == (day, day[:-3])
+        client.delete(f"/api/v1/tasks/{row['id']}")
