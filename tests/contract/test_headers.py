@@ -132,3 +132,11 @@ def test_a_row_with_something_of_another_row_in_it_has_no_etag(client: FlaskClie
         place = f"/api/v1/tasks/{row['id']}{query}"
         for answer in (client.get(place), client.patch(place, json={"title": "x"})):
             assert ("ETag" in answer.headers) == has_tag
+
+
+@pytest.mark.parametrize("host", ["a b/c@d", "evil.example.com", ""])
+def test_no_address_in_an_answer_is_made_of_the_host_that_a_request_names(client: FlaskClient, host: str):
+    made = [client.post(USERS, json={"email": f"{n}@b.io"}, headers={"Host": host}) for n in range(2)]
+    page = client.get(f"{USERS}?limit=1", headers={"Host": host})
+    assert [answer.headers["Location"].startswith(f"{USERS}/") for answer in made] == [True, True]
+    assert page.headers["Link"].startswith(f"<{USERS}?")
