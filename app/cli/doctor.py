@@ -115,6 +115,20 @@ def _access(_: Settings) -> Iterator[tuple[str, str]]:
         yield OK, "Nobody but the owner and the service can read or write what is ours."
 
 
+def _views(_: Settings) -> Iterator[tuple[str, str]]:
+    triggers = inspection.refreshing_triggers()
+    for name, table, views in triggers:
+        yield (
+            WARNING,
+            f"With every change of {table} the trigger {name} refreshes {', '.join(views)}, which take "
+            f"{inspection.seconds_to_compute(views):.1f} s to compute now and longer as the tables grow. "
+            "/tasks/statistics with group_by answers the same. Once nothing reads the views, run: "
+            f"DROP TRIGGER {name} ON {table}",
+        )
+    if not triggers:
+        yield OK, "No change of a row refreshes a view."
+
+
 def _indexes(_: Settings) -> Iterator[tuple[str, str]]:
     if migrations.pending():
         yield WARNING, NOT_CHECKED
@@ -159,6 +173,7 @@ CHECKS: dict[str, Check] = {
     "database": _database,
     "migrations": _migrations,
     "access": _access,
+    "views": _views,
     "indexes": _indexes,
     "pool": _pool,
 }

@@ -21,6 +21,7 @@ CHECKS = [
     "database",
     "migrations",
     "access",
+    "views",
     "indexes",
     "pool",
 ]

@@ -46,6 +46,7 @@ def test_the_guides_commands_lead_to_a_service_and_back(
             assert run(role, **owner) == "Nothing to do.\n"
             told = run(serve, **owner, SERVICE_URL=service_url)
             assert told.startswith("flux_")
+            assert ("DROP TRIGGER trigger_refresh_analytics ON tasks" in told) == (generation == "b")
             if generation == "a":
                 run_alone(url, POLICY)
             assert run_as(url, "authenticated", "SELECT count(*) > 0 FROM messages", person=ADA) == [(True,)]
