@@ -15,7 +15,8 @@ DOCUMENT: dict[str, Any] = json.loads((PROJECT / "openapi.json").read_text())
 NDJSON = "application/x-ndjson"
 PATHS = {
     re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))): operations
-    for path, operations in DOCUMENT["paths"].items()
+    # A path that is written out comes before one with an id in its place.
+    for path, operations in sorted(DOCUMENT["paths"].items(), key=lambda item: "{" in item[0])
 }
 
 

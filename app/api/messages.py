@@ -4,7 +4,7 @@ from flask import Response
 
 from app.api import crud, crud_many
 from app.api.blueprint import Blueprint
-from app.api.responses import LINK, rows_response, stream_response, wants_stream
+from app.api.responses import LINK, NDJSON, rows_response, stream_response, wants_stream
 from app.query.controls import PAGING, READING, SHAPING
 from app.query.model import Query, SortKey
 from app.query.parser import QueryParser
@@ -28,7 +28,7 @@ crud.delete_row(blueprint, messages)
 crud_many.delete_rows(blueprint, messages)
 
 
-@blueprint.route("", methods=["GET"])
+@blueprint.route("", methods=["GET"], responses={200: {"content": {NDJSON: {"schema": MessageSchema}}}})
 @blueprint.query(TRANSCRIPT)
 @blueprint.response(200, MessageSchema(many=True), example=[MessageSchema.example], headers=LINK)
 def list_messages(query: Query) -> Response:

@@ -6,7 +6,7 @@ from flask import Response
 
 from app.api import crud
 from app.api.blueprint import Blueprint
-from app.api.responses import LINK, json_response, rows_response, stream_response, wants_stream
+from app.api.responses import LINK, NDJSON, json_response, rows_response, stream_response, wants_stream
 from app.api.transaction import may_be_empty, one_statement
 from app.errors import Fault, Invalid
 from app.query.controls import GROUPING, PAGING, READING, SHAPING
@@ -18,6 +18,7 @@ from app.schemas.fields import TimeOrDate
 from app.schemas.tasks import (
     WRONG_NUMBER,
     BulkUpdateStateSchema,
+    GroupsSchema,
     NewTaskSchema,
     StatisticsSchema,
     TaskPatchSchema,
@@ -70,7 +71,7 @@ crud.collection(blueprint, tasks, NewTaskSchema, TaskSchema)
 crud.item(blueprint, tasks, NewTaskSchema, TaskPatchSchema, TaskSchema)
 
 
-@blueprint.route("/by-timerange", methods=["GET"])
+@blueprint.route("/by-timerange", methods=["GET"], responses={200: {"content": {NDJSON: {"schema": TaskSchema}}}})
 @blueprint.query(TIME_RANGE)
 @blueprint.response(200, TaskSchema(many=True), example=[TaskSchema.example], headers=LINK)
 def list_tasks_by_timerange(query: Query) -> Response:
@@ -85,7 +86,7 @@ def list_tasks_by_timerange(query: Query) -> Response:
 
 @blueprint.route("/statistics", methods=["GET"])
 @blueprint.query(STATISTICS)
-@blueprint.response(200, StatisticsSchema, example=StatisticsSchema.example)
+@blueprint.response(200, {"oneOf": [StatisticsSchema, GroupsSchema]}, example=StatisticsSchema.example)
 def get_task_statistics(query: Query) -> Response:
     """Count tasks by status, in groups or in all.
 

@@ -1,9 +1,9 @@
 """What travels over the wire about tasks."""
 
-from marshmallow import validate
+from marshmallow import fields, validate
 
 from app.schemas.base import EXAMPLE_ID, BaseSchema, NewRowSchema, patch_schema, row_schema
-from app.schemas.fields import Choice, Integer, ListOf, Number, Object, Text, Time, Uuid
+from app.schemas.fields import Choice, Flag, Integer, ListOf, Number, Object, Text, Time, Uuid
 
 TASK_STATUSES = ("pending", "done", "missed", "rescheduled", "cancelled")
 MAX_IDS = 1000
@@ -63,6 +63,21 @@ class StatisticsSchema(BaseSchema):
     total_tasks = Integer(0, required=True)
     by_status = Object(required=True, metadata={"description": "Only statuses that occur."})
     completion_rate = Number(0, 1, required=True, metadata={"description": "done / total, 4 decimals; 0.0 for none."})
+
+
+class GroupsSchema(BaseSchema):
+    """How tasks turned out, in groups."""
+
+    example = {
+        "groups": [{"day": "2026-03-01", "total": 5, "by_status": {"done": 3, "missed": 2}, "completion_rate": 0.6}]
+    }
+
+    groups = fields.List(
+        Object(),
+        required=True,
+        metadata={"description": "Each has the names of `group_by`, `total`, `by_status` and `completion_rate`."},
+    )
+    truncated = Flag(metadata={"description": "True when there are more groups than `limit`."})
 
 
 class BulkUpdateStateSchema(BaseSchema):
