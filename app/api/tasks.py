@@ -77,7 +77,7 @@ crud.item(blueprint, tasks, NewTaskSchema, TaskPatchSchema, TaskSchema)
 def list_tasks_by_timerange(query: Query) -> Response:
     """List a person's tasks that are scheduled in a range of time, by time.
 
-    Both ends are included. The answer is a plain array; it is whole unless a limit cuts it, and then `Link` leads on.
+    Both ends are included. The answer is a plain array, whole unless a limit cuts it; then `Link` leads on.
     """
     if wants_stream():
         return stream_response(tasks.stream(query))
@@ -90,8 +90,8 @@ def list_tasks_by_timerange(query: Query) -> Response:
 def get_task_statistics(query: Query) -> Response:
     """Count tasks by status, in groups or in all.
 
-    Without any other parameter it takes `user_id`, `start_date` and `end_date`; filters may stand in their place. With
-    `group_by` the answer is `{"groups": […]}`, sorted by the groups, or by `sort`, up to `limit` (1000).
+    Without another parameter it takes `user_id`, `start_date` and `end_date`; filters may stand in their place.
+    `group_by` answers groups, sorted by their names or by `sort`, up to `limit` (1000).
     """
     if query.grouping:
         return _groups(query)

@@ -75,9 +75,9 @@ class GroupsSchema(BaseSchema):
     groups = fields.List(
         Object(),
         required=True,
-        metadata={"description": "Each has the names of `group_by`, `total`, `by_status` and `completion_rate`."},
+        metadata={"description": "Each has its names, `total`, `by_status`, `completion_rate`."},
     )
-    truncated = Flag(metadata={"description": "True when there are more groups than `limit`."})
+    truncated = Flag(metadata={"description": "True when there are more."})
 
 
 class BulkUpdateStateSchema(BaseSchema):
