@@ -34,8 +34,8 @@ crud_many.delete_rows(blueprint, messages)
 def list_messages(query: Query) -> Response:
     """List the messages of a conversation, or of several, oldest first.
 
-    Some condition on the conversation is required, its id or such as `conversation.user_id`. The answer is a plain
-    array, whole unless a limit cuts it; then `Link` leads on.
+    A condition on the conversation is required, such as `conversation.user_id`. The answer is a plain array, whole
+    unless a limit cuts it; then `Link` leads on.
     """
     if wants_stream():
         return stream_response(messages.stream(query))

@@ -75,9 +75,9 @@ class GroupsSchema(BaseSchema):
     groups = fields.List(
         Object(),
         required=True,
-        metadata={"description": "Each has its names, `total`, `by_status`, `completion_rate`."},
+        metadata={"description": "Each with `total`, `by_status`, `completion_rate`."},
     )
-    truncated = Flag(metadata={"description": "True when there are more."})
+    truncated = Flag()
 
 
 class BulkUpdateStateSchema(BaseSchema):
