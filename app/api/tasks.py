@@ -90,8 +90,8 @@ def list_tasks_by_timerange(query: Query) -> Response:
 def get_task_statistics(query: Query) -> Response:
     """Count tasks by status, in groups or in all.
 
-    Without another parameter it takes `user_id`, `start_date` and `end_date`; filters may stand in their place.
-    `group_by` answers groups, sorted by their names or by `sort`, up to `limit` (1000).
+    Without another parameter it takes `user_id`, `start_date` and `end_date`, or filters in their place.
+    `group_by` answers groups, by their names or `sort`, up to `limit` (1000).
     """
     if query.grouping:
         return _groups(query)
