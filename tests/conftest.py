@@ -35,8 +35,8 @@ from app.development.embedded import EmbeddedServer, programs
 Service.test_client_class = DescribedClient
 
 # What the tests of properties try, the same each time: a little in each run, and much in make test-fuzz.
-settings.register_profile("quick", max_examples=100, deadline=None, database=None, derandomize=True)
-settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=5000)
+settings.register_profile("quick", max_examples=60, deadline=None, database=None, derandomize=True)
+settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TEST_DATA = PROJECT / ".data" / "tests" / "postgres"

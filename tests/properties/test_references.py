@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from entities import user
@@ -29,39 +29,55 @@ WRITTEN_KEYS = st.sampled_from(["a", "0", "body", "$ref", "$literal", "$each", "
 ODD_STEPS = st.sampled_from(["a", "0", "1", "00", "-1", "9", "9" * 5000, "", "٣", "items", "$ref"])
 
 
-def paths(value: Any, path: str) -> Iterator[str]:
-    """Every path that leads into a value."""
-    yield path
+def paths(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every path that leads into a value, with what is there."""
+    yield path, value
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in steps:
         yield from paths(inner, f"{path}.{step}")
 
 
-def expressions(path: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    """Values with expressions in them, well formed and not."""
-    ref = st.builds(lambda to: {"$ref": to}, path)
-    return st.recursive(
-        SCALARS | ref | ref,
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(WRITTEN_KEYS, inner, max_size=3)
-            | st.builds(lambda to, body: {"$each": to, "body": body}, path, inner)
-            | st.builds(lambda parts: {"$concat": parts}, st.lists(TEXTS | NUMBERS | ref | inner, max_size=3))
-            | st.builds(lambda parts: {"$add": parts}, st.lists(NUMBERS | ref | inner, max_size=3))
-            | st.builds(lambda held: {"$literal": held}, inner)
-        ),
-        max_leaves=8,
+def references(data: Any, *types: type) -> st.SearchStrategy[str]:
+    """Paths to values of these types, or any; now and then one that leads elsewhere, or nowhere."""
+    everywhere = [path for path, value in paths(data, "u.profile")]
+    fitting = [path for path, value in paths(data, "u.profile") if type(value) in types] or everywhere
+    odd = st.builds("{}.{}".format, st.sampled_from(everywhere), ODD_STEPS)
+    return st.integers(0, 15).flatmap(
+        lambda choice: odd if choice == 0 else st.sampled_from(everywhere if choice == 1 else fitting)
+    )
+
+
+def expressions(data: Any) -> st.SearchStrategy[Any]:
+    """Values with expressions in them, well formed for the most part."""
+
+    def ref(*types: type) -> st.SearchStrategy[Any]:
+        return st.builds(lambda to: {"$ref": to}, references(data, *types))
+
+    def more(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        in_item = st.sampled_from([{"$ref": "item"}, {"v": {"$ref": "item"}}, {"$each": "item", "body": 1}])
+        texts = TEXTS | NUMBERS | ref(str, int, float)
+        each = references(data, list, type(None)) | references(data, list)
+        return st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(WRITTEN_KEYS, inner, max_size=2),
+            st.builds(lambda to, body: {"$each": to, "body": body}, each, in_item | inner),
+            st.builds(lambda parts: {"$concat": parts}, st.lists(texts, max_size=3) | st.lists(inner, max_size=2)),
+            st.builds(lambda parts: {"$add": parts}, st.lists(NUMBERS | ref(int, float), max_size=3)),
+            st.builds(lambda held: {"$literal": held}, inner),
+        )
+
+    return more(
+        ref(int, float, str, list) | ref(type(None), bool, dict) | st.recursive(SCALARS | ref(), more, max_leaves=3)
     )
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Any, Any]:
     """What an earlier operation answers, and an expression over it."""
-    data = draw(st.dictionaries(KEYS, DATA, max_size=4))
-    real = st.sampled_from(list(paths(data, "u.profile")))
-    item = st.sampled_from(["item", "item.a", "item.0", "item.items"])
-    odd = st.builds(lambda path, step: f"{path}.{step}", real | st.just("v"), ODD_STEPS)
-    return data, draw(expressions(real | real | item | odd))
+    rows = st.lists(st.dictionaries(KEYS, SCALARS, max_size=2) | DATA, max_size=3)
+    known = {"a": rows, "b": NUMBERS | TEXTS, "0": NUMBERS, "items": st.none() | st.lists(SCALARS, max_size=3)}
+    data = draw(st.fixed_dictionaries(known, optional={"": DATA, "ü": DATA, "item": st.none()}))
+    return data, draw(expressions(data))
 
 
 class Unresolved(Exception):
@@ -117,7 +133,8 @@ def evaluated(value: Any, scope: dict[str, Any]) -> Any:
             raise Unresolved
         if name == "$concat":
             return "".join(map(written, operands))
-        return sum((Decimal(str(each)) for each in operands), Decimal(0))
+        with localcontext(prec=1000):
+            return sum((Decimal(str(each)) for each in operands), Decimal(0))
     return {name: evaluated(each, scope) for name, each in value.items()}
 
 
@@ -134,6 +151,8 @@ def plain(value: Any) -> Any:
 @given(cases())
 @example(({"a": [None]}, {"$each": "u.profile.a", "body": {"$ref": "item"}}))
 @example(({}, {"$add": []}))
+@example(({"a": None}, {"$each": "u.profile.a", "body": 1}))
+@example(({"a": [1]}, {"$ref": "u.profile.a.00"}))
 def test_what_expressions_stand_for_is_what_the_model_says(client: FlaskClient, case: tuple[Any, Any]):
     data, expression = case
     path = f"/users/{the_user(client)}"
@@ -163,8 +182,7 @@ def test_conditions_and_each_agree_with_the_model_about_what_is_there(
     data, _ = case
     path = f"/users/{the_user(client)}"
     assert client.patch(f"/api/v1{path}", json={"profile": data}).status_code == 200
-    odd = st.builds(lambda path, step: f"{path}.{step}", st.sampled_from(list(paths(data, "u.profile"))), ODD_STEPS)
-    reference = more.draw(st.sampled_from(list(paths(data, "u.profile"))) | odd)
+    reference = more.draw(references(data, type(None)) | references(data))
     try:
         there = found(reference, {"u": {"profile": data}}) is not None
     except Unresolved:
