@@ -4,6 +4,7 @@ from typing import ClassVar, NamedTuple
 
 from peewee import (
     SQL,
+    BigIntegerField,
     BlobField,
     BooleanField,
     CompositeKey,
@@ -44,12 +45,14 @@ def index(table: str, name: str, columns: str, *, unique: bool = False, where: s
 class Row(Model):
     """What every table has. The database sets all of it but `id`, at the INSERT and in a trigger at each UPDATE.
 
+    `row_order` grows with each row that is stored and settles ties; rows do not show it.
     `purgeable` marks what grows with every day, and to whose rows nothing refers: `flask purge` may remove old ones.
     """
 
     purgeable: ClassVar[bool] = False
 
     id = UUIDField(primary_key=True)
+    row_order = BigIntegerField()
     created_at = DateTimeTZField()
     updated_at = DateTimeTZField()
     version = IntegerField()
@@ -76,7 +79,7 @@ class User(Row):
         table_name = "users"
         indexes = (
             index("users", "email_key", "email", unique=True),
-            index("users", "newest", "created_at, id"),
+            index("users", "newest", "created_at, row_order"),
             index("users", "by_phone", "(regexp_replace(notification_preferences ->> 'phone_number', '\\D', '', 'g'))"),
         )
 
@@ -106,7 +109,7 @@ class Goal(Row):
                 unique=True,
                 where="status IN ('pipeline', 'active')",
             ),
-            index("goals", "newest", "created_at, id"),
+            index("goals", "newest", "created_at, row_order"),
             index("goals", "by_user_and_status", "user_id, status, pipeline_order"),
             index("goals", "by_parent", "parent_goal_id"),
         )
@@ -140,8 +143,8 @@ class Conversation(Row):
         table_name = "conversations"
         indexes = (
             index("conversations", "langgraph_thread_id_key", "langgraph_thread_id", unique=True),
-            index("conversations", "newest", "created_at, id"),
-            index("conversations", "by_user_and_recency", "user_id, last_message_at, id"),
+            index("conversations", "newest", "created_at, row_order"),
+            index("conversations", "by_user_and_recency", "user_id, last_message_at, row_order"),
             index("conversations", "by_voice_session", "voice_session_id", where="voice_session_id IS NOT NULL"),
             index("conversations", "by_linked_goal", "linked_goal_id"),
             index("conversations", "by_linked_task", "linked_task_id"),
@@ -174,11 +177,11 @@ class Task(Row):
     class Meta:
         table_name = "tasks"
         indexes = (
-            index("tasks", "newest", "created_at, id"),
-            index("tasks", "by_user_and_time", "user_id, scheduled_at, id"),
+            index("tasks", "newest", "created_at, row_order"),
+            index("tasks", "by_user_and_time", "user_id, scheduled_at, row_order"),
             index("tasks", "by_user_and_creation", "user_id, created_at"),
-            index("tasks", "by_user_and_status", "user_id, status, scheduled_at, id"),
-            index("tasks", "pending", "scheduled_at, id", where="status = 'pending'"),
+            index("tasks", "by_user_and_status", "user_id, status, scheduled_at, row_order"),
+            index("tasks", "pending", "scheduled_at, row_order", where="status = 'pending'"),
             index("tasks", "by_goal", "goal_id"),
             index("tasks", "by_conversation", "conversation_id"),
         )
@@ -201,8 +204,8 @@ class Message(Row):
     class Meta:
         table_name = "messages"
         indexes = (
-            index("messages", "transcript", "conversation_id, created_at, id"),
-            index("messages", "newest", "created_at, id"),
+            index("messages", "transcript", "conversation_id, created_at, row_order"),
+            index("messages", "newest", "created_at, row_order"),
         )
 
 
@@ -234,7 +237,7 @@ class Pattern(Row):
                 unique=True,
                 where="pattern_key IS NOT NULL AND pattern_type IS NULL",
             ),
-            index("patterns", "newest", "updated_at, id"),
+            index("patterns", "newest", "updated_at, row_order"),
             index("patterns", "by_user", "user_id"),
         )
 
@@ -255,8 +258,8 @@ class NotificationLogEntry(Row):
         table_name = "notification_log"
         indexes = (
             index("notification_log", "external_id_key", "external_id", unique=True),
-            index("notification_log", "by_sending", "sent_at, id"),
-            index("notification_log", "by_age", "created_at, id"),
+            index("notification_log", "by_sending", "sent_at, row_order"),
+            index("notification_log", "by_age", "created_at, row_order"),
             index("notification_log", "by_task", "task_id"),
         )
 
@@ -275,9 +278,9 @@ class DispatchLogEntry(Row):
     class Meta:
         table_name = "dispatch_log"
         indexes = (
-            index("dispatch_log", "newest", "created_at, id"),
+            index("dispatch_log", "newest", "created_at, row_order"),
             index("dispatch_log", "by_task", "task_id"),
-            index("dispatch_log", "open", "status, created_at, id", where="status <> 'dispatched'"),
+            index("dispatch_log", "open", "status, created_at, row_order", where="status <> 'dispatched'"),
         )
 
 

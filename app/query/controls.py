@@ -9,13 +9,13 @@ from marshmallow import ValidationError
 from app.query import cursors
 from app.query.faults import BadValue, UnknownName
 from app.query.grammar import Names, parse_names
-from app.query.model import GROUPS, WHOLE_ROW, Expansion, Place, Shape, SortKey
+from app.query.model import GROUPS, ROW_ORDER, WHOLE_ROW, Expansion, Place, Shape, SortKey
 from app.query.relations import LISTS, MAX_REFERENCES, expansions_of, table_of_expansion
 from app.query.spelling import closest, sentence
 from app.query.values import kind_of
 from app.query.vocabulary import vocabulary
 from app.schemas.faults import READ_ONLY
-from app.schemas.fields import QueryInteger, TimeZoneName
+from app.schemas.fields import Integer, QueryInteger, TimeZoneName
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 PAGING = ("sort", "limit", "skip", "cursor")
@@ -41,6 +41,7 @@ MAX_KEYS = 50
 SQL_ORDER = re.compile(r"(\w+)[ .:](asc|desc)", re.IGNORECASE)
 COUNTS = ("exact", "estimated", "none")
 UPSERTS = ("merge", "ignore")
+ROW_ORDERS = Integer()
 TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
     "integer": int, "number": (int, float), "flag": bool, "list": list, "object": dict,
 }  # fmt: skip
@@ -66,14 +67,14 @@ def parse_sort(columns: Sequence[str], text: str, example: str = "sort={}") -> t
     return tuple(keys)
 
 
-def with_id(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
-    """The keys with the id as the last one, which settles ties; it goes the way of the key before it."""
-    made: list[SortKey] = []
-    for key in keys:
-        made.append(key)
-        if key.column == "id":
-            return tuple(made)
-    return (*made, SortKey("id", made[-1].descending if made else False))
+def settled(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
+    """The keys and a last one that settles ties, in the direction of the one before: the order of storing."""
+    if not keys:
+        return (SortKey("id"),)
+    names = [key.column for key in keys]
+    if "id" in names:
+        return tuple(keys[: names.index("id") + 1])
+    return (*keys, SortKey(ROW_ORDER, keys[-1].descending))
 
 
 def parse_cursor(table: str, text: str, list_fingerprint: str, sort: Sequence[SortKey]) -> tuple[Any, ...]:
@@ -83,7 +84,7 @@ def parse_cursor(table: str, text: str, list_fingerprint: str, sort: Sequence[So
     except cursors.BadCursor as error:
         raise BadValue(str(error)) from None
     for key, value in zip(sort, position, strict=True):
-        field = vocabulary(table).fields[key.column]
+        field = ROW_ORDERS if key.column == ROW_ORDER else vocabulary(table).fields[key.column]
         fits = field.allow_none if value is None else isinstance(value, TYPES_IN_CURSOR.get(kind_of(field), str))
         if not fits:
             raise BadValue(cursors.DAMAGED)
@@ -151,7 +152,7 @@ def _expansion(
         return Expansion(name, shape)
     columns = list(vocabulary(there).fields)
     sort = parse_sort(columns, options.get("sort", "created_at"), inside.format("sort:{}"))
-    return Expansion(name, shape, _limit(name, options), with_id(sort))
+    return Expansion(name, shape, _limit(name, options), settled(sort))
 
 
 def _options(inner: Names) -> tuple[dict[str, str], Names]:

@@ -32,6 +32,10 @@ class Either(NamedTuple):
 Filter = tuple[Condition | Either, ...]
 
 
+# The column that grows with each row that is stored: it settles ties, and no row shows it.
+ROW_ORDER = "row_order"
+
+
 class SortKey(NamedTuple):
     """A column to sort by; nulls come last unless `nulls_first`."""
 
@@ -110,7 +114,7 @@ class Query(NamedTuple):
     """Which rows, in which order, from where on, how many (None: all), what each shows; into which `others` it looks.
 
     `eventual` when the answer may be some seconds old.
-    `after` are the sort keys of the row before the first, the id last. `fingerprint` tells lists apart for cursors.
+    `after` are the sort keys of the row before the first. `fingerprint` tells lists apart for cursors.
     """
 
     where: Filter = ()

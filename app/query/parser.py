@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from app.errors import MAX_FAULTS, Fault, Invalid
 from app.query import controls, cursors
-from app.query.controls import with_id
+from app.query.controls import settled
 from app.query.faults import BadValue, UnknownName
 from app.query.grammar import Malformed, RawValue, parse_groups, parse_list
 from app.query.model import (
@@ -83,7 +83,7 @@ class QueryParser:
         self.table = table
         self.operation = operation
         self.controls = tuple(controls)
-        self.sort = with_id(sort)
+        self.sort = settled(sort)
         self.fixed = dict(fixed or {})
         self.required = tuple(required)
         self.required_alone = tuple(required_alone)
@@ -238,7 +238,7 @@ class _Parsing:
         if "group_by" in self.parser.controls:
             return ()
         columns = list(self.vocabulary.fields)
-        return self._control("sort", lambda text: with_id(controls.parse_sort(columns, text)), self.parser.sort)
+        return self._control("sort", lambda text: settled(controls.parse_sort(columns, text)), self.parser.sort)
 
     def _rules(self) -> FieldRules:
         if "if_null" not in self.parser.controls:

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 import uuid_utils
 
-from app import exact_json, models
+from app import models
 from app.database import database
 from app.errors import AnswerTooLarge, ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
 from app.query.model import PLAIN, WHOLE_ROW, Condition, Either, FieldRules, Filter, Query, Shape
@@ -41,10 +41,11 @@ class Repository:
 
     def find(self, query: Query) -> Rows:
         """The rows of one page of a query; `last` of them tells where the next page starts."""
-        [(array, count, *keys)] = database.read(*reads.page(self.model, query))
+        [(array, count, *hidden)] = database.read(*reads.page(self.model, query))
         if array is None and count:
             raise AnswerTooLarge(database.max_answer_bytes)
-        return page(array, count, query.limit, exact_json.loads(keys[0] or EMPTY) if keys else sort_columns(query))
+        keys = [key.column for key in query.sort]
+        return page(array, count, query.limit, keys, reads.hidden_keys(self.model, query), *hidden)
 
     def find_all(self, query: Query) -> Rows:
         """All rows of a query, however many: in one statement up to ROWS_AT_ONCE, and beyond that as a stream."""
@@ -191,11 +192,6 @@ class Repository:
 def _names_owner(term: Condition | Either) -> bool:
     """Whether a term asks for one person's row: another's is not there for who asks."""
     return isinstance(term, Condition) and term.place.column == "user_id" and term.operator == "eq"
-
-
-def sort_columns(query: Query) -> list[str]:
-    """The columns that a query sorts by."""
-    return [key.column for key in query.sort]
 
 
 def _with_ids(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,16 +11,16 @@ from psycopg2.extensions import AsIs
 from app import models
 from app.database import database
 from app.database.literals import array_literal, json_literal
-from app.query.model import RelativeTime
+from app.query.model import ROW_ORDER, RelativeTime
 
 Model = type[models.Row]
-SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name != "id")
+SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name not in ("id", ROW_ORDER))
 
 
 @cache
 def columns_of(model: Model) -> tuple[str, ...]:
     """The names of a row's columns in the order in which it shows them: the id, its own, what the database keeps."""
-    own = [name for name in model._meta.columns if name not in ("id", *SET_BY_DATABASE)]
+    own = [name for name in model._meta.columns if name not in ("id", ROW_ORDER, *SET_BY_DATABASE)]
     return ("id", *own, *SET_BY_DATABASE)
 
 

@@ -70,7 +70,8 @@ PARTS = tuple(Part(model, _owner(model)) for model in models.ENTITIES.values())
 def _rows_with_type(part: Part) -> Select:
     columns = [column(part.model, name) for name in part.columns]
     type_ = Value(part.name).cast("text").alias("type")
-    return json_of(part.model.select(type_, *columns).where(part.is_of_person()))
+    # Imported in this order, they are stored in it.
+    return json_of(part.model.select(type_, *columns).where(part.is_of_person()).order_by(part.model.row_order))
 
 
 def counted(writes: Sequence[Any]) -> Statement:

@@ -22,7 +22,7 @@ def one(model: Model, id: Any, shape: Shape, filter: Filter = ()) -> Bound:
 
 
 def page(model: Model, query: Query) -> Bound:
-    """The SELECT that gives one row more than the limit: a JSON array, how many, and the sort keys if not within."""
+    """The SELECT that gives one row more than the limit: a JSON array, how many, and an array of their hidden keys."""
     limit = None if query.limit is None else query.limit + 1
     return _page(model, _shape_of(query)).bind(
         _values(query) | {"limit": limit, "most_bytes": database.max_answer_bytes}
@@ -79,14 +79,21 @@ def _every(model: Model, query: Query) -> Statement:
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _page(model: Model, query: Query) -> Statement:
-    keys = [key.column for key in query.sort]
-    if set(keys) <= set(shown_columns(model, query.shape)):
+    hidden = hidden_keys(model, query)
+    if not hidden:
         rows = _rows(model, query).alias("r")
         return compiled(Select([rows], [bounded(fn.json_agg(Entity("r"))), fn.count(SQL("*"))]))
     rows = _chosen(model, query, _needed(model, query)).alias("t")
-    shown = Select([Select(columns=selected(model, query.shape, rows)).alias("r")], [Entity("r")])
-    key = fn.json_build_array(*[column(rows, name) for name in keys])
-    return compiled(Select([rows], [bounded(fn.json_agg(shown)), fn.count(SQL("*")), fn.json_agg(key)]))
+    # Lateral, which the planner makes one with the rows, where a SELECT for each of them would be run by itself.
+    shown = Select(columns=selected(model, query.shape, rows)).lateral().alias("r")
+    keys = fn.json_build_array(*[column(rows, name) for name in hidden])
+    return compiled(Select([rows, shown], [bounded(fn.json_agg(Entity("r"))), fn.count(SQL("*")), fn.json_agg(keys)]))
+
+
+def hidden_keys(model: Model, query: Query) -> list[str]:
+    """The columns that a query sorts by and its rows do not show."""
+    shown = shown_columns(model, query.shape)
+    return [key.column for key in query.sort if key.column not in shown]
 
 
 def _rows(model: Model, query: Query) -> Select:
@@ -99,11 +106,11 @@ def _rows(model: Model, query: Query) -> Select:
 
 def _needed(model: Model, query: Query) -> Sequence[str]:
     """The columns that a row's shape and order are made of."""
+    keys = [key.column for key in query.sort]
     if query.shape.columns is None:
-        return columns_of(model)
+        return list(dict.fromkeys([*columns_of(model), *keys]))
     references = {field.name: field.column_name for field in model._meta.refs}
     expanded = [references[each.name] for each in query.shape.expansions if each.name in references]
-    keys = [key.column for key in query.sort]
     objects = [place.column for place in query.shape.keys]
     return list(dict.fromkeys([*query.shape.columns, *objects, *expanded, *keys, "id"]))
 

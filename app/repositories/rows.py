@@ -89,17 +89,25 @@ class LongRows(Rows):
         return b"".join(self.pieces())
 
 
-def page(array: bytes | None, count: int, limit: int | None, keys: Sequence[str] | list[list[Any]]) -> Rows:
+def page(
+    array: bytes | None,
+    count: int,
+    limit: int | None,
+    keys: Sequence[str],
+    hidden: Sequence[str] = (),
+    values: bytes = EMPTY,
+) -> Rows:
     """The rows of a page from an array that has one row more when there are more behind it.
 
-    `keys` are the columns of the sort keys, or their values for each row when the rows do not show them.
+    `keys` are the columns of the sort keys, `hidden` those of them that the rows do not show; of these `values` has an
+    array for each row.
     """
     if array is None:
         return Rows(EMPTY)
     if limit is None or count <= limit:
         return Rows(array)
     rows = array[: array.rindex(BETWEEN_ROWS)]
-    if keys and isinstance(keys[0], list):
-        return Rows(rows + b"]", tuple(keys[limit - 1]))
     last = exact_json.loads(rows[rows.rfind(BETWEEN_ROWS) + len(BETWEEN_ROWS) :] if limit > 1 else rows[1:])
-    return Rows(rows + b"]", tuple(last[str(key)] for key in keys))
+    if hidden:
+        last |= zip(hidden, exact_json.loads(values)[limit - 1], strict=True)
+    return Rows(rows + b"]", tuple(last[key] for key in keys))

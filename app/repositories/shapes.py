@@ -96,8 +96,8 @@ def _message(expansion: Expansion, row: Any) -> Select:
     message: Any = models.Message.alias()
     messages = _shown(message, expansion).where(message.conversation == column(row, "id")).limit(1)
     if expansion.name == "last_message":
-        return json_of(messages.order_by(message.created_at.desc(), message.id.desc()))
-    return json_of(messages.where(message.role == "user").order_by(message.created_at, message.id))
+        return json_of(messages.order_by(message.created_at.desc(), message.row_order.desc()))
+    return json_of(messages.where(message.role == "user").order_by(message.created_at, message.row_order))
 
 
 def _task_counts(row: Any) -> Select:

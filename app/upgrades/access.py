@@ -114,6 +114,8 @@ def close() -> None:
         database.execute_sql(f"REVOKE ALL ON TABLE {table} FROM {everybody}")
     for table in _present(ENTITY_TABLES):
         database.execute_sql(f"REVOKE {_beside_rows()} ON TABLE {table} FROM {strangers}")
+    for sequence in _present(tuple(f"{table}_row_order_seq" for table in ENTITY_TABLES)):
+        database.execute_sql(f"REVOKE ALL ON SEQUENCE {sequence} FROM {strangers}")
     database.execute_sql(f"REVOKE ALL ON SEQUENCE {migrations.TABLE}_id_seq FROM {everybody}")
     for function in _functions():
         database.execute_sql(f"REVOKE ALL ON FUNCTION {function} FROM {strangers}")

@@ -5,6 +5,8 @@ from typing import Any
 
 from app.database import database
 
+# Stands in the place of a default where the column numbers its rows.
+IDENTITY = "identity"
 COLUMNS = """
 SELECT c.relname, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
     coalesce(pg_get_expr(d.adbin, d.adrelid), CASE WHEN a.attidentity <> '' THEN 'identity' END)

@@ -72,6 +72,7 @@ def plan(generation: str) -> Plan:
         [
             *(change for pair in shared for change in changes.columns(*pair)),
             *(change for pair in shared for change in changes.fillings(*pair)),
+            *(change for pair in shared for change in changes.numbering(*pair)),
             *(resume for _, resumed in pauses for resume in resumed),
             *(change for pair in shared for change in _rules_and_indexes(*pair, broken)),
         ],

@@ -1,6 +1,7 @@
 """What only messages have: a transcript, oldest first, that is never edited."""
 
 import pytest
+from asking import ask
 from entities import NOWHERE, conversation, message
 from flask.testing import FlaskClient
 
@@ -76,3 +77,29 @@ def test_a_wrong_value_names_its_field(client: FlaskClient, name: str, value: ob
     answer = client.post("/api/v1/messages", json=body)
     assert answer.status_code == 422
     assert answer.json["errors"][0]["pointer"] == f"#/{name}"
+
+
+OWN_IDS = [f"{sign * 8}-0000-4000-8000-000000000000" for sign in "f08"]
+
+
+def test_messages_of_one_transaction_are_in_the_order_of_storing_whatever_their_ids(client: FlaskClient):
+    talk = conversation(client)["id"]
+    rows = [
+        {"id": own, "conversation_id": talk, "role": "user", "content": str(number)}
+        for number, own in enumerate(OWN_IDS)
+    ]
+    assert client.post("/api/v1/messages/bulk", json=rows).status_code == 201
+    seen = [row["content"] for row in ask(client, "/messages", {"conversation_id": talk})]
+    assert seen == ["0", "1", "2"]
+    paged = []
+    path = f"/api/v1/messages?conversation_id={talk}&limit=1"
+    while path:
+        answer = client.get(path)
+        paged += [row["content"] for row in answer.json]
+        path = answer.headers.get("Link", "")[1:].partition(">")[0]
+    assert paged == seen
+    shown = ask(client, f"/conversations/{talk}", {"expand": "messages,first_user_message,last_message"})
+    assert [row["content"] for row in shown["messages"]] == seen
+    assert (shown["first_user_message"]["content"], shown["last_message"]["content"]) == ("0", "2")
+    newest = ask(client, "/messages", {"conversation_id": talk, "sort": "-created_at", "fields": "content"})
+    assert [row["content"] for row in newest] == seen[::-1]

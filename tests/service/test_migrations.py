@@ -147,3 +147,29 @@ def test_every_change_of_a_row_counts_in_its_version(app, table: str):
     )
     database.release()
     assert triggers == [(f"{table}_touch",)]
+
+
+ROWS_OF_ONE_TIME = """
+INSERT INTO users (id, email, version) VALUES ('{user}', 'a@b.io', 7);
+INSERT INTO conversations (id, user_id, langgraph_thread_id) VALUES ('{user}', '{user}', 'x');
+INSERT INTO messages (id, conversation_id, role, content, created_at, updated_at) VALUES
+    ('ffffffff-0000-4000-8000-000000000000', '{user}', 'user', 'second', '2026-03-01Z', '2026-03-02Z'),
+    ('00000000-0000-4000-8000-000000000000', '{user}', 'user', 'third', '2026-03-01Z', '2026-03-02Z'),
+    ('01999999-0000-7000-8000-000000000002', '{user}', 'user', 'fifth', '2026-03-03Z', '2026-03-03Z'),
+    ('01999999-0000-7000-8000-000000000001', '{user}', 'user', 'fourth', '2026-03-03Z', '2026-03-03Z'),
+    ('88888888-0000-4000-8000-000000000000', '{user}', 'user', 'first', '2026-02-01Z', '2026-02-01Z');
+""".format(user="0198f3c2-0000-7000-8000-0000000000aa")
+
+
+def test_rows_that_are_there_are_numbered_in_the_order_of_storing_and_are_not_changed_by_it(empty: str):
+    up_and_down(empty, "upgrade 0005_row_level_security")
+    run_alone(empty, ROWS_OF_ONE_TIME)
+    up_and_down(empty, "upgrade")
+    run_alone(
+        empty, "INSERT INTO messages (conversation_id, role, content) SELECT id, 'user', 'last' FROM conversations"
+    )
+    found = run_alone(empty, "SELECT content, version FROM messages ORDER BY row_order")
+    assert found == [(each, 1) for each in ("first", "second", "third", "fourth", "fifth", "last")]
+    assert run_alone(empty, "SELECT version FROM users") == [(7,)]
+    assert run_alone(empty, "SELECT count(*) FROM messages WHERE updated_at < '2026-04-01'") == [(5,)]
+    assert run_alone(empty, "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'") == [(0,)]
