@@ -223,7 +223,7 @@ PATHS = {
     "/goals?parent_goal_id={user_id}": "goals_by_parent",
     "/goals/count?user_id={user_id}": "goals_by_user_and_status",
     "/tasks/by-timerange?user_id={user_id}&start_at=now-3h&end_at=now%2B3h": "tasks_by_user_and_time",
-    "/tasks/statistics?user_id={user_id}&start_date=2000-01-01&end_date=2100-01-01": "tasks_by_user_and_creation",
+    "/tasks/statistics?user_id={user_id}&start_date=now-5h&end_date=now": "tasks_by_user_and_creation",
     "/tasks?user_id={user_id}&status=done": "tasks_by_user_and_status",
     "/tasks?user_id={user_id}&sort=-scheduled_at": "tasks_by_user",
     "/tasks?goal_id={user_id}": "tasks_by_goal",
