@@ -105,12 +105,13 @@ def under_load(name: str, folder: Path, fault: Fault) -> Counter[str]:
             ended = time.monotonic()
             time.sleep(BEFORE_AND_AFTER_SECONDS)
         outcomes = ledger.outcomes()
+        failed = Counter(f"{entry.outcome} ({entry.kind})" for entry in ledger.entries if not entry.done)
         ledger.check_answers(database())
         load.repeat_what_failed()
         ledger.check_settled(database())
-    others = ", ".join(f"{answer}: {times}" for answer, times in sorted(outcomes.items()) if answer != "2xx")
+    others = ", ".join(f"{answer}: {times}" for answer, times in sorted(failed.items())) or "none"
     slowest = max(entry.ended - entry.began for entry in ledger.entries)
-    print(f"| {name} | {ended - began:.1f} | {outcomes.total():,} | {others or 'none'} | {slowest:.1f} |")
+    print(f"| {name} | {ended - began:.1f} | {outcomes.total():,} | {others} | {slowest:.1f} |")
     return outcomes
 
 
