@@ -111,6 +111,8 @@ def blueprint_of_the_test() -> Blueprint:
 def extended(settings: Settings) -> Flask:
     """The app with a blueprint that somebody adds to it."""
     app = create_app(settings)
+    # Its answers are in no document.
+    app.test_client_class = FlaskClient
     app.register_blueprint(blueprint_of_the_test())
 
     @app.teardown_appcontext
