@@ -43,7 +43,7 @@ def refusal(client: FlaskClient, path: str, query: Any = "", **options: Any) -> 
     """The problem that a GET with a wrong query is answered with."""
     answer = client.get(f"/api/v1{path}", query_string=query, **options)
     assert answer.status_code == 422, (answer.status_code, path, query)
-    assert answer.json["type"] == "urn:flux:problem:invalid-value"
+    assert answer.json["code"] == "urn:flux:problem:invalid-value"
     return answer.json
 
 

@@ -195,7 +195,7 @@ def test_without_an_instance_callers_get_a_problem_and_are_told_to_come_back() -
     wait_until_healthy("api-1")
     wait_until_healthy("api-2")
     for answer, kind in ((read, "unavailable"), (write, "in-doubt")):
-        assert (answer.status_code, answer.json()["type"]) == (503, f"urn:flux:problem:{kind}")
+        assert (answer.status_code, answer.json()["code"]) == (503, f"urn:flux:problem:{kind}")
         assert (answer.headers["Content-Type"], answer.headers["Retry-After"]) == ("application/problem+json", "5")
 
 

@@ -90,7 +90,7 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
     @blueprint.query(parser)
     @blueprint.arguments(new, example=new.example)
     @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
-    @blueprint.alt_response(200, schema=row, example=row.example, description="It existed (upsert)", headers=ETAG)
+    @blueprint.alt_response(200, schema=row, example=row.example, headers=ETAG)
     @one_statement
     def create_row(query: Query, values: dict[str, Any]) -> Response:
         how = query.writing.upsert

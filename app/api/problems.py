@@ -38,7 +38,12 @@ class Kind:
 
     @property
     def uri(self) -> str:
-        """What `type` says; stable for ever."""
+        """What `type` says, and where the problem is explained; stable for ever, as `code` is."""
+        return f"/problems/{self.name}"
+
+    @property
+    def code(self) -> str:
+        """What `code` says: the same as a URN, which needs no server."""
         return f"urn:flux:problem:{self.name}"
 
 
@@ -155,6 +160,7 @@ def document(
     """The problem's JSON text, with those members of its own that have a value."""
     problem = {
         "type": kind.uri,
+        "code": kind.code,
         "title": kind.title,
         "status": status or kind.status,
         "detail": detail,

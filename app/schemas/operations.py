@@ -43,7 +43,8 @@ class ProblemSchema(BaseSchema):
     """An error, as RFC 9457 has it."""
 
     example = {
-        "type": "urn:flux:problem:invalid-value",
+        "type": "/problems/invalid-value",
+        "code": "urn:flux:problem:invalid-value",
         "title": "A value is wrong",
         "status": 422,
         "detail": "title is required.",
@@ -53,7 +54,10 @@ class ProblemSchema(BaseSchema):
         "errors": [{"pointer": "#/title", "detail": "title is required."}],
     }
 
-    type = Text(required=True, metadata={"format": "uri-reference", "description": "One for each kind of problem."})
+    type = Text(
+        required=True, metadata={"format": "uri-reference", "description": "One for each kind, which it explains."}
+    )
+    code = Text(required=True, metadata={"description": "The kind as a URN, `urn:flux:problem:value-taken` for one."})
     title = Text(required=True)
     status = fields.Integer(required=True)
     detail = Text(required=True, metadata={"description": "A full sentence that a caller can act on."})

@@ -18,7 +18,7 @@ def post(client: FlaskClient, body: bytes | str, content_type: str | None = JSON
 def test_what_is_not_json_is_400(client: FlaskClient, entity: Entity, body: bytes):
     answer = post(client, body, path=entity.path)
     assert answer.status_code == 400
-    assert answer.json["type"] == "urn:flux:problem:not-json"
+    assert answer.json["code"] == "urn:flux:problem:not-json"
 
 
 def test_a_request_without_a_body_is_told_so(client: FlaskClient):

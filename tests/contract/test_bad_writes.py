@@ -49,7 +49,7 @@ def test_a_reference_to_no_earlier_operation_is_told(client: FlaskClient, refere
     }[place]
     problem = refused(client, operation | {"name": "self"}, {"name": "later", "method": "GET", "path": "/users"})
     if reference or place != "skip":
-        assert problem["type"] == "urn:flux:problem:reference-not-resolved"
+        assert problem["code"] == "urn:flux:problem:reference-not-resolved"
         assert problem["operation"] == {"index": 1, "name": "self"}
 
 
@@ -74,7 +74,7 @@ def test_two_operations_that_refer_to_each_other_are_told(client: FlaskClient):
         {"name": "a", "method": "GET", "path": "/users", "query": {"id": {"$ref": "b.items.0.id"}}},
         {"name": "b", "method": "GET", "path": "/users", "query": {"id": {"$ref": "a.items.0.id"}}},
     )
-    assert problem["type"] == "urn:flux:problem:reference-not-resolved"
+    assert problem["code"] == "urn:flux:problem:reference-not-resolved"
 
 
 @pytest.mark.parametrize("reference", [1, None, True, [], {}, ["a"], {"$ref": "a"}])
@@ -380,7 +380,7 @@ def test_a_body_that_changes_under_the_same_key_is_refused(client: FlaskClient):
     row = client.patch(f"{place}?fields=id", json={}, headers=headers)
     changed = client.patch(f"{place}?fields=id", json={"title": "x"}, headers=headers)
     assert (row.status_code, changed.status_code) == (200, 422)
-    assert changed.json["type"] == "urn:flux:problem:idempotency-key-reused"
+    assert changed.json["code"] == "urn:flux:problem:idempotency-key-reused"
 
 
 def test_a_merge_patch_of_what_is_no_object_is_refused(client: FlaskClient):

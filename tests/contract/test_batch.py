@@ -362,7 +362,7 @@ def test_what_is_expected_of_an_operation_is_held(client: FlaskClient, method: s
     answer = run(client, operation | {"expect": expected})
     assert answer.status_code == status
     if status == 412:
-        assert answer.json["type"] == "urn:flux:problem:expectation-unmet"
+        assert answer.json["code"] == "urn:flux:problem:expectation-unmet"
         assert count(client, f"tasks/count?user_id={owner}") == 2
         assert count(client, f"tasks/count?user_id={owner}&title=changed") == 0
 
@@ -385,7 +385,7 @@ def test_headers_of_an_operation_are_its_own(client: FlaskClient):
     assert (stale.status_code, stale.headers["ETag"], stale.json["operation"]) == (412, '"3"', {"index": 0})
     none = run(client, {"name": "n", "method": "GET", "path": path, "headers": {"If-None-Match": "*"}},
                {"method": "GET", "path": "/users", "query": {"id": {"$ref": "n.id"}}})  # fmt: skip
-    assert none.json["type"] == "urn:flux:problem:reference-not-resolved", "304 has no body to refer to"
+    assert none.json["code"] == "urn:flux:problem:reference-not-resolved", "304 has no body to refer to"
 
 
 REFUSED_HEADERS = ({"X-Flux-Service-Key": "k"}, {"Accept": "application/x-ndjson"}, {"Idempotency-Key": "k"},
@@ -443,7 +443,7 @@ def test_one_idempotency_key_covers_the_whole(client: FlaskClient):
     assert [answer.headers.get("Idempotent-Replayed") for answer in answers] == [None, "true", "true"]
     assert count(client, "users/count") == count(client, "goals/count") == 1
     reused = run(client, operations[0], **{"Idempotency-Key": "k"})
-    assert reused.json["type"] == "urn:flux:problem:idempotency-key-reused"
+    assert reused.json["code"] == "urn:flux:problem:idempotency-key-reused"
 
 
 def test_a_hundred_operations_are_done(client: FlaskClient):

@@ -91,7 +91,7 @@ def test_a_batch_that_takes_too_long_is_undone(client: FlaskClient, settings: Se
     made = {"operations": [{"method": "POST", "path": "/users", "body": {"email": f"{n}@b.io"}} for n in range(3)]}
     answer = client.post("/api/v1/batch", json=made)
     monkeypatch.undo()
-    assert (answer.status_code, answer.json["type"]) == (504, "urn:flux:problem:timed-out")
+    assert (answer.status_code, answer.json["code"]) == (504, "urn:flux:problem:timed-out")
     assert client.get("/api/v1/users/count").json == {"count": 0}
 
 
@@ -117,4 +117,4 @@ def test_a_caller_has_no_more_in_progress_than_it_may(client: FlaskClient, setti
     first.close()
     again = guarded.get("/health", headers={"X-Flux-Service-Key": "key-a"}, buffered=True)
     assert [refused.status_code, other.status_code, again.status_code] == [429, 200, 200]
-    assert (refused.json["type"], refused.headers["Retry-After"]) == ("urn:flux:problem:rate-limited", "1")
+    assert (refused.json["code"], refused.headers["Retry-After"]) == ("urn:flux:problem:rate-limited", "1")

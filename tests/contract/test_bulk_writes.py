@@ -77,7 +77,7 @@ def test_more_matches_than_may_be_affected_are_409_and_nothing_is_changed(client
         refusals.append(client.patch(f"{entity.path}?{these}&max_affected=2&return=rows", json=entity.patch))
     for refusal in refusals:
         assert refusal.status_code == 409
-        assert refusal.json["type"] == "urn:flux:problem:too-many-affected"
+        assert refusal.json["code"] == "urn:flux:problem:too-many-affected"
         assert refusal.json["retryable"] is False
     assert [client.get(f"{entity.path}/{row['id']}").json for row in rows] == rows
     assert client.delete(f"{entity.path}?{these}&max_affected=3").json == {"deleted_count": 3}

@@ -30,7 +30,7 @@ def test_a_patch_for_another_version_is_412_and_changes_nothing(client: FlaskCli
     place, before = created(client, entity)
     answer = client.patch(place, json=entity.patch, headers={"If-Match": tags})
     assert (answer.status_code, answer.headers["ETag"]) == (412, '"1"')
-    assert answer.json["type"] == "urn:flux:problem:stale-version"
+    assert answer.json["code"] == "urn:flux:problem:stale-version"
     assert answer.json["retryable"] is False
     assert client.get(place).json == before
 
@@ -123,7 +123,7 @@ def test_a_row_that_does_not_meet_the_condition_is_412_with_the_row_as_it_is(cli
     place, row = created(client, entity)
     answer = client.patch(f"{place}?version__gt=1", json=entity.patch)
     assert (answer.status_code, answer.headers["ETag"]) == (412, '"1"')
-    assert answer.json["type"] == "urn:flux:problem:condition-failed"
+    assert answer.json["code"] == "urn:flux:problem:condition-failed"
     assert answer.json["current"] == row
     assert client.get(place).json == row
     assert client.patch(f"{place}?version__gt=1", json={}).status_code == 412, "an empty change too"
@@ -189,9 +189,9 @@ def test_other_questions_about_the_owner_are_conditions_as_any(client: FlaskClie
 def test_a_condition_and_a_version_must_both_be_met(client: FlaskClient):
     path = f"/api/v1/tasks/{task(client)['id']}"
     body, first = {"title": "x"}, {"If-Match": '"1"'}
-    assert client.patch(f"{path}?status=done", json=body, headers=first).json["type"].endswith("condition-failed")
+    assert client.patch(f"{path}?status=done", json=body, headers=first).json["code"].endswith("condition-failed")
     assert client.patch(f"{path}?status=pending", json=body, headers=first).status_code == 200
-    assert client.patch(f"{path}?status=pending", json=body, headers=first).json["type"].endswith("stale-version")
+    assert client.patch(f"{path}?status=pending", json=body, headers=first).json["code"].endswith("stale-version")
 
 
 def test_a_conditional_write_answers_the_shape_that_is_asked_for(client: FlaskClient):

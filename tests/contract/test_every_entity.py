@@ -190,7 +190,7 @@ def test_a_page_outside_the_bounds_is_422(client: FlaskClient, entity: Entity, q
 def test_a_reference_to_a_row_that_does_not_exist_names_the_field(client: FlaskClient, entity: Entity):
     answer = client.post(entity.path, json=entity.body(client) | {entity.reference: NOWHERE})
     assert answer.status_code == 409
-    assert answer.json["type"] == "urn:flux:problem:missing-reference"
+    assert answer.json["code"] == "urn:flux:problem:missing-reference"
     assert answer.json["errors"][0]["pointer"] == f"#/{entity.reference}"
 
 

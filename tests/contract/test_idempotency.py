@@ -120,7 +120,7 @@ def test_a_key_that_comes_with_another_request_is_422_and_nothing_is_done(client
         client.patch(place, json={"onboarded": True}, headers=headers | merge),
         client.post("/api/v1/batch", json={"operations": [{"method": "GET", "path": "/users"}]}, headers=headers),
     ):
-        assert answer.json["type"] == "urn:flux:problem:idempotency-key-reused"
+        assert answer.json["code"] == "urn:flux:problem:idempotency-key-reused"
         assert (answer.status_code, answer.json["retryable"]) == (422, False)
     assert client.get(f"{USERS}/count").json == {"count": 1}
     assert client.get(place).json["version"] == 1

@@ -59,7 +59,7 @@ def test_what_is_no_number_is_409_and_nothing_changes(client: FlaskClient, there
     row = user(client, profile={"a": there}, monthly_token_usage={"total": 1})
     answer = increment(client, "users", row, {"monthly_token_usage": {"total": 1}, "profile": {"a": 1}})
     assert answer.status_code == 409
-    assert answer.json["type"] == "urn:flux:problem:not-a-number"
+    assert answer.json["code"] == "urn:flux:problem:not-a-number"
     assert client.get(f"/api/v1/users/{row['id']}").json == row
 
 

@@ -52,7 +52,7 @@ def test_any_other_is_401_before_anything_else_is_looked_at(guarded: FlaskClient
     answer = guarded.get(path, headers=encoded)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="flux-dao"'
-    assert answer.json["type"] == "urn:flux:problem:unauthorized"
+    assert answer.json["code"] == "urn:flux:problem:unauthorized"
     assert "planner-key" not in answer.text
 
 

@@ -40,7 +40,7 @@ def test_an_unmigrated_database_is_503_with_the_sentence_of_ready(
         ready = ready_at(settings, url).json["detail"]
         answer = ready_at(settings, url, "/api/v1/users")
     assert (answer.status_code, answer.json["detail"]) == (503, ready)
-    assert answer.json["type"] == "urn:flux:problem:unavailable"
+    assert answer.json["code"] == "urn:flux:problem:unavailable"
 
 
 def test_a_busy_pool_is_named_as_such(app: Flask, settings: Settings):

@@ -46,7 +46,13 @@ def test_a_page_that_is_none_is_404(client: FlaskClient):
 
 def test_every_problem_has_an_explanation(client: FlaskClient):
     for kind in KINDS:
-        assert kind.meaning in client.get(f"/problems/{kind.name}.md").text
+        assert kind.meaning in client.get(f"{kind.uri}.md").text
+
+
+def test_the_type_of_a_problem_leads_to_its_explanation(client: FlaskClient):
+    problem = client.post("/api/v1/users", json={}).json
+    assert problem["title"] in client.get(problem["type"]).text
+    assert problem["code"] == "urn:flux:problem:invalid-value"
 
 
 def test_the_search_finds_operations_sections_and_problems(client: FlaskClient):

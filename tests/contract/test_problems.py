@@ -16,7 +16,7 @@ from app.api.problems import KINDS
 from app.config import Settings
 
 SECRET = "SELECT secret FROM users WHERE password = 'hunter2'"
-MEMBERS = {"type", "title", "status", "detail", "instance", "request_id", "retryable"}
+MEMBERS = {"type", "code", "title", "status", "detail", "instance", "request_id", "retryable"}
 
 
 def assert_problem(answer, status: int | None = None) -> dict:
@@ -26,7 +26,7 @@ def assert_problem(answer, status: int | None = None) -> dict:
     assert problem["status"] == answer.status_code
     assert status is None or answer.status_code == status
     assert problem["detail"].endswith((".", "?")), "a full sentence"
-    assert problem["type"] in {kind.uri for kind in KINDS}
+    assert (problem["type"], problem["code"]) in {(kind.uri, kind.code) for kind in KINDS}
     assert problem["request_id"] == answer.headers["X-Request-Id"]
     for leak in ("SELECT", "hunter2", "Traceback", "psycopg", "<html"):
         assert leak not in answer.text

@@ -37,7 +37,7 @@ def test_who_goes_over_the_limit_is_told_when_to_go_on(limited: FlaskClient):
     assert [each[1] for each in left] == ["1", "0", "0"]
     assert third.headers["Retry-After"] == left[2][2]
     assert 1 <= int(third.headers["Retry-After"]) <= 60
-    assert third.json["type"] == "urn:flux:problem:rate-limited"
+    assert third.json["code"] == "urn:flux:problem:rate-limited"
     assert "2 requests" in third.json["detail"]
 
 

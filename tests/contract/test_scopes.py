@@ -69,7 +69,7 @@ def test_who_lacks_a_scope_is_told_which_and_nothing_is_changed(guarded: FlaskCl
     headers = headers_with("read", name="observer")
     answer = guarded.post(USERS, headers=headers, json={"email": "ada@example.com"})
     assert answer.status_code == 403
-    assert answer.json["type"] == "urn:flux:problem:forbidden"
+    assert answer.json["code"] == "urn:flux:problem:forbidden"
     assert "observer" in answer.json["detail"]
     assert "users:write, write or admin, and has read" in answer.json["detail"]
     assert 'error="insufficient_scope", scope="users:write"' in answer.headers["WWW-Authenticate"]

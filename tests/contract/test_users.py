@@ -40,7 +40,7 @@ def test_an_address_is_taken_once(client: FlaskClient):
     user(client, email="ada@example.com")
     answer = client.post("/api/v1/users", json={"email": "ada@example.com"})
     assert answer.status_code == 409
-    assert answer.json["type"] == "urn:flux:problem:value-taken"
+    assert answer.json["code"] == "urn:flux:problem:value-taken"
     assert [error["pointer"] for error in answer.json["errors"]] == ["#/email"]
 
 

@@ -65,7 +65,7 @@ class Line:
         text = answer.read()
         entry.answer = json.loads(text) if "json" in answer.getheader("Content-Type", "") else {}
         if answer.status >= 400:
-            entry.problem = entry.answer.get("type", "that is no problem+json").rpartition(":")[2]
+            entry.problem = entry.answer.get("code", "that is no problem+json").rpartition(":")[2]
         else:
             entry.answer = {name: entry.answer[name] for name in ("id", "updated_count") if name in entry.answer}
         entry.status = answer.status

@@ -58,7 +58,7 @@ def test_of_the_requests_with_one_key_the_first_is_done(client: FlaskClient, ste
             body = {"monthly_token_usage": {"total": amount}}
             answer = client.post(f"{place}/increment", json=body, headers=headers)
         if seen != request:
-            assert answer.json["type"] == "urn:flux:problem:idempotency-key-reused"
+            assert answer.json["code"] == "urn:flux:problem:idempotency-key-reused"
             continue
         assert answer.status_code == 200
         if "Idempotent-Replayed" not in answer.headers:

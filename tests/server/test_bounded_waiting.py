@@ -105,7 +105,7 @@ def test_a_long_answer_that_cannot_begin_is_a_problem_with_its_own_id(long_talk:
         answer = asked.result()
         late.rollback()
         wait_until(lambda: '"route":"/api/v1/messages"' in server.log)
-    assert (answer.status_code, answer.json()["type"]) == (503, "urn:flux:problem:busy")
+    assert (answer.status_code, answer.json()["code"]) == (503, "urn:flux:problem:busy")
     assert (answer.headers["X-Request-Id"], answer.headers["Retry-After"]) == ("mine", "1")
     [line] = [json.loads(line) for line in server.log.splitlines() if '"route":"/api/v1/messages"' in line]
     assert (line["request_id"], line["status"], line["problem"]) == ("mine", 503, "busy")
@@ -151,7 +151,7 @@ def test_who_waits_in_vain_for_a_session_of_the_pooler_gets_503(postgres: Embedd
         ):
             with held(pooled, "SELECT 1"):
                 refused = httpx.get(f"{server.url}{USERS}", timeout=20)
-            assert (refused.status_code, refused.json()["type"]) == (503, "urn:flux:problem:unavailable")
+            assert (refused.status_code, refused.json()["code"]) == (503, "urn:flux:problem:unavailable")
             assert int(refused.headers["Retry-After"]) >= 1
             wait_until(lambda: httpx.get(f"{server.url}{USERS}", timeout=20).status_code == 200)
 

@@ -81,7 +81,7 @@ def connect(service: Proxied) -> socket.socket:
 
 def test_a_body_that_is_too_large_is_a_problem_and_reaches_no_instance(service: Proxied):
     answer = httpx.post(f"{service.url}{USERS}", content=b"x" * 2_000_000)
-    assert (answer.status_code, answer.json()["type"]) == (413, "urn:flux:problem:too-large")
+    assert (answer.status_code, answer.json()["code"]) == (413, "urn:flux:problem:too-large")
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
@@ -93,7 +93,7 @@ def test_who_sends_a_url_that_is_too_long_is_led_to_the_batch(service: Proxied):
 
 def test_what_the_service_answers_passes_as_it_is(service: Proxied):
     answer = httpx.get(f"{service.url}/nowhere")
-    assert (answer.status_code, answer.json()["type"]) == (404, "urn:flux:problem:no-such-path")
+    assert (answer.status_code, answer.json()["code"]) == (404, "urn:flux:problem:no-such-path")
 
 
 def test_an_instance_may_stop_under_load_and_nobody_sees_an_error(server_database: str, tmp_path: Path):
@@ -119,9 +119,9 @@ def test_when_no_instance_answers_a_read_may_be_repeated_and_a_write_is_in_doubt
             instance.stop()
         read, write = httpx.get(f"{service.url}{USERS}"), service.post_user()
         deleted = httpx.delete(f"{service.url}{USERS}?email=x", headers={"Idempotency-Key": "once"})
-    assert (read.status_code, read.json()["type"]) == (503, "urn:flux:problem:unavailable")
+    assert (read.status_code, read.json()["code"]) == (503, "urn:flux:problem:unavailable")
     assert (read.json()["retryable"], read.headers["Retry-After"]) == (True, "5")
     for answer, retryable in ((write, False), (deleted, True)):
-        assert (answer.status_code, answer.json()["type"]) == (503, "urn:flux:problem:in-doubt")
+        assert (answer.status_code, answer.json()["code"]) == (503, "urn:flux:problem:in-doubt")
         assert answer.json()["retryable"] is retryable
     assert read.headers["Server"] == "nginx"

@@ -353,7 +353,7 @@ def test_while_the_first_is_at_work_a_repeat_is_asked_to_wait(http: httpx.Client
             first = pool.submit(change)
             wait_until(lambda: waiting_for_locks(server_database) == 1)
             repeat = change()
-            assert (repeat.status_code, repeat.json()["type"]) == (409, "urn:flux:problem:in-progress")
+            assert (repeat.status_code, repeat.json()["code"]) == (409, "urn:flux:problem:in-progress")
             assert (repeat.json()["retryable"], repeat.headers["Retry-After"]) == (True, "1")
         assert first.result().status_code == 200
     again = change()

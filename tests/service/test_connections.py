@@ -66,7 +66,7 @@ def test_a_write_to_a_server_that_became_a_standby_is_503_and_the_next_goes_to_a
     database.execute_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
     database.release()
     answer = committing_client.post("/api/v1/users", json={"email": "a@b.io"})
-    assert (answer.status_code, answer.json["type"]) == (503, "urn:flux:problem:unavailable")
+    assert (answer.status_code, answer.json["code"]) == (503, "urn:flux:problem:unavailable")
     assert committing_client.post("/api/v1/users", json={"email": "a@b.io"}).status_code == 201
 
 
@@ -136,7 +136,7 @@ def test_a_database_that_is_not_there_is_503(settings: Settings, other_settings:
     )
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
-    assert answer.json["type"] == "urn:flux:problem:unavailable"
+    assert answer.json["code"] == "urn:flux:problem:unavailable"
     assert "127.0.0.1" not in answer.text
 
 

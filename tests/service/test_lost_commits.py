@@ -112,7 +112,7 @@ def test_a_write_whose_commit_was_not_answered_is_in_doubt_and_says_how_to_find_
         # One statement is a transaction by itself, without COMMIT.
         proxy.loses = b"INSERT"
     answer = losing_client.post(USERS, json=ADA)
-    assert (answer.status_code, answer.json["type"]) == (503, "urn:flux:problem:in-doubt")
+    assert (answer.status_code, answer.json["code"]) == (503, "urn:flux:problem:in-doubt")
     assert "all of it was written or nothing" in answer.json["detail"]
     assert "by its id" in answer.json["detail"]
     assert answer.json["retryable"] is False, "without a key, a repeat might write it twice"
@@ -128,7 +128,7 @@ def test_with_a_key_the_service_finds_out_by_itself_when_the_database_is_back(lo
 def test_with_a_key_it_may_be_repeated_until_the_database_is_back(losing_client: FlaskClient, proxy: LosingProxy):
     proxy.is_away = True
     answer = losing_client.post(USERS, json=ADA, headers=KEY)
-    assert (answer.status_code, answer.json["type"]) == (503, "urn:flux:problem:in-doubt")
+    assert (answer.status_code, answer.json["code"]) == (503, "urn:flux:problem:in-doubt")
     assert answer.json["retryable"] is True
     proxy.is_away, proxy.loses = False, b""
     assert losing_client.post(USERS, json=ADA, headers=KEY).status_code == 201

@@ -64,7 +64,7 @@ def test_a_statement_that_takes_too_long_is_answered_and_its_connection_goes_on(
     body = {"email": "ada@example.com"} if method == "POST" else None
     with held(settings.database_url, "LOCK TABLE users"):
         answer = client.open(USERS, method=method, json=body)
-    assert (answer.status_code, answer.json["type"]) == (status, f"urn:flux:problem:{kind}")
+    assert (answer.status_code, answer.json["code"]) == (status, f"urn:flux:problem:{kind}")
     assert int(answer.headers["Retry-After"]) >= 1
     assert client.get(USERS).json["total"] == 0
     assert database.is_closed()

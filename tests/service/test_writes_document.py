@@ -55,7 +55,7 @@ class Guide:
     def refused(self, title: str, kind: str) -> dict[str, Any]:
         """Send the example, which is refused; the problem."""
         problem = self.again(title).json
-        assert problem["type"] == f"urn:flux:problem:{kind}", problem
+        assert problem["code"] == f"urn:flux:problem:{kind}", problem
         return problem
 
     def read(self, path: str) -> Any:
