@@ -41,7 +41,7 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
     ),
     "upsert": (
         {"type": "string", "enum": ["merge", "ignore"]},
-        "When a row with the same key is there: merge the body into it if it matches the filter, or leave it alone (200).",
+        "When a row with the same key is there: merge the body into it if it matches the filter, or leave it be (200).",
     ),
     "update": (
         {"type": "array", "items": {"type": "string"}},
