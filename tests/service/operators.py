@@ -13,6 +13,7 @@ from servers import command_environment
 
 from app import models
 from app.config import PROJECT
+from app.repositories.columns import columns_of
 
 ADA = "0198f3c2-0000-7000-8000-00000000000a"
 BOB = "0198f3c2-0000-7000-8000-00000000000b"
@@ -54,10 +55,13 @@ def make_person(url: str, person: str) -> None:
 
 
 def contents(url: str) -> dict[str, list[str]]:
-    """Every row of every table as PostgreSQL writes it."""
+    """Every row of every table as PostgreSQL writes it, in the order of their ids; the columns that rows show."""
     return {
-        table: [text for (text,) in run_alone(url, f"SELECT t::text FROM {table} t ORDER BY id")]
-        for table in models.ENTITIES
+        table: [
+            text
+            for (text,) in run_alone(url, f"SELECT ROW({', '.join(columns_of(model))})::text FROM {table} ORDER BY id")
+        ]
+        for table, model in models.ENTITIES.items()
     }
 
 
