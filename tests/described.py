@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -40,8 +41,32 @@ def check(answer: TestResponse) -> None:
         return
     assert answer.mimetype in described["content"], f"{answer.mimetype} is not documented"
     validator = _validator(json.dumps(described["content"][answer.mimetype].get("schema", {})))
-    for text in answer.data.splitlines() if answer.mimetype == NDJSON else [answer.data]:
-        validator.validate(json.loads(text))
+    if "Content-Length" in answer.headers:
+        validator.validate(json.loads(answer.data))
+    else:
+        answer.response = CheckedStream(answer.response, validator, answer.mimetype == NDJSON)
+
+
+class CheckedStream:
+    """A body that is sent as it is read; it is held against the document when a test has read all of it."""
+
+    def __init__(self, pieces: Any, validator: jsonschema_rs.Draft202012Validator, lines: bool) -> None:
+        self._pieces = pieces
+        self._validator = validator
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        read = []
+        for piece in self._pieces:
+            read.append(piece)
+            yield piece
+        whole = b"".join(read)
+        for text in whole.splitlines() if self._lines else [whole]:
+            self._validator.validate(json.loads(text))
+
+    def close(self) -> None:
+        if hasattr(self._pieces, "close"):
+            self._pieces.close()
 
 
 @cache
