@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/runtime
 INSTALLED := .venv/installed
+GENERATORS := .venv-generators/installed
 PARALLEL := --numprocesses auto --dist worksteal
 NEWEST := flask werkzeug gunicorn marshmallow peewee flask-smorest webargs
 SECONDS ?= 60
@@ -14,7 +15,7 @@ PRINT_OPENAPI := from app import create_app; from app.config import Settings; \
 	print(create_app(Settings()).test_client().get('/openapi.json').text, end='')
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi client image image-check compose-check update pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-generators test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi client image image-check compose-check update pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,7 +44,7 @@ demo: $(INSTALLED) ## Run the four examples against the running service
 		FLUX_URL=$(URL) $(BIN)/python examples/$$example.py || exit 1; done
 
 test: test-role ## Run the tests (unit and database; the embedded PostgreSQL is started for them)
-	$(BIN)/pytest $(PARALLEL) -m "not server and not browser and not fuzz and not faults" --ignore tests/contract
+	$(BIN)/pytest $(PARALLEL) -m "not server and not browser and not fuzz and not generators and not faults" --ignore tests/contract
 
 test-unit: $(INSTALLED) ## Run the tests that need no database
 	$(BIN)/pytest tests/unit
@@ -65,11 +66,20 @@ test-taken-over: $(INSTALLED) ## Run those of the contract on an older program's
 	$(BIN)/pytest $(PARALLEL) --taken-over b --limited-role tests/contract
 
 test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every transaction SERIALIZABLE (TESTS=… only some)
-	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not faults" $(TESTS)
+	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not generators and not faults" $(TESTS)
 
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document, and the tests of properties with many examples
 	$(BIN)/pytest -m fuzz
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest $(PARALLEL) tests/properties
+
+$(GENERATORS): requirements-generators.txt tests/generators/package-lock.json
+	$(PYTHON) -m venv .venv-generators
+	.venv-generators/bin/pip install --quiet --disable-pip-version-check -r requirements-generators.txt
+	cd tests/generators && npm ci --no-fund --no-audit --ignore-scripts
+	@touch $@
+
+test-generators: $(INSTALLED) $(GENERATORS) ## Make clients of the OpenAPI document, and do ten things with each (needs npm)
+	$(BIN)/pytest -rP -m generators
 
 test-faults: $(INSTALLED) ## Break the database and the service under load, SECONDS each; write docs/reliability.md (11 minutes)
 	$(BIN)/pytest -m faults --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)
@@ -81,7 +91,7 @@ test-newest: ## Run the unit and contract tests with the newest libraries that t
 	.venv-newest/bin/pytest $(PARALLEL) tests/unit tests/contract
 
 coverage: $(INSTALLED) ## Run the tests, the server's too, and list what they do not reach (at most 5 % of branches)
-	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz and not faults" --cov --cov-report=term-missing
+	$(BIN)/pytest $(PARALLEL) -m "not browser and not fuzz and not generators and not faults" --cov --cov-report=term-missing
 
 check: $(INSTALLED) ## Lint, formatting, types, Dockerfile, insecure code, known vulnerabilities (with the internet)
 	$(BIN)/ruff check .
@@ -131,7 +141,7 @@ update: ## Update what compose.yaml runs: the image, the schema, then one instan
 	docker compose up --detach --wait --no-build --no-deps api-2
 	docker compose up --detach --wait --no-build
 
-pipeline: check coverage test-pooler test-role test-serializable test-browser test-fuzz test-faults image-check compose-check ## All of it in a row
+pipeline: check coverage test-pooler test-role test-serializable test-browser test-fuzz test-generators test-faults image-check compose-check ## All of it in a row
 
 clean: ## Remove what was installed and produced; the data stays
-	rm -rf .venv .venv-newest artifacts .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv .venv-newest .venv-generators tests/generators/node_modules tests/generators/made artifacts .pytest_cache .mypy_cache .ruff_cache .coverage

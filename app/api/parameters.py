@@ -27,7 +27,7 @@ KINDS: dict[str, Schema] = {
     "object": {"type": "string", "contentMediaType": "application/json"},
 }
 # The components of lists of them.
-PLURALS = {"uuid": "Ids", "text": "Texts", "integer": "Integers", "number": "Numbers"}
+PLURALS = {"uuid": "Ids", "text": "Texts"}
 CONTROLS: dict[str, tuple[Schema, str]] = {
     "limit": (
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
@@ -57,7 +57,7 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
     "return": ({"type": "string", "enum": ["rows"]}, "Answer the changed rows too."),
     "group_by": ({"type": "array", "items": {"type": "string", "enum": list(GROUPS)}}, "What to group by."),
     "bucket_on": ({"type": "string"}, "The time column that is cut into days and so on; else `scheduled_at`."),
-    "tz": ({"type": "string", "format": "iana-time-zone"}, "The time zone of those days; else `UTC`."),
+    "tz": ({"type": "string"}, "The time zone of those days, by its IANA name; else `UTC`."),
     "consistency": (
         {"type": "string", "enum": ["eventual"]},
         "Let a replica answer, some seconds behind at most; left out, all that was written is seen.",
@@ -92,18 +92,19 @@ def components() -> dict[str, tuple[str, Schema]]:
     """Every parameter that operations refer to, by the name of its component, with where it stands."""
     found: dict[str, tuple[str, Schema]] = {}
     for name, (schema, description) in CONTROLS.items():
-        found[name] = "query", _parameter(name, schema, description)
+        found[name] = "query", _parameter(name, _ref(_mode(name)) if "enum" in schema else schema, description)
     for name, (schema, description) in HEADERS.items():
         found[name] = "header", {"schema": schema, "description": description}
     for table in SCHEMAS:
-        expansions: Schema = {"type": "string", "enum": expansions_of(table)}
+        expansions = [_ref(f"{row_name(table)}Expansion")] if expansions_of(table) else []
         for name, items, description in (
             ("sort", [_column_of(table), _ref(DESCENDING)], "Nulls come last."),
-            ("fields", [_column_of(table), expansions], "Answer only these; `user(timezone)` of what is expanded."),
-            ("expand", [expansions], "Rows to put into each row; `user(timezone)` chooses columns."),
+            ("fields", [_column_of(table), *expansions], "Answer only these; `user(timezone)` of what is expanded."),
+            ("expand", expansions, "Rows to put into each row; `user(timezone)` chooses columns."),
         ):
-            each = {"anyOf": items} if len(items) > 1 else items[0]
-            found[f"{table}.{name}"] = "query", _parameter(name, {"type": "array", "items": each}, description)
+            if items:
+                each = {"anyOf": items} if len(items) > 1 else items[0]
+                found[f"{table}.{name}"] = "query", _parameter(name, {"type": "array", "items": each}, description)
         found[f"{table}.{FIND}"] = "query", _filter_parameter(table, _example(table))
         # The docs page fills examples in, and what a write is about must not be one.
         found[f"{table}.{MATCH}"] = "query", _filter_parameter(table, {})
@@ -119,11 +120,15 @@ def schemas() -> dict[str, Schema]:
             "anyOf": [{"type": "string", "format": "date-time"}, relative],
         }
     }
+    # What has a name is one type to whoever generates code, and not one for each operation.
+    found |= {_mode(name): schema for name, (schema, _) in CONTROLS.items() if "enum" in schema}
     found["Alternatives"] = {"type": "string", "description": EITHER}
     found[DESCENDING] = {"type": "string", "pattern": "^-[a-z_]+$"}
     for table in SCHEMAS:
         found |= _choices(table)
         found[f"{row_name(table)}Column"] = {"type": "string", "enum": list(vocabulary(table).fields)}
+        if expansions_of(table):
+            found[f"{row_name(table)}Expansion"] = {"type": "string", "enum": expansions_of(table)}
     for name, schema in [(PLURALS[kind], KINDS[kind]) for kind in PLURALS]:
         found[name] = _list_of(schema)
     return found | {f"{row_name(table)}Filter": _filter(table) for table in SCHEMAS}
@@ -203,7 +208,8 @@ def _filter(table: str) -> Schema:
         "type": "object",
         "description": f"Keys with dots lead into {others}." if others else "All must hold.",
         "properties": properties | {"or": _ref("Alternatives")},
-        "additionalProperties": {"type": "string"},
+        # Any, since TypeScript holds the members that are listed against it too.
+        "additionalProperties": True,
     }
 
 
@@ -252,6 +258,10 @@ def _choices(table: str) -> dict[str, Schema]:
 def choice_name(row: str, column: str) -> str:
     """What the document calls the type of a column of a few texts."""
     return row + "".join(part.capitalize() for part in column.split("_"))
+
+
+def _mode(control: str) -> str:
+    return f"{control.capitalize()}Mode"
 
 
 def _list_of(schema: Schema) -> Schema:

@@ -25,7 +25,7 @@ crud.item(blueprint, users, NewUserSchema, UserPatchSchema, UserSchema)
 @blueprint.route(f"{blueprint.row_path}/export", methods=["GET"])
 @required_scope(READ)
 @blueprint.query(EXPORT)
-@blueprint.response(200, {"type": "object"}, content_type=NDJSON, example=EXPORT_LINE)
+@blueprint.response(200, {}, content_type=NDJSON, example=EXPORT_LINE)
 def export_user(query: Query, id: str) -> Response:
     """Export everything that is a person's, a row a line, from one snapshot.
 

@@ -120,10 +120,6 @@ class EmailAddress(Text):
 class TimeZoneName(Text):
     """A name of the IANA time zone database."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.metadata = {"format": "iana-time-zone", **self.metadata}
-
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs)
         if name not in TIME_ZONES:

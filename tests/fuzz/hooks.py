@@ -1,6 +1,7 @@
 """What schemathesis cannot read from the OpenAPI document about valid values; it loads this before it starts."""
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import available_timezones
 
@@ -16,6 +17,15 @@ times = strategies.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezone
 
 schemathesis.openapi.format("date-time", times.map(datetime.isoformat))
 schemathesis.openapi.format("iana-time-zone", strategies.sampled_from(sorted(available_timezones())))
+
+
+@schemathesis.hook
+def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Say which texts are names of time zones, for which OpenAPI has no format."""
+    components = raw_schema["components"]
+    bodies = (components["schemas"][name]["properties"]["timezone"] for name in ("NewUser", "UserPatch"))
+    for schema in (components["parameters"]["tz"]["schema"], *bodies):
+        schema["format"] = "iana-time-zone"
 
 
 @schemathesis.hook
