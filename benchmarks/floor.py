@@ -21,21 +21,24 @@ import uuid_utils
 from psycopg2 import extensions, extras
 
 from app.models import Goal, Task, User
+from app.query.model import ROW_ORDER
 
 Environment = dict[str, Any]
 Answer = tuple[str, Any]
 
-COLUMNS = tuple(Task._meta.columns)
+COLUMNS = tuple(name for name in Task._meta.columns if name != ROW_ORDER)
 LISTED = ", ".join(COLUMNS)
 GET = f"SELECT {LISTED} FROM tasks WHERE id = %s"
-PAGE = f"SELECT {LISTED} FROM tasks ORDER BY created_at DESC, id DESC LIMIT %s OFFSET %s"
+PAGE = f"SELECT {LISTED} FROM tasks ORDER BY created_at DESC, row_order DESC LIMIT %s OFFSET %s"
 COUNT = "SELECT count(*) FROM tasks"
 PAGE_BEHIND = (
-    f"SELECT {LISTED} FROM tasks WHERE (created_at, id) < (%s::timestamptz, %s::uuid) "
-    "ORDER BY created_at DESC, id DESC LIMIT %s"
+    f"SELECT {LISTED} FROM tasks WHERE (created_at, row_order) < (%s::timestamptz, %s::bigint) "
+    "ORDER BY created_at DESC, row_order DESC LIMIT %s"
 )
-OF_A_PERSON = f"SELECT {LISTED} FROM tasks WHERE user_id = %s AND status = %s ORDER BY scheduled_at, id LIMIT %s"
-GOAL_COLUMNS, USER_COLUMNS = tuple(Goal._meta.columns), tuple(User._meta.columns)
+OF_A_PERSON = f"SELECT {LISTED} FROM tasks WHERE user_id = %s AND status = %s ORDER BY scheduled_at, row_order LIMIT %s"
+GOAL_COLUMNS, USER_COLUMNS = (
+    tuple(name for name in model._meta.columns if name != ROW_ORDER) for model in (Goal, User)
+)
 JOINED = ", ".join(
     f"{table}.{column}"
     for table, columns in (("tasks", COLUMNS), ("goals", GOAL_COLUMNS), ("users", USER_COLUMNS))
@@ -43,9 +46,11 @@ JOINED = ", ".join(
 )
 EXPANDED_PAGE = (
     f"SELECT {JOINED} FROM tasks JOIN users ON users.id = tasks.user_id LEFT JOIN goals ON goals.id = tasks.goal_id "
-    "ORDER BY tasks.created_at DESC, tasks.id DESC LIMIT %s"
+    "ORDER BY tasks.created_at DESC, tasks.row_order DESC LIMIT %s"
 )
-IN_RANGE = f"SELECT {LISTED} FROM tasks WHERE user_id = %s AND scheduled_at BETWEEN %s AND %s ORDER BY scheduled_at, id"
+IN_RANGE = (
+    f"SELECT {LISTED} FROM tasks WHERE user_id = %s AND scheduled_at BETWEEN %s AND %s ORDER BY scheduled_at, row_order"
+)
 STATISTICS = (
     "SELECT status, count(*) FROM tasks WHERE user_id = %s AND created_at BETWEEN %s AND %s "
     "GROUP BY status ORDER BY status"
@@ -61,7 +66,7 @@ BULK_UPDATE = (
 CLAIM = f"""
 UPDATE tasks SET {{changes}} FROM (
     SELECT id AS claimed FROM tasks WHERE status = %s AND scheduled_at < now()
-    ORDER BY scheduled_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY scheduled_at, row_order LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 ) AS due WHERE id = claimed RETURNING {LISTED}
 """
 LOCK_KEY = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"

@@ -54,7 +54,7 @@ def loads(database_url: str) -> dict[str, list[Request]]:
         """,
     )
     # A place in the list of all tasks, newest first: the rows behind it are a page.
-    places = run_sql(database_url, f"SELECT created_at, id::text FROM tasks {drawn} {MAX_CURSORS}")
+    places = run_sql(database_url, f"SELECT created_at, row_order FROM tasks {drawn} {MAX_CURSORS}")
     return {
         HEALTH: [Request("GET", "/health")],
         GET_ONE: [Request("GET", f"{TASKS}/{task}") for task in tasks],
@@ -150,10 +150,10 @@ def asking(what: str, **parameters: str | datetime) -> Request:
     return Request("GET", f"{TASKS}{f'/{what}' if what else ''}?{urlencode(written)}")
 
 
-def cursor_at(created_at: datetime, id: str) -> str:
+def cursor_at(created_at: datetime, row_order: int) -> str:
     """The cursor for the tasks behind this one, as the service makes it for its list."""
     every_task = QueryParser("tasks", "list tasks").parse_pairs([])
-    return cursors.encode([created_at.isoformat(), id], every_task.fingerprint)
+    return cursors.encode([created_at.isoformat(), row_order], every_task.fingerprint)
 
 
 def sending(method: str, path: str, body: object, header: str = "") -> Request:

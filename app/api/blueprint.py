@@ -25,6 +25,7 @@ Decorator = Callable[[View], View]
 TAKES_QUERY, TAKES_BODY = "takes_query", "takes_body"
 # The answers that operations share, by their names in the document: any problem, and a condition that is not met.
 PROBLEM, UNMET = "Problem", "ConditionUnmet"
+READS = ("GET", "HEAD")
 # What a write shows of a row to a caller who may not read it.
 UNREAD = Shape(("id", "version"))
 
@@ -85,7 +86,8 @@ class Blueprint(flask_smorest.Blueprint):
                 query = parser.parse(query_text())
                 if query.others:
                     _require_reading(query.others)
-                if not has_scope(reading):
+                # Who may read need not be asked again for a read.
+                if request.method not in READS and not has_scope(reading):
                     return _write_unread(view, query, parser.table, *args, **path)
                 if query.eventual:
                     with eventual_reads():

@@ -13,6 +13,7 @@ from app.query.relations import REFERENCES, REVERSE, expansions_of
 from app.query.values import kind_of
 from app.query.vocabulary import SCHEMAS
 from app.repositories.natural_keys import NATURAL_KEYS
+from app.schemas.fields import Choice
 
 ASSIGNED = ("id", "created_at", "updated_at", "version")
 
@@ -43,8 +44,7 @@ def _entity(table: str, schemas: dict[str, Any]) -> str:
 
 
 def _column(table: str, name: str, field: Field[Any], new: dict[str, Any], required: bool) -> str:
-    choices = [choice for choice in new.get("enum", ()) if choice is not None]
-    kind = "|".join(choices) or kind_of(field)
+    kind = "|".join(field.choices) if isinstance(field, Choice) else kind_of(field)
     reference = REFERENCES[table].get(name.removesuffix("_id"))
     default = json.dumps(new["default"]).strip('"') if new.get("default") is not None else None
     return "".join(

@@ -72,6 +72,7 @@ def test_the_page_for_models_is_small_and_names_every_column(client: FlaskClient
     assert text.startswith("# Flux DAO Service\n\n> ")
     assert len(TOKEN.findall(text)) <= 6000
     lines = {name: next(line for line in text.splitlines() if line.startswith(f"- **{name}**")) for name in SCHEMAS}
+    assert "status pending|done|missed|rescheduled|cancelled=pending" in lines["tasks"]
     for table, schema in SCHEMAS.items():
         assert not [name for name in schema().fields if name not in lines[table] and name not in text.split("- **")[0]]
 

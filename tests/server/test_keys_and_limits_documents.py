@@ -43,7 +43,7 @@ def test_the_commands_of_both_pages_run_in_their_order(postgres: EmbeddedServer,
             printed = run_blocks(KEYS, DATABASE_URL=url, FLUX_URL=server.url)
             limited = run_blocks(LIMITS, FLUX_URL=server.url, FLUX_KEY="listed")
     assert re.search(r'"detail": "(.*?)"', KEYS)[1] in printed
-    assert re.search(r"^planner +replaced +read,tasks:write .*Z$", printed, re.MULTILINE)
+    assert re.search(r"^planner +replaced +[0-9a-f]{8} +read,tasks:write .*Z$", printed, re.MULTILINE)
     assert printed.endswith('{"name":"planner","revoked":2,"dry_run":false}\n')
     # How many seconds are left depends on when the period began.
     told, shown = (re.sub(r";t=\d+", ";t=…", each) for each in (limited, LIMITS))

@@ -186,7 +186,7 @@ def health_of(server: RunningServer) -> str:
     [
         ({"DATABASE_URL": "postgresql://127.0.0.1/x"}, "flux-dao: DATABASE_URL is set but SERVICE_API_KEYS is not"),
         ({"HOST": "0.0.0.0"}, "flux-dao: HOST=0.0.0.0 would open the service"),
-        ({"PORT": "eight"}, "flux-dao: PORT cannot be used: it must be a port, a whole number from 1 to 65535."),
+        ({"PORT": "eight"}, "flux-dao: PORT cannot be used: it must be a whole number from 1 to 65535."),
         ({"EMBEDDED_DATA_DIR": "/proc/nowhere/postgres"}, "flux-dao: The embedded PostgreSQL in /proc/nowhere"),
     ],
 )
