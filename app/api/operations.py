@@ -1,7 +1,7 @@
 """What load balancers and operators ask: is the process alive, can it serve?"""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 
 from flask import Response
 
@@ -32,9 +32,11 @@ def check_health() -> Response:
 @blueprint.alt_response(503, schema=NotReadySchema, example=NotReadySchema.example, description="Not ready")
 def check_readiness() -> Response:
     """Tell whether the database answers and its schema is current."""
+    asked = _asker().submit(migrations.not_ready_reason)
     try:
-        reason = _asker().submit(migrations.not_ready_reason).result(timeout=READY_TIMEOUT)
+        reason = asked.result(timeout=READY_TIMEOUT)
     except TimeoutError:
+        asked.cancel()
         reason = BUSY if database.is_exhausted() else f"The database did not answer within {READY_TIMEOUT} s."
     if reason:
         return _not_ready(reason)
@@ -43,8 +45,12 @@ def check_readiness() -> Response:
 
 @cache
 def _asker() -> ThreadPoolExecutor:
-    """A thread of its own: a database that hangs must not make the answer late."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
+    """A thread of its own: a database that hangs must not make the answer late.
+
+    What it then finds frozen makes the requests that come look for the primary, long before their own limits do.
+    """
+    patient = partial(database.limit_patience, READY_TIMEOUT)
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready", initializer=patient)
 
 
 def _not_ready(detail: str) -> Response:

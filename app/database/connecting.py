@@ -4,17 +4,27 @@ It is said with the connection's start, which costs nothing later. Poolers in tr
 it; there it goes in one message with each BEGIN and each statement outside a transaction, by SET LOCAL.
 """
 
+import math
 import os
+import time
 from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import extensions
 
 from app.config import Settings
+from app.database.watched import Session, Watch
+from app.errors import Unavailable
 
 JSON_OID = 114
 # A network that fell silent is noticed within half a minute; by the system's own default it would take hours.
 KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
+# A server that works ends a statement at its timeout, and has so many seconds to say so.
+GRACE_SECONDS = 3.0
+STANDBY = (
+    "DATABASE_URL leads to a standby, which takes no writes. Wait until it leads to the primary, or name all servers "
+    "in it and target_session_attrs=read-write."
+)
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,13 @@ class Connector:
         # None until the first session has shown what the server, or the pooler before it, takes.
         self._sessions_keep: bool | None = None
         self.set_local = ""
+        self._watch = Watch()
+        self._patience = _patience(settings.parameters["statement_timeout"])
+        # Who says it has libpq look.
+        self._refuses_standbys = "target_session_attrs" not in extensions.parse_dsn(settings.url)
 
-    def open(self) -> extensions.connection:
-        """A new connection; raises the driver's error."""
+    def open(self) -> Session:
+        """A new connection; raises the driver's error, or Unavailable when it leads to a standby."""
         if self._sessions_keep is False:
             return self._connect()
         try:
@@ -69,9 +83,10 @@ class Connector:
                 self._use_set_local()
         return connection
 
-    def _connect(self, **options: str) -> extensions.connection:
+    def _connect(self, **options: str) -> Session:
         connection = psycopg2.connect(
             self._settings.url,
+            connection_factory=Session,
             connect_timeout=self._settings.connect_timeout,
             client_encoding="UTF8",
             fallback_application_name="flux-dao",
@@ -81,6 +96,12 @@ class Connector:
         connection.autocommit = True
         # Rows leave the database as JSON documents and travel on as the bytes they are.
         connection.string_types[JSON_OID] = extensions.BYTES
+        connection.opened = time.monotonic()
+        connection.patience = self._patience
+        self._watch.add(connection)
+        if self._refuses_standbys and _is_standby(connection):
+            connection.close()
+            raise Unavailable(STANDBY)
         return connection
 
     def _options(self) -> str:
@@ -88,13 +109,15 @@ class Connector:
         ours = " ".join(f"-c {name}={value}" for name, value in self._settings.parameters.items())
         return f"{ours} {self._given_options()} -c TimeZone=UTC"
 
-    def _are_kept(self, connection: extensions.connection) -> bool:
-        """Whether a session has what its start asked for. One statement."""
-        given = self._given_options()
-        expected = {name: value for name, value in self._settings.parameters.items() if name not in given}
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(expected),))
-            return dict(cursor.fetchall()) == expected
+    def _are_kept(self, connection: Session) -> bool:
+        """Whether a session has what its start asked for; then its own limit, which the URL may name, holds."""
+        wanted, given = self._settings.parameters, self._given_options()
+        rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(wanted),))
+        found = dict(rows.fetchall())
+        are_kept = all(found.get(name) == value for name, value in wanted.items() if name not in given)
+        if are_kept:
+            connection.patience = self._patience = _patience(found["statement_timeout"])
+        return are_kept
 
     def _given_options(self) -> str:
         return extensions.parse_dsn(self._settings.url).get("options") or os.environ.get("PGOPTIONS", "")
@@ -102,6 +125,18 @@ class Connector:
     def _use_set_local(self) -> None:
         self._sessions_keep = False
         self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._settings.parameters.items())
+
+
+def _patience(statement_timeout: str) -> float:
+    """How many seconds an answer is waited for, with a limit of so many milliseconds; 0 is none."""
+    return int(statement_timeout) / 1000 + GRACE_SECONDS if int(statement_timeout) else math.inf
+
+
+def _is_standby(connection: Session) -> bool:
+    """Whether it leads to a standby. The server says so by itself; a pooler, what it was when it first connected."""
+    if connection.info.parameter_status("in_hot_standby") != "on":
+        return False
+    return bool(connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,))
 
 
 def _refuses_options(error: Exception) -> bool:

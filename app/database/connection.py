@@ -1,5 +1,6 @@
 """The database as the rest of the service uses it: reads, writes and streams, each thread on its own connection."""
 
+import math
 import select
 import threading
 import time
@@ -22,6 +23,7 @@ from app.database.failures import (
     was_undone,
 )
 from app.database.pool import Pool
+from app.database.watched import Session
 from app.errors import InDoubt, Invalid, Unavailable
 from app.telemetry.measures import metrics, usage
 
@@ -50,11 +52,12 @@ class Reader(Protocol):
 
 class ThreadState(threading.local):
     """What a thread has of the database: a connection, the BEGIN and SAVEPOINTs that no statement has taken along yet,
-    and who answers its reads when it is not the database itself.
+    who answers its reads when it is not the database itself, and how long it waits for an answer.
     """
 
-    connection: extensions.connection | None = None
+    connection: Session | None = None
     reader: Reader | None = None
+    patience = math.inf
 
     def __init__(self) -> None:
         self.pending: list[str] = []
@@ -95,7 +98,7 @@ class Database(peewee.PostgresqlDatabase):
         self.begin_statement = f"BEGIN ISOLATION LEVEL {isolation.upper()}" if self.strict else "BEGIN"
         self.init(session.url)
 
-    def connection(self) -> extensions.connection:
+    def connection(self) -> Session:
         """This thread's connection, which it takes from the pool if it has none."""
         mine = self._thread
         if mine.connection is None:
@@ -209,43 +212,45 @@ class Database(peewee.PostgresqlDatabase):
         """The cursor of a statement that the database has answered, sent behind the controls that wait for it.
 
         It is sent once more, on a new connection, when this one turns out to be dead and nothing can have been done:
-        it is `repeatable`, or was to begin a transaction, which nobody then can have committed.
+        it is `repeatable`, or was to begin a transaction, which nobody then can have committed. So it is when others
+        have lost their sessions meanwhile: this one's server may have been frozen, and answer of before a failover.
         """
         # What cannot be opened now cannot be in a moment, so that is not tried again.
-        self.connection()
+        session = self.connection()
         pending = self._thread.pending
         repeatable = pending[0].startswith("BEGIN") if pending else repeatable
         message, count = ";".join([*pending, sql]), 1 + len(pending)
         try:
             cursor = self._execute(message, parameters, count)
+            pending.clear()
+            if not repeatable or self._pool.is_current(session):
+                return cursor
+            session.close()
         except psycopg2.Error as error:
             pending.clear()
             self._discard_session(error)
-            if not repeatable or not connection_is_lost(error):
+            # Who has waited that long for an answer is not let wait again.
+            if not repeatable or not connection_is_lost(error) or session.overdue:
                 raise
-            metrics.retries.labels("connection").inc()
-            self.close()
-            cursor = self._execute(message, parameters, count)
-        pending.clear()
-        return cursor
+        metrics.retries.labels("connection").inc()
+        self.close()
+        return self._execute(message, parameters, count)
 
     def _execute(self, message: str, parameters: Any, count: int) -> extensions.cursor:
         """The cursor of a message of `count` statements, once the database has answered it."""
         connection = self.connection()
         if self._connector.set_local:
             message = self._with_local_settings(message, connection)
-        cursor = connection.cursor()
         began = time.perf_counter()
         try:
-            cursor.execute(message, parameters or None)
+            return connection.execute(message, parameters or None, self._thread.patience)
         except ValueError as error:
             # psycopg2 refuses a NUL, and Python's encoder a surrogate, before anything is sent.
             raise Invalid("A text holds what cannot be stored: a NUL character or half of a surrogate pair.") from error
         finally:
             usage.sent(count, began)
-        return cursor
 
-    def _with_local_settings(self, message: str, connection: extensions.connection) -> str:
+    def _with_local_settings(self, message: str, connection: Session) -> str:
         """The message with the settings for a pooler, where it begins a transaction or stands outside of one."""
         if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
             return message
@@ -258,7 +263,11 @@ class Database(peewee.PostgresqlDatabase):
         """Close what leads to a server that has gone, or that is a standby now and takes no writes any more."""
         if error.pgcode == READ_ONLY or connection_is_lost(error):
             self.connection().close()
-            self.close_idle()
+            self._pool.renew(self.connection())
+
+    def limit_patience(self, seconds: float) -> None:
+        """Let this thread wait no longer than that for the answer to any of its statements."""
+        self._thread.patience = seconds
 
     def use_reader(self, reader: Reader | None) -> Reader | None:
         """Let this thread's reads outside transactions be answered there; who answered them before."""
@@ -313,7 +322,7 @@ class Database(peewee.PostgresqlDatabase):
         self._pool.close_idle()
 
 
-def _has_unread(connection: extensions.connection) -> bool:
+def _has_unread(connection: Session) -> bool:
     """Whether something has come that nobody asked for. Not by select(), which takes no descriptor above 1023."""
     poller = select.poll()
     poller.register(connection, select.POLLIN)

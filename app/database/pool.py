@@ -8,16 +8,18 @@ import psycopg2
 from psycopg2 import extensions
 
 from app.database.connecting import Connector
+from app.database.watched import Session
 from app.errors import Busy
 from app.telemetry.measures import metrics
 
 PROBE_AFTER_IDLE_SECONDS = 30
+PROBE_PATIENCE_SECONDS = 3.0
 
 
 class Idle(NamedTuple):
     """A connection that nobody uses, since a moment of the monotonic clock."""
 
-    connection: extensions.connection
+    connection: Session
     since: float
 
     def is_alive(self) -> bool:
@@ -25,8 +27,7 @@ class Idle(NamedTuple):
         if time.monotonic() - self.since < PROBE_AFTER_IDLE_SECONDS:
             return True
         try:
-            with self.connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
+            self.connection.execute("SELECT 1", patience=PROBE_PATIENCE_SECONDS)
         except psycopg2.Error:
             return False
         return True
@@ -43,8 +44,10 @@ class Pool:
         self._lock = threading.Lock()
         self._freed = threading.Condition(self._lock)
         self._waiting = 0
+        # When a session was lost, by the monotonic clock; those that are older may lead to where the primary was.
+        self._renewed = 0.0
 
-    def take(self) -> extensions.connection:
+    def take(self) -> Session:
         """A connection; raises Busy when none becomes free in time, and the driver's error when none can be opened."""
         idle = self._take_place()
         metrics.connections_used.inc()
@@ -54,10 +57,10 @@ class Pool:
             self._free_place(None)
             raise
 
-    def give_back(self, connection: extensions.connection) -> None:
-        """Let others have the connection; it is closed when it is in the middle of something."""
-        idle = None
-        if not connection.closed and connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE:
+    def give_back(self, connection: Session) -> None:
+        """Let others have the connection; it is closed when it is in the middle of something, or not current."""
+        idle, status = None, connection.get_transaction_status()
+        if status == extensions.TRANSACTION_STATUS_IDLE and self.is_current(connection):
             idle = Idle(connection, time.monotonic())
         else:
             connection.close()
@@ -66,6 +69,16 @@ class Pool:
     def is_exhausted(self) -> bool:
         """Whether all connections are in use."""
         return not self._places
+
+    def is_current(self, connection: Session) -> bool:
+        """Whether no session was lost since it was opened."""
+        return connection.opened > self._renewed
+
+    def renew(self, lost: Session) -> None:
+        """Use no session any more that was opened before this one turned out to be lost."""
+        if self.is_current(lost):
+            self._renewed = time.monotonic()
+            self.close_idle()
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
