@@ -132,10 +132,12 @@ def test_nobody_waits_for_a_frozen_primary_longer_than_a_statement_may_take(pair
     server = start(pair.url_of_both)
     assert make(server, "ada").status_code == 201
     with frozen(pair.primary):
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(1) as pool:
             began = time.monotonic()
-            reading, writing = pool.submit(read, server), pool.submit(make, server, "bea")
-            asked, wrote = reading.result(), writing.result()
+            # It has the connection that is there; who reads finds that no other can be opened.
+            writing = pool.submit(make, server, "bea")
+            time.sleep(0.5)
+            asked, wrote = read(server), writing.result()
         assert time.monotonic() - began < BOUND
         assert (asked.status_code, asked.json()["code"]) == (503, "urn:flux:problem:unavailable")
         assert (wrote.status_code, wrote.json()["code"]) == (503, "urn:flux:problem:in-doubt")
