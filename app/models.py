@@ -23,6 +23,10 @@ from playhouse.postgres_ext import ArrayField, DateTimeTZField
 from app.database.connection import database
 
 
+class TextWithoutCase(TextField):
+    """A text that is stored as it came, and unique and compared without case: by lower(column)."""
+
+
 class NamedIndex(Index):
     """An index as SQL writes it; `key` are the columns of a unique one that holds for all rows."""
 
@@ -38,7 +42,7 @@ def index(table: str, name: str, columns: str, *, unique: bool = False, where: s
     if where:
         return made.where(SQL(where))
     if unique:
-        made.key = tuple(columns.split(", "))
+        made.key = tuple(name.removesuffix("_key").split("__"))
     return made
 
 
@@ -65,7 +69,7 @@ class Row(Model):
 class User(Row):
     """A person."""
 
-    email = TextField()
+    email = TextWithoutCase()
     onboarded = BooleanField()
     profile = JSONField(null=True)
     notification_preferences = JSONField(null=True)
@@ -78,7 +82,7 @@ class User(Row):
     class Meta:
         table_name = "users"
         indexes = (
-            index("users", "email_key", "email", unique=True),
+            index("users", "email_key", "lower(email)", unique=True),
             index("users", "newest", "created_at, row_order"),
             index("users", "by_phone", "(regexp_replace(notification_preferences ->> 'phone_number', '\\D', '', 'g'))"),
         )

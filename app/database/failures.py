@@ -166,8 +166,11 @@ def _meaning(sqlstate: str, cause: psycopg2.Error) -> ServiceError | None:
 
 
 def _columns(cause: psycopg2.Error, kind: str) -> tuple[str, ...]:
-    """The columns of a violated constraint. Its name tells them: <table>_<column>__<column><kind>."""
-    table, constraint = cause.diag.table_name or "", cause.diag.constraint_name or ""
+    """The columns of a violated constraint. Its name tells them: <table>_<column>__<column><kind>.
+
+    A second one of the same columns has a number behind it, as PostgreSQL itself names it.
+    """
+    table, constraint = cause.diag.table_name or "", (cause.diag.constraint_name or "").rstrip("0123456789")
     if not constraint.endswith(kind):
         return ()
     return tuple(constraint.removeprefix(f"{table}_").removesuffix(kind).split("__"))

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from peewee import Field, Source
+from peewee import Field, Source, fn
 from psycopg2.extensions import AsIs
 
 from app import models
@@ -29,6 +29,16 @@ def column(row: Any, name: str) -> Any:
     if isinstance(row, Source):
         return row.c[name]
     return getattr(row, row._meta.columns[name].name)
+
+
+def compared(row: Any, name: str) -> Any:
+    """The column of this name as it is compared and sorted, and as its indexes have it."""
+    return as_compared(row._meta.columns[name], column(row, name))
+
+
+def as_compared(field: Field, value: Any) -> Any:
+    """The expression of a value of this column as it is compared; of a list's text too: its braces have no case."""
+    return fn.lower(value) if isinstance(field, models.TextWithoutCase) else value
 
 
 def reference(row: Any, name: str) -> Any:

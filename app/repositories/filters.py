@@ -17,7 +17,7 @@ from app.database.literals import array_literal, json_literal
 from app.database.statements import parameter
 from app.exact_json import MAX_DIGITS, digits
 from app.query.model import Condition, Either, Filter, Place
-from app.repositories.columns import Model, bound, column, reference, sql_type
+from app.repositories.columns import Model, as_compared, bound, column, compared, reference, sql_type
 
 WITHOUT_VALUE = ("isnull", "empty", "exists")
 SIGNS = {"gt": OP.GT, "gte": OP.GTE, "lt": OP.LT, "lte": OP.LTE}
@@ -97,16 +97,16 @@ class _Conditions:
             name = Value("phone_number", converter=False)
             number = Expression(column(self.row, "notification_preferences"), "->>", name)
             return fn.regexp_replace(number, r"\D", "", "g")
-        return column(self.row, place.column)
+        return compared(self.row, place.column)
 
     def _compared(self, term: Condition, place: Any) -> ColumnBase:
         if term.operator == "isnull":
             return _is_null(place, term.value)
         if term.operator == "empty":
             return fn.coalesce(fn.cardinality(place), 0) == 0 if term.value else fn.cardinality(place) > 0
-        value = next(self.values)
+        value = as_compared(self._field(term.place), next(self.values))
         if term.operator in ("in", "nin"):
-            return _any_of(term.operator, place, value, self._type(term.place))
+            return _any_of(term.operator, place, value, sql_type(self._field(term.place)))
         if term.operator == "ncontains":
             return _not_true(Expression(place, "@>", value))
         return Expression(place, COMPARISONS[term.operator], value)
@@ -117,8 +117,8 @@ class _Conditions:
             return _is_null(text, term.value)
         return _or_null(term, _key_compared(term, json, text, next(self.values)), text)
 
-    def _type(self, place: Place) -> str:
-        return sql_type(_referenced(self.row, place.references)._meta.columns[place.column])
+    def _field(self, place: Place) -> Any:
+        return _referenced(self.row, place.references)._meta.columns.get(place.column)
 
     def _exists(self, term: Condition) -> ColumnBase:
         [field] = [each for each in self.row._meta.backrefs if each.backref == term.place.column]
@@ -128,12 +128,12 @@ class _Conditions:
 
 
 def _joined_column(row: Any, place: Place) -> Any:
-    return column(_referenced(row, place.references), place.column)
+    return compared(_referenced(row, place.references), place.column)
 
 
 def _looked_up_column(row: Any, place: Place) -> Any:
     if not place.references:
-        return column(row, place.column)
+        return compared(row, place.column)
     name, *further = place.references
     other = row._meta.fields[name].rel_model.alias()
     found = _looked_up_column(other, place._replace(references=tuple(further)))

@@ -40,7 +40,7 @@ def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
     _refuse_duplicates(rows, ID, range(len(rows)))
     try:
         with atomic():
-            written = _by_key(database.write(*writes.insert(model, rows, ID, shape)))
+            written = _by_key(ID, database.write(*writes.insert(model, rows, ID, shape)))
     except (Conflict, MissingReference) as error:
         _locate(model, rows, error, range(len(rows)))
     return [written[ID.values(row)] for row in rows]
@@ -96,7 +96,7 @@ def _upsert_group(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with atomic():
-                written |= _by_key(database.write(*writes.upsert(model, made, key, wanted.shape, merge, naming)))
+                written |= _by_key(key, database.write(*writes.upsert(model, made, key, wanted.shape, merge, naming)))
                 for row in made:
                     if _is_new(written.get(key.values(row))):
                         written[key.values(row)].id = row["id"]
@@ -138,11 +138,11 @@ def _is_new(row: Row | None) -> bool:
 
 
 def _left_alone(model: Model, key: Key, rows: Sequence[Values], shape: Shape) -> dict[tuple[str, ...], Row]:
-    return _by_key(database.read(*writes.select_by_keys(model, rows, key, shape))) if rows else {}
+    return _by_key(key, database.read(*writes.select_by_keys(model, rows, key, shape))) if rows else {}
 
 
-def _by_key(found: Sequence[tuple[Any, ...]]) -> dict[tuple[str, ...], Row]:
-    return {tuple(key): Row(json, version) for json, version, *key in found}
+def _by_key(key: Key, found: Sequence[tuple[Any, ...]]) -> dict[tuple[str, ...], Row]:
+    return {key.compared(texts): Row(json, version) for json, version, *texts in found}
 
 
 def _refuse_duplicates(rows: Sequence[Values], key: Key, numbers: Sequence[int]) -> None:
@@ -198,7 +198,7 @@ def _position_taken(model: Model, rows: Sequence[Values], columns: Sequence[str]
 
 def _existing(model: Model, key: Key, rows: Sequence[Values]) -> dict[tuple[str, ...], str]:
     """The ids of the rows of the table that have the same keys as these."""
-    found = _by_key(database.read(*writes.select_by_keys(model, rows, key, Shape(("id",)))))
+    found = _by_key(key, database.read(*writes.select_by_keys(model, rows, key, Shape(("id",)))))
     return {values: row["id"] for values, row in found.items()}
 
 

@@ -1,6 +1,6 @@
 """Natural keys: by what a row is recognised that a caller wants to insert or update."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app import models
@@ -13,13 +13,15 @@ OPEN = ("pipeline", "active")
 class Key(NamedTuple):
     """The columns of a unique index, and of a partial one the condition on a row, a model or an alias of it.
 
-    `covers` is that condition for a new row's values; `when` tells it to people.
+    `covers` is that condition for a new row's values; `when` tells it to people. In `without_case` are the columns
+    whose texts are the same in any case.
     """
 
     columns: tuple[str, ...]
     where: Callable[[Any], Any] | None = None
     covers: Callable[[Mapping[str, Any]], bool] = lambda row: True
     when: str = ""
+    without_case: tuple[str, ...] = ()
 
     def is_of(self, row: Mapping[str, Any]) -> bool:
         """Whether a new row of these values has this key."""
@@ -27,7 +29,12 @@ class Key(NamedTuple):
 
     def values(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The key of a row as texts, to compare it with what the database gives."""
-        return tuple(str(row[column]) for column in self.columns)
+        return self.compared([str(row[column]) for column in self.columns])
+
+    def compared(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """The texts of a key, such that those of one row are the same."""
+        named = zip(self.columns, texts, strict=True)
+        return tuple(text.lower() if column in self.without_case else text for column, text in named)
 
 
 ID = Key(("id",))
@@ -51,7 +58,9 @@ OF_SOME_ROWS: dict[Model, tuple[Key, ...]] = {
 
 
 def _unique(model: Model) -> tuple[Key, ...]:
-    return tuple(Key(index.key) for index in model._meta.indexes if index.key)
+    columns = model._meta.columns.items()
+    without_case = tuple(name for name, field in columns if isinstance(field, models.TextWithoutCase))
+    return tuple(Key(index.key, without_case=without_case) for index in model._meta.indexes if index.key)
 
 
 NATURAL_KEYS = {model: _unique(model) + OF_SOME_ROWS.get(model, ()) for model in models.ENTITIES.values()}

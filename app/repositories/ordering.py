@@ -12,7 +12,7 @@ from peewee import ColumnBase, Expression, Ordering, Tuple
 
 from app.database.statements import parameter
 from app.query.model import SortKey
-from app.repositories.columns import Model, bound, column, sql_type
+from app.repositories.columns import Model, as_compared, bound, compared, sql_type
 
 Keys = Sequence[SortKey]
 
@@ -39,7 +39,7 @@ def first_ranges(model: Model, keys: Keys) -> list[Range]:
     key = keys[0]
     if not _nullable(model, key) or key.descending == key.nulls_first:
         return [_range(model, keys, [], ())]
-    return [_range(model, keys, [column(model, key.column).is_null(null)], (key,)) for null in (False, True)]
+    return [_range(model, keys, [compared(model, key.column).is_null(null)], (key,)) for null in (False, True)]
 
 
 def ranges_after(model: Model, keys: Keys, nulls: Sequence[bool]) -> list[Range]:
@@ -68,7 +68,7 @@ def _end_of_run(keys: Keys, nulls: Sequence[bool], start: int) -> int:
 
 def _ranges_of_run(model: Model, keys: Keys, nulls: Sequence[bool], start: int, end: int) -> Iterator[Range]:
     """The rows that are the same up to a run of keys and come after in it."""
-    columns = [column(model, key.column) for key in keys]
+    columns = [compared(model, key.column) for key in keys]
     same = [
         columns[i].is_null() if nulls[i] else Expression(columns[i], "=", _bound(model, keys, i)) for i in range(end)
     ]
@@ -85,7 +85,8 @@ def _ranges_of_run(model: Model, keys: Keys, nulls: Sequence[bool], start: int, 
 
 
 def _bound(model: Model, keys: Keys, number: int) -> Any:
-    return parameter(f"a{number}").cast(sql_type(model._meta.columns[keys[number].column]))
+    field = model._meta.columns[keys[number].column]
+    return as_compared(field, parameter(f"a{number}").cast(sql_type(field)))
 
 
 def _range(model: Model, keys: Keys, conditions: list[ColumnBase], apart: Keys) -> Range:
@@ -94,7 +95,7 @@ def _range(model: Model, keys: Keys, conditions: list[ColumnBase], apart: Keys) 
     wanted = [
         key._replace(nulls_first=key.descending) if is_plain else key for key, is_plain in zip(keys, plain, strict=True)
     ]
-    return Range(conditions, order_of_columns([column(model, key.column) for key in keys], wanted))
+    return Range(conditions, order_of_columns([compared(model, key.column) for key in keys], wanted))
 
 
 def _ordered(key: SortKey, column: Any) -> Ordering:

@@ -10,7 +10,7 @@ from app.database import database
 from app.database.statements import Bound, Statement, compiled, explained, parameter
 from app.query.model import Filter, Query, Shape
 from app.repositories import filters, ordering
-from app.repositories.columns import Model, column, columns_of
+from app.repositories.columns import Model, column, columns_of, compared
 from app.repositories.shapes import json_of, row_as_json, selected, shown_columns, union_all
 
 STATEMENT_CACHE_SIZE = 1000
@@ -121,7 +121,7 @@ def _chosen(model: Model, query: Query, names: Sequence[str]) -> Select:
     columns = [column(model, name) for name in names]
     if len(ranges) == 1:
         return _cut(_in_range(model, query, columns, ranges[0]), query)
-    keys = [column(model, key.column).alias(f"key_{number}") for number, key in enumerate(query.sort)]
+    keys = [compared(model, key.column).alias(f"key_{number}") for number, key in enumerate(query.sort)]
     # Each range is cut by itself, so that no more rows are read than fit on the page.
     parts = [_cut_part(_in_range(model, query, [*columns, *keys], each), query) for each in ranges]
     together = union_all(parts).alias("t")

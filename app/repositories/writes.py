@@ -6,14 +6,14 @@ from itertools import chain
 from operator import and_
 from typing import Any, NamedTuple
 
-from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Select, Tuple, fn
+from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Field, Select, Tuple, fn
 
 from app.database import database
 from app.database.literals import json_literal
 from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, parameter
 from app.query.model import FieldRules, Filter, Query, Shape
 from app.repositories import filters, ordering
-from app.repositories.columns import Model, bound, column, sql_type
+from app.repositories.columns import Model, as_compared, bound, column, compared, sql_type
 from app.repositories.natural_keys import Key
 from app.repositories.reads import STATEMENT_CACHE_SIZE, bounded, matching
 from app.repositories.shapes import row_as_json
@@ -118,6 +118,10 @@ def delete_many(model: Model, query: Query) -> Bound:
     return _delete_many(model, _shape_of(query)).bind(_chosen_values(query))
 
 
+def _array(field: Field, values: Any) -> Any:
+    return as_compared(field, values).cast(f"{sql_type(field)}[]")
+
+
 def _named(model: Model, values: Values) -> dict[str, Any]:
     """Values to be written, by the names of their parameters."""
     objects = _objects(model)
@@ -180,7 +184,7 @@ def _insert(model: Model, columns: tuple[str, ...], key: Key, shape: Shape, merg
 
 def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
     target = {
-        "conflict_target": [column(model, name) for name in key.columns],
+        "conflict_target": [compared(model, name) for name in key.columns],
         "conflict_where": key.where(model) if key.where else None,
     }
     if not merge.columns:
@@ -194,8 +198,8 @@ def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
-    columns = [column(model, name) for name in key.columns]
-    wanted = [fn.unnest(parameter(f"k_{each.column_name}").cast(f"{sql_type(each)}[]")) for each in columns]
+    columns = [compared(model, name) for name in key.columns]
+    wanted = [fn.unnest(_array(model._meta.columns[name], parameter(f"k_{name}"))) for name in key.columns]
     found = model.select(*_written(model, key, shape)).where(Tuple(*columns).in_(Select(columns=wanted)))
     return compiled(found.where(key.where(model)) if key.where else found)
 

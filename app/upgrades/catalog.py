@@ -29,7 +29,9 @@ WHERE c.relnamespace = %(schema)s::regnamespace AND k.contype IN ('c', 'f')
 UNION ALL
 SELECT c.relname, 'i', quote_ident(i.relname), regexp_replace(pg_get_indexdef(i.oid), '^.*? USING ', 'USING '),
     ARRAY(SELECT quote_ident(a.attname) FROM unnest(x.indkey::int[]) WITH ORDINALITY AS n(number, place)
-          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = n.number ORDER BY n.place),
+          JOIN pg_attribute a ON a.attrelid = c.oid AND (a.attnum = n.number OR n.number = 0 AND EXISTS (
+              SELECT FROM pg_depend d WHERE d.objid = i.oid AND d.refobjid = c.oid AND d.refobjsubid = a.attnum))
+          ORDER BY n.place),
     pg_get_expr(x.indpred, x.indrelid), x.indisunique,
     EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('u', 'p', 'x'))
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
@@ -66,7 +68,8 @@ class Column:
 class Part:
     """A check (kind c), a foreign key (f) or an index (i) of a table.
 
-    `definition` is all of it but its name, `condition` that of a check or of an index of some rows.
+    `definition` is all of it but its name, `condition` that of a check or of an index of some rows; `columns` has also
+    those in an index's expressions.
     """
 
     table: str
@@ -82,6 +85,11 @@ class Part:
     def does(self) -> tuple[str, bool, str]:
         """What it does, whatever it is called."""
         return self.kind, self.unique, self.definition
+
+    @property
+    def keys(self) -> str:
+        """What an index is of, in parentheses: columns or expressions."""
+        return self.definition.removeprefix("USING btree ").partition(" WHERE ")[0]
 
     @property
     def make(self) -> str:

@@ -62,7 +62,8 @@ def refuse_what_is_in_the_way(
             wanted.name
             for wanted in ours[name].parts
             for part in theirs[name].parts
-            if part.name == wanted.name and (part.does == wanted.does or _replaces(wanted, part))
+            if part.name == wanted.name
+            and (part.does == wanted.does or _replaces(wanted, part) or _stands_beside(wanted, part))
         }
     for name in sorted(names_in_both - known):
         raise Conflict(f"{name} is there, and is not ours. Rename it, or drop it if nothing uses it.")
@@ -168,7 +169,12 @@ def parts(theirs: Table, ours: Table, kept_checks: set[str]) -> Iterator[Change]
         left = [each for each in left if each not in old]
         if same:
             yield from _renamed(wanted, same)
-        elif wanted.name not in kept_checks:
+            continue
+        beside = [each for each in left if _stands_beside(wanted, each)]
+        left = [each for each in left if each not in beside]
+        for number, part in enumerate(beside, start=1):
+            yield _renaming(part, f"{wanted.name}{number}")
+        if wanted.name not in kept_checks:
             yield Change(
                 theirs.name,
                 f"{'replaces' if old else 'makes'} {_label(wanted)}",
@@ -232,14 +238,22 @@ def _replaces(wanted: Part, there: Part) -> bool:
     return wanted.columns == there.columns and (wanted.kind == "f" or is_key)
 
 
+def _stands_beside(wanted: Part, there: Part) -> bool:
+    """Whether it is another key of the same column, as one that heeds case: an ON CONFLICT may need it, so it stays."""
+    is_key = wanted.unique and there.unique and wanted.condition is None and there.condition is None
+    return is_key and wanted.columns == there.columns and wanted.does != there.does
+
+
+def _renaming(part: Part, name: str) -> Change:
+    summary = f"renames {_label(part)} to {name}"
+    return Change(part.table, summary, part.rename(part.name, name), part.rename(name, part.name))
+
+
 def _renamed(wanted: Part, same: list[Part]) -> Iterator[Change]:
     """One that does the same keeps on, under our name; other indexes go."""
     keeper = next((each for each in same if each.in_constraint), same[0])
     if keeper.name != wanted.name:
-        summary = f"renames {_label(keeper)} to {wanted.name}"
-        yield Change(
-            wanted.table, summary, keeper.rename(keeper.name, wanted.name), keeper.rename(wanted.name, keeper.name)
-        )
+        yield _renaming(keeper, wanted.name)
     for twin in same:
         if twin is not keeper and not twin.in_constraint:
             yield Change(wanted.table, f"drops {_label(twin)}", twin.drop, twin.make)

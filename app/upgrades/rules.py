@@ -112,10 +112,10 @@ def _rule_of_key(theirs: Table, key: Part, defaults: dict[str, str]) -> Rule:
     within = f"{having} AND {key.condition}" if key.condition else having
     older = (
         "SELECT id FROM (SELECT id, row_number() OVER "
-        f"(PARTITION BY {', '.join(key.columns)} ORDER BY {changed} DESC NULLS LAST, id DESC) AS place "
+        f"(PARTITION BY {key.keys} ORDER BY {changed} DESC NULLS LAST, id DESC) AS place "
         f"FROM (SELECT {filled} FROM {theirs.name}) AS filled WHERE {within}) AS keyed WHERE place > 1"
     )
-    together = " and ".join(key.columns)
+    together = key.keys[1:-1].replace(", ", " and ")
     name = f"{together} are unique" if len(key.columns) > 1 else f"{together} is unique"
     summary = f"the newest row keeps its {column}; the older ones lose theirs"
     if theirs.columns[column].not_null:

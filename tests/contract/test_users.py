@@ -85,3 +85,83 @@ def test_deleting_a_user_deletes_all_that_is_theirs(client: FlaskClient):
     rows = {"goals": plan, "tasks": todo, "conversations": talk, "messages": said, "patterns": seen}
     for path, row in (rows | {"notification-log": sent}).items():
         assert client.get(f"/api/v1/{path}/{row['id']}").status_code == 404
+
+
+OTHER_CASES = ("ada@example.com", "ADA@EXAMPLE.COM", "Ada@example.com")
+
+
+@pytest.mark.parametrize("email", OTHER_CASES)
+def test_an_address_is_one_persons_in_any_case_and_stored_as_it_came(client: FlaskClient, email: str):
+    assert user(client, email="Ada@Example.com")["email"] == "Ada@Example.com"
+    other = user(client)
+    for answer in (
+        client.post("/api/v1/users", json={"email": email}),
+        client.patch(f"/api/v1/users/{other['id']}", json={"email": email}),
+        client.post("/api/v1/users/bulk", json=[{"email": "new@example.com"}, {"email": email}]),
+    ):
+        assert answer.status_code == 409
+        assert answer.json["errors"][0]["pointer"].endswith("/email")
+
+
+def test_a_person_may_write_the_own_address_in_another_case(client: FlaskClient):
+    path = f"/api/v1/users/{user(client, email='Ada@Example.com')['id']}"
+    assert client.patch(path, json={"email": "ada@example.com"}).json["email"] == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        ("email=ada@example.COM", ["Ada"]),
+        ("email__in=ADA@example.com,nobody@example.com", ["Ada"]),
+        ("email__ne=ADA@example.com", ["Ben"]),
+        ("email__nin=ADA@example.com", ["Ben"]),
+        ("email__like=ADA*", ["Ada"]),
+        ("email__ilike=ADA*", ["Ada"]),
+        ("or=(email:ADA@example.com;email:BEN@example.com)", ["Ada", "Ben"]),
+    ],
+)
+def test_filters_compare_addresses_without_case(client: FlaskClient, filter: str, found: list[str]):
+    for name in ("Ada", "Ben"):
+        user(client, email=f"{name}@Example.com")
+    rows = client.get(f"/api/v1/users?sort=email&{filter}").json["items"]
+    assert [row["email"] for row in rows] == [f"{name}@Example.com" for name in found]
+
+
+def test_filters_over_references_compare_addresses_without_case(client: FlaskClient):
+    made = task(client, user_id=user(client, email="Ada@Example.com")["id"])
+    assert client.get("/api/v1/tasks?user.email=ADA@example.com").json["total"] == 1
+    changed = client.patch(f"/api/v1/tasks/{made['id']}?user.email=ADA@example.com", json={"title": "Run"})
+    assert changed.status_code == 200
+
+
+def test_pages_sorted_by_the_address_lose_nobody(client: FlaskClient):
+    names = ["a@x.io", "B@x.io", "c@x.io", "D@x.io"]
+    for name in reversed(names):
+        user(client, email=name)
+    for sort, expected in (("email", names), ("-email", names[::-1])):
+        seen, cursor = [], ""
+        while cursor is not None:
+            page = client.get(f"/api/v1/users?sort={sort}&limit=1{cursor and f'&cursor={cursor}'}").json
+            seen += [row["email"] for row in page["items"]]
+            cursor = page["next_cursor"]
+        assert seen == expected
+
+
+@pytest.mark.parametrize("how", ["merge", "ignore"])
+@pytest.mark.parametrize("email", [*OTHER_CASES, "JÜRGEN@example.com"])
+def test_an_upsert_finds_the_person_by_the_address_in_any_case(client: FlaskClient, how: str, email: str):
+    own = email.replace("JÜRGEN", "Jürgen").replace("ADA", "Ada")
+    made = user(client, email=own, timezone="UTC")
+    one = client.post(f"/api/v1/users?upsert={how}", json={"email": email, "timezone": "Asia/Dubai"})
+    assert (one.status_code, one.json["id"], one.json["email"]) == (200, made["id"], own)
+    assert one.json["timezone"] == ("Asia/Dubai" if how == "merge" else "UTC")
+    rows = [{"email": email}, {"email": "Other@Example.com"}]
+    many = client.post(f"/api/v1/users/bulk?upsert={how}", json=rows)
+    assert [row["email"] for row in many.json["items"]] == [own, "Other@Example.com"]
+    assert client.get("/api/v1/users").json["total"] == 2
+
+
+def test_two_of_an_upsert_with_one_address_in_two_cases_are_refused(client: FlaskClient):
+    rows = [{"email": "ada@example.com"}, {"email": "ADA@example.com"}]
+    answer = client.post("/api/v1/users/bulk?upsert=merge", json=rows)
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/1/email")

@@ -173,3 +173,24 @@ def test_rows_that_are_there_are_numbered_in_the_order_of_storing_and_are_not_ch
     assert run_alone(empty, "SELECT version FROM users") == [(7,)]
     assert run_alone(empty, "SELECT count(*) FROM messages WHERE updated_at < '2026-04-01'") == [(5,)]
     assert run_alone(empty, "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'") == [(0,)]
+
+
+def test_addresses_that_differ_only_in_case_stop_the_migration_with_what_to_do(empty: str):
+    up_and_down(empty, "upgrade 0006_row_order")
+    run_alone(empty, "INSERT INTO users (id, email) SELECT gen_random_uuid(), unnest('{a@b.io,A@b.io,c@d.io}'::text[])")
+    done = flask("db", "upgrade", DATABASE_URL=empty)
+    assert done.returncode == 1
+    assert "1 e-mail addresses belong to several users" in done.stderr
+    assert "Change or delete the others, then migrate again" in done.stderr
+    run_alone(empty, "DELETE FROM users WHERE email = 'A@b.io'")
+    up_and_down(empty, "upgrade")
+
+
+def test_an_older_programs_key_of_addresses_stays_beside_ours(empty: str):
+    up_and_down(empty, "upgrade 0006_row_order")
+    run_alone(empty, "DROP INDEX users_email_key", "ALTER TABLE users ADD UNIQUE (email)")
+    before = schema(empty)
+    up_and_down(empty, "upgrade 0007_email_without_case")
+    run_alone(empty, "INSERT INTO users (id, email) VALUES (gen_random_uuid(), 'a') ON CONFLICT (email) DO NOTHING")
+    up_and_down(empty, "downgrade --yes")
+    assert schema(empty) == before

@@ -162,9 +162,9 @@ def test_an_import_refuses_a_value_that_somebody_else_has(url: str, tmp_path: Pa
     file = exported(url, tmp_path)
     users(url, "erase", ADA)
     before = contents(url)
-    told = refused(url, "import", changed(file, f"{ADA}@x.org", f"{BOB}@x.org"))
+    told = refused(url, "import", changed(file, f"{ADA}@x.org", f"{BOB}@X.org"))
     assert "The value of email is taken by another row" in told
-    assert f"users: Key (email)=({BOB}@x.org) already exists." in told
+    assert f"users: Key (lower(email))=({BOB}@x.org) already exists." in told
     assert contents(url) == before
 
 

@@ -271,6 +271,31 @@ def test_rows_that_break_a_rule_stop_it_before_anything_is_changed(broken: str):
     assert (schema(broken), snapshot(broken)) == (before, rows)
 
 
+def test_people_whose_addresses_differ_only_in_case_stop_it_and_the_dry_run_foresees_that(clean: str):
+    before = schema(clean)
+    run_alone(clean, "INSERT INTO users (email) VALUES ('twin@x.io'), ('Twin@x.io'), ('TWIN@X.IO')")
+    foreseen = flask("db", "upgrade", "--dry-run", DATABASE_URL=clean)
+    stopped = flask("db", "upgrade", "--mend", DATABASE_URL=clean)
+    assert (foreseen.returncode, stopped.returncode) == (0, 1)
+    for said in (foreseen.stdout, stopped.stdout):
+        assert "users  lower(email) is unique" in said
+        assert "2 rows" in said
+        assert "change the others by hand" in said
+    assert "only you can mend" in stopped.stderr
+    assert schema(clean) == before
+
+
+def test_the_older_programs_own_key_of_addresses_stays_and_tells_the_column(clean_b: str, settings: Settings):
+    upgraded(clean_b)
+    with service(clean_b, settings) as client:
+        assert client.post("/api/v1/users", json={"email": "Grace@x.io"}).status_code == 201
+        for email in ("Grace@x.io", "grace@x.io"):
+            taken = client.post("/api/v1/users", json={"email": email})
+            assert (taken.status_code, taken.json["errors"][0]["pointer"]) == (409, "#/email")
+            found = client.post("/api/v1/users?upsert=merge", json={"email": email})
+            assert (found.status_code, found.json["email"]) == (200, "Grace@x.io")
+
+
 def test_mending_changes_what_it_says_and_keeps_each_row_that_it_changes(broken: str, generation: Generation):
     before = snapshot(broken)
     whole = {
