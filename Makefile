@@ -41,7 +41,7 @@ dev: $(RUNTIME) ## The same, restarting when the code changes
 
 demo: $(INSTALLED) ## Run the four examples against the running service
 	@for example in goal_planner scheduler observer conversation; do \
-		FLUX_URL=$(URL) $(BIN)/python examples/$$example.py || exit 1; done
+		FLUX_URL=$(URL) PYTHONPATH=clients/python/src $(BIN)/python examples/$$example.py || exit 1; done
 
 test: test-role ## Run the tests (unit and database; the embedded PostgreSQL is started for them)
 	$(BIN)/pytest $(PARALLEL) -m "not server and not browser and not fuzz and not generators and not faults" --ignore tests/contract

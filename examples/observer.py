@@ -2,49 +2,46 @@
 
 from uuid import uuid4
 
-import httpx
-from client import Row, run
+from flux_dao_client import Flux
+from running import run
 
 HISTORY = ("done", "done", "missed", "done", "missed", "pending")
 
 
-def main(flux: httpx.Client) -> None:
+def main(flux: Flux) -> None:
     """Observe a new user twice: the first time records the pattern, the second one updates it."""
-    user = flux.post("/users", json={"email": f"observer-{uuid4()}@example.com"}).json()
-    history = [{"user_id": user["id"], "title": "Run before work", "status": status} for status in HISTORY]
-    flux.post("/tasks/bulk", json=history)
+    user = flux.users.create(email=f"observer-{uuid4()}@example.com")
+    flux.tasks.create_many(
+        [{"user_id": user["id"], "title": "Run before work", "status": status} for status in HISTORY]
+    )
     print_statistics(flux, user["id"])
     for confidence in (0.6, 0.75):
-        record_pattern(
-            flux,
-            {
-                "user_id": user["id"],
-                "pattern_type": "time_of_day",
-                "pattern_key": "misses_mornings",
-                "description": "Tasks before work are often missed.",
-                "data": {"missed": HISTORY.count("missed"), "of": len(HISTORY)},
-                "confidence": confidence,
-            },
-        )
+        record_pattern(flux, user["id"], confidence)
 
 
-def print_statistics(flux: httpx.Client, user_id: str) -> None:
+def print_statistics(flux: Flux, user_id: str) -> None:
     """Count the tasks that were created in the last 30 days, by status."""
     # By the database's clock, which is the one that dated the tasks.
     since = {"user_id": user_id, "created_at__gte": "now-30d"}
-    statistics = flux.get("/tasks/statistics", params=since).json()
+    statistics = flux.request("GET", "/tasks/statistics", query=since)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statistics["by_status"].items()))
     print(f"Last 30 days: {statistics['total_tasks']} tasks ({counts}).")
     print(f"Completion rate: {statistics['completion_rate']:.0%}.")
 
 
-def record_pattern(flux: httpx.Client, pattern: Row) -> None:
+def record_pattern(flux: Flux, user_id: str, confidence: float) -> None:
     """Create the pattern, or update the one with the same user, type and key, unless the user has overruled it."""
-    merging = {"upsert": "merge", "data.user_overridden__ne": "true"}
-    answer = flux.post("/patterns", params=merging, json=pattern)
-    action = "Recorded" if answer.status_code == httpx.codes.CREATED else "Updated"
-    recorded = answer.json()
-    confidence, version = recorded["confidence"], recorded["version"]
+    recorded = flux.patterns.upsert(
+        where={"data.user_overridden__ne": True},
+        user_id=user_id,
+        pattern_type="time_of_day",
+        pattern_key="misses_mornings",
+        description="Tasks before work are often missed.",
+        data={"missed": HISTORY.count("missed"), "of": len(HISTORY)},
+        confidence=confidence,
+    )
+    version = recorded["version"]
+    action = "Recorded" if version == 1 else "Updated"
     print(f"{action} the pattern {recorded['pattern_key']}: confidence {confidence}, version {version}.")
 
 

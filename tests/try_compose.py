@@ -117,7 +117,7 @@ def under_load(name: str, folder: Path, fault: Fault) -> Counter[str]:
 
 @pytest.mark.parametrize("example", ["goal_planner", "scheduler", "observer", "conversation"])
 def test_the_examples_work_through_the_proxy(example: str) -> None:
-    run(sys.executable, f"examples/{example}.py", FLUX_URL=URL, FLUX_KEY=KEY)
+    run(sys.executable, f"examples/{example}.py", FLUX_URL=URL, FLUX_KEY=KEY, PYTHONPATH="clients/python/src")
 
 
 def test_who_has_no_key_is_refused() -> None:

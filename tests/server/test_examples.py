@@ -49,7 +49,7 @@ def run_example(name: str, url: str) -> subprocess.CompletedProcess[str]:
     """Run an example as a person would, with the service at this URL."""
     return subprocess.run(
         [sys.executable, PROJECT / "examples" / f"{name}.py"],
-        env=os.environ | {"FLUX_URL": url},
+        env=os.environ | {"FLUX_URL": url, "PYTHONPATH": str(PROJECT / "clients" / "python" / "src")},
         capture_output=True,
         text=True,
         timeout=60,

@@ -14,13 +14,14 @@ from flux_dao_client.problems import (
     Unavailable,
     ValueTaken,
 )
-from flux_dao_client.references import Pending, Reference
+from flux_dao_client.references import Each, Pending, Reference, item
 
 __all__ = [
     "AsyncFlux",
     "Batch",
     "ConditionFailed",
     "Conflict",
+    "Each",
     "Flux",
     "Forbidden",
     "Invalid",
@@ -32,4 +33,5 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "ValueTaken",
+    "item",
 ]

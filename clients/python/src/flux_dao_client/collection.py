@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from flux_dao_client.calls import MERGE_PATCH, Call, Filters, version_header
+from flux_dao_client.references import Each
 
 # What operations give: one row, a list of rows, rows page by page, a number, and nothing.
 Row = TypeVar("Row", covariant=True)
@@ -47,9 +48,9 @@ class Collection(Generic[Row, Rows, Found, Number, Nothing]):
         """How many rows match."""
         return self._do("GET", "/count", filters, read=itemgetter("count"))
 
-    def create_many(self, rows: Sequence[Mapping[str, Any]]) -> Rows:
+    def create_many(self, rows: Sequence[Mapping[str, Any]] | Each) -> Rows:
         """Store up to 1000 rows, all or none, in the order given."""
-        return self._do("POST", "/bulk", body=list(rows), read=itemgetter("items"))
+        return self._do("POST", "/bulk", body=rows, read=itemgetter("items"))
 
     def delete(self, id: str, *, if_match: int | None = None, where: Filters | None = None) -> Nothing:
         """Delete the row, if it is at this version and matches `where`. Raises NotFound, ConditionFailed."""

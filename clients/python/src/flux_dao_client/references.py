@@ -1,5 +1,6 @@
 """Operations of a batch that are not sent yet, and values out of their answers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flux_dao_client.calls import Call
@@ -22,6 +23,24 @@ class Reference:
     def as_json(self) -> dict[str, str]:
         """The reference as the service reads it."""
         return {"$ref": self._path}
+
+
+class Each:
+    """In the place of many rows: one for each that an earlier operation answers, to which `item` refers.
+
+    `batch.dispatch_log.create_many(Each(claimed.items, {"task_id": item.id, "channel": "push"}))`
+    """
+
+    def __init__(self, rows: Reference, body: Mapping[str, Any]) -> None:
+        self._rows = rows
+        self._body = body
+
+    def as_json(self) -> dict[str, Any]:
+        """What the service makes the list of."""
+        return {"$each": self._rows.as_json()["$ref"], "body": self._body}
+
+
+item = Reference("item")
 
 
 class Pending:
