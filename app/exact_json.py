@@ -6,8 +6,11 @@ from typing import Any
 
 import orjson
 
-# Every number that a float holds has fewer digits when it is written out.
-MAX_DIGITS = 400
+# Where a float ends, PostgreSQL writes 309 digits; behind the point it may write as many as these. So the sum of two
+# numbers that can be stored can be stored too, and be found.
+MAX_DECIMALS = 399
+# PostgreSQL writes numbers without an exponent: 1e308 in a body is 309 bytes in an object.
+MAX_WRITTEN = 1_048_576
 # A float keeps every number of 15 digits, save those near its ends. With the signs of numbers written as these, a look
 # for a longer one, or for a large exponent, needs no loop.
 FORM_OF_NUMBERS = bytes.maketrans(b"123456789.E", b"0000000000e")
@@ -41,11 +44,17 @@ def number(text: str) -> int | float | Decimal:
     return rounded if Decimal(repr(rounded)) == exact else exact
 
 
-def digits(exact: Decimal) -> int:
-    """How many digits a finite number has when it is written out, without an exponent."""
+def decimals(exact: Decimal) -> int:
+    """How many digits behind its point a finite number has when it is written out, without an exponent."""
     exponent = exact.as_tuple().exponent
     assert isinstance(exponent, int), "only infinities and NaN have another"
-    return max(exact.adjusted() + 1, 1) + max(-exponent, 0)
+    return max(-exponent, 0)
+
+
+def written(number: float | Decimal) -> int:
+    """How many digits PostgreSQL writes for a finite number."""
+    exact = number if isinstance(number, Decimal) else Decimal(repr(number))
+    return max(exact.adjusted() + 1, 1) + decimals(exact)
 
 
 def _may_be_rounded(text: bytes | str) -> bool:

@@ -15,7 +15,7 @@ from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
 
 from app.database.literals import array_literal, json_literal
 from app.database.statements import parameter
-from app.exact_json import MAX_DIGITS, digits
+from app.exact_json import MAX_DECIMALS, decimals
 from app.query.model import Condition, Either, Filter, Place
 from app.repositories.columns import Model, as_compared, bound, column, compared, reference, sql_type
 
@@ -227,7 +227,10 @@ def _documents(text: str) -> Iterator[str]:
 
 def _is_number(text: str) -> bool:
     """Whether a text spells a number as JSON has it, of a length that one inside an object can have."""
-    return JSON_NUMBER.fullmatch(text) is not None and digits(Decimal(text)) <= MAX_DIGITS
+    if not JSON_NUMBER.fullmatch(text):
+        return False
+    number = Decimal(text)
+    return number.adjusted() <= MAX_DECIMALS and decimals(number) <= MAX_DECIMALS
 
 
 def _pattern(text: str) -> str:

@@ -50,7 +50,7 @@ def text_fault(text: str) -> str | None:
 
 def check_storable(document: Any, deepest: int = MAX_NESTING) -> None:
     """Raise ValidationError when a decoded JSON value holds anything that PostgreSQL's jsonb does not take."""
-    level, depth = [document], 0
+    level, depth, digits = [document], 0, 0
     while level:
         depth += 1
         if depth > deepest:
@@ -67,6 +67,9 @@ def check_storable(document: Any, deepest: int = MAX_NESTING) -> None:
                 below.extend(value)
             else:
                 _refuse(_scalar_fault(value))
+                digits += exact_json.written(value) if isinstance(value, float | Decimal) else 0
+        if digits > exact_json.MAX_WRITTEN:
+            raise ValidationError(f"holds numbers of more than {exact_json.MAX_WRITTEN} digits when written out.")
         level = below
 
 
@@ -81,8 +84,8 @@ def _scalar_fault(value: Any) -> str | None:
     if isinstance(value, float | Decimal):
         if not math.isfinite(value):
             return "holds NaN, an infinity or a number beyond 1.8e308."
-        too_long = isinstance(value, Decimal) and exact_json.digits(value) > exact_json.MAX_DIGITS
-        return f"holds a number of more than {exact_json.MAX_DIGITS} digits." if too_long else None
+        too_long = isinstance(value, Decimal) and exact_json.decimals(value) > exact_json.MAX_DECIMALS
+        return f"holds a number of more than {exact_json.MAX_DECIMALS} digits behind its point." if too_long else None
     if isinstance(value, int):
         storable = exact_json.MIN_INTEGER <= value <= exact_json.MAX_INTEGER
         return None if storable else "holds an int of more than 64 bits. Write it as a Decimal."

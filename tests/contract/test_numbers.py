@@ -167,3 +167,23 @@ def test_a_position_inside_an_object_of_any_depth_is_found_again_or_refused(clie
         pattern(client, data=nested)
     assert [len(page) for page in pages(client, "/patterns", {"sort": "data", "limit": 1})] == [1, 1]
     assert ask(client, "/patterns", {"sort": "data", "limit": 1})["has_next"]
+
+
+def test_numbers_that_are_short_to_send_are_counted_as_they_are_stored(client: FlaskClient):
+    place = f"/patterns/{pattern(client)['id']}"
+    within, beyond = (f'{{"data": {{"n": [{",".join(["1e308"] * times)}]}}}}' for times in (3_393, 3_394))
+    refused = send(client, "PATCH", place, beyond)
+    assert (refused.status_code, "1048576" in refused.json["detail"]) == (422, True)
+    assert send(client, "PATCH", place, within).status_code == 200
+    decimals = f'{{"data": {{"n": [{",".join(["5e-324"] * 4_000)}]}}}}'
+    assert send(client, "PATCH", place, decimals).status_code == 422
+
+
+def test_what_increments_make_is_found_and_can_be_written_back(client: FlaskClient):
+    made = pattern(client, data={"n": 0})["id"]
+    for number in ("1e307", "1e-399"):
+        body = f'{{"data": {{"n": {number}}}}}'
+        answer = send(client, "POST", f"/patterns/{made}/increment", body)
+    total = decimals(answer.text)["data"]["n"]
+    assert ids(client, "/patterns", {"data.n": str(total)}) == {made}
+    assert send(client, "PATCH", f"/patterns/{made}", f'{{"data": {{"n": {total}}}}}').status_code == 200
