@@ -15,7 +15,7 @@ PRINT_OPENAPI := from app import create_app; from app.config import Settings; \
 	print(create_app(Settings()).test_client().get('/openapi.json').text, end='')
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-generators test-faults test-newest coverage check format bench bench-check bench-scale bench-memory openapi client image image-check compose-check update pipeline clean
+.PHONY: help run dev demo test test-unit test-server test-pooler test-browser test-role test-taken-over test-serializable test-fuzz test-generators test-faults test-failover test-newest coverage check format bench bench-check bench-scale bench-memory openapi client image image-check compose-check update pipeline clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -82,7 +82,10 @@ test-generators: $(INSTALLED) $(GENERATORS) ## Make clients of the OpenAPI docum
 	$(BIN)/pytest -rP -m generators
 
 test-faults: $(INSTALLED) ## Break the database and the service under load, SECONDS each; write docs/reliability.md (11 minutes)
-	$(BIN)/pytest -m faults --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)
+	$(BIN)/pytest tests/faults/test_faults.py --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)
+
+test-failover: $(INSTALLED) ## Move, kill and freeze the primary of a Patroni cluster under load, where Debian's packages are; write docs/reliability.md (6 minutes)
+	$(BIN)/pytest -rs tests/faults/test_patroni.py $(if $(ONLY),-k "$(ONLY)",--fault-report=$(FAULT_REPORT))
 
 test-newest: ## Run the unit and contract tests with the newest libraries that the index has, in .venv-newest
 	$(PYTHON) -m venv --clear .venv-newest

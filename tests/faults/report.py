@@ -53,9 +53,15 @@ class Result:
 def write_table(results: list[Result], seconds: int, place: Path) -> None:
     """Put the table between the marks of the document, or into a file of its own where there is no document."""
     command = f"`make test-faults SECONDS={seconds}`"
-    table = "\n".join([f"As {command} found it:\n", HEAD, *(result.row() for result in results)])
-    if place.exists() and BEGIN in (text := place.read_text()):
-        before, _, rest = text.partition(BEGIN)
-        place.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
+    write_between(
+        BEGIN, END, "\n".join([f"As {command} found it:\n", HEAD, *(result.row() for result in results)]), place
+    )
+
+
+def write_between(begin: str, end: str, table: str, place: Path) -> None:
+    """Put a table between its marks in the document, or into a file of its own where there is no document."""
+    if place.exists() and begin in (text := place.read_text()):
+        before, _, rest = text.partition(begin)
+        place.write_text(f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}")
     else:
         place.write_text(f"{table}\n")
