@@ -69,7 +69,9 @@ class Node:
         return yaml.safe_dump({
             "scope": "flux", "name": self.name,
             "restapi": {"listen": rest, "connect_address": rest},
-            "etcd3": {"host": f"127.0.0.1:{etcd_port}"},
+            # By its older interface: by the newer one Patroni 3.0 lets a primary that thaws take its place back, and
+            # undoes what the new one has acknowledged.
+            "etcd": {"host": f"127.0.0.1:{etcd_port}"},
             "bootstrap": {
                 "dcs": common | {"postgresql": {"use_pg_rewind": True, "parameters": PARAMETERS}},
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}],
@@ -179,7 +181,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     etcd, peers = free_port(), free_port()
     client, peer = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peers}"
     started = [_start(folder, "etcd", [
-        "etcd", "--name", "etcd", "--data-dir", str(folder / "etcd" / "data"),
+        "etcd", "--enable-v2", "--name", "etcd", "--data-dir", str(folder / "etcd" / "data"),
         "--listen-client-urls", client, "--advertise-client-urls", client,
         "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"etcd={peer}",
     ])]  # fmt: skip

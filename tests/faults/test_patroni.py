@@ -29,6 +29,7 @@ FAULTS: dict[str, Callable[[Cluster], None]] = {
     "switchover": Cluster.switch_over,
     "kill -9 of the postmaster": Cluster.kill,
     "PostgreSQL frozen for 20 s": lambda cluster: cluster.freeze(20),
+    "PostgreSQL frozen for 60 s": lambda cluster: cluster.freeze(60),
 }
 WAYS = {"all hosts": lambda cluster: cluster.url, "HAProxy": lambda cluster: cluster.url_of_haproxy}
 BEGIN, END = "<!-- table of failovers: begin -->", "<!-- table of failovers: end -->"
