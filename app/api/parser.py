@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 import orjson
@@ -85,10 +86,9 @@ def _refuse_repeated_members(body: bytes) -> None:
     """Raise Invalid when an object names a member twice: which of both is meant would be a guess (RFC 8259)."""
 
     def check(members: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in members]
-        twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-        if twice is not None:
-            raise Invalid(f"An object in the body names {twice[:100]} twice. Name each member once.")
+        for name, times in Counter(name for name, _ in members).most_common(1):
+            if times > 1:
+                raise Invalid(f"An object in the body names {name[:100]} twice. Name each member once.")
 
     json.loads(body, object_pairs_hook=check)
 

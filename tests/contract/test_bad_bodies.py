@@ -1,5 +1,7 @@
 """Bodies that are hostile, or honest mistakes: each gets a clear answer, and nothing is stored."""
 
+from time import thread_time
+
 import pytest
 from entities import ALL, EDITABLE, Entity, task, user
 from flask.testing import FlaskClient
@@ -211,6 +213,14 @@ def test_a_body_where_none_is_taken_is_422_and_nothing_is_done(client: FlaskClie
 def test_a_member_that_is_named_twice_is_422(client: FlaskClient, body: str):
     answer = client.post("/api/v1/users", data=body, content_type="application/json")
     assert (answer.status_code, "twice" in answer.json["detail"]) == (422, True)
+
+
+def test_a_member_that_is_named_twice_is_found_among_as_many_as_fit(client: FlaskClient):
+    members = ",".join(f'"m{number}":1' for number in [*range(80_000), 79_999])
+    began = thread_time()
+    answer = post(client, f"{{{members}}}")
+    assert (answer.status_code, "m79999 twice" in answer.json["detail"]) == (422, True)
+    assert thread_time() - began < 5
 
 
 def test_a_text_that_looks_like_members_is_a_text(client: FlaskClient):
