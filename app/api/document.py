@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.api import parameters
+from app.api.parser import MAX_BULK_ROWS
 from app.schemas.operations import ProblemSchema
 
 Document = dict[str, Any]
@@ -24,6 +25,8 @@ def finish(document: Document) -> None:
     for row, expansions in parameters.expansions().items():
         _describe_row(row, expansions, components["schemas"])
     _share_pages(components["schemas"])
+    for name in [name for name in components["schemas"] if name.endswith("Increment")]:
+        components["schemas"][name]["minProperties"] = 1
     for path in document["paths"].values():
         if "parameters" in path:
             # All rows have the same one.
@@ -31,6 +34,7 @@ def finish(document: Document) -> None:
             path["parameters"] = [_ref("parameters", "id")]
     for operation in _operations(document):
         operation["responses"].pop("422", None)
+        _limit_rows(operation)
         _move_examples(operation, components["schemas"])
         _note_replays(operation)
     operations = list(_operations(document))
@@ -93,6 +97,12 @@ def _move_examples(operation: Document, schemas: Document) -> None:
             if "$ref" in schema and example and "items" not in example:
                 shown = {name: value for name, value in example.items() if value is not None}
                 schemas[_name(schema)].setdefault("examples", [shown])
+
+
+def _limit_rows(operation: Document) -> None:
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        if content["schema"].get("type") == "array":
+            content["schema"] |= {"minItems": 1, "maxItems": MAX_BULK_ROWS}
 
 
 def _note_replays(operation: Document) -> None:

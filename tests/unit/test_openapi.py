@@ -154,6 +154,12 @@ def test_a_row_may_be_unchanged_and_a_list_a_stream():
     assert "application/x-ndjson" in successes(OPERATIONS["list_tasks"])[0]["content"]
 
 
+def test_a_body_that_would_change_nothing_is_not_allowed():
+    bulk = OPERATIONS["create_tasks_in_bulk"]["requestBody"]["content"]["application/json"]["schema"]
+    assert (bulk["minItems"], bulk["maxItems"]) == (1, 1000)
+    assert DOCUMENT["components"]["schemas"]["TaskIncrement"]["minProperties"] == 1
+
+
 def test_a_filter_has_each_column_with_what_fits_its_type():
     members = DOCUMENT["components"]["schemas"]["TaskFilter"]["properties"]
     assert {
