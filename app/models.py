@@ -1,6 +1,6 @@
 """The tables, side by side: columns, references, indexes. Defaults and checks are the migrations' alone."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from peewee import (
     SQL,
@@ -27,18 +27,28 @@ class TextWithoutCase(TextField):
     """A text that is stored as it came, and unique and compared without case: by lower(column)."""
 
 
+class ReferencesField(ArrayField):
+    """A list of ids of rows of another table."""
+
+    def __init__(self, model: type[Model], **options: Any) -> None:
+        super().__init__(UUIDField, index=False, **options)
+        self.rel_model = model
+
+
 class NamedIndex(Index):
     """An index as SQL writes it; `key` are the columns of a unique one that holds for all rows."""
 
     key: tuple[str, ...] | None = None
 
 
-def index(table: str, name: str, columns: str, *, unique: bool = False, where: str | None = None) -> NamedIndex:
+def index(
+    table: str, name: str, columns: str, *, unique: bool = False, where: str | None = None, using: str | None = None
+) -> NamedIndex:
     """The index <table>_<name> on columns as SQL writes them.
 
     A unique one is named <column>__<column>_key: database/failures.py tells a caller the columns from that.
     """
-    made = NamedIndex(f"{table}_{name}", table, [SQL(columns)], unique=unique)
+    made = NamedIndex(f"{table}_{name}", table, [SQL(columns)], unique=unique, using=using)
     if where:
         return made.where(SQL(where))
     if unique:
@@ -171,7 +181,7 @@ class Task(Row):
     recurrence_rule = TextField(null=True)
     canonical_scheduled_at = DateTimeTZField(null=True)
     class_tags = ArrayField(TextField, null=True, index=False)
-    shared_with_goal_ids = ArrayField(UUIDField, null=True, index=False)
+    shared_with_goal_ids = ReferencesField(Goal, null=True)
     escalation_policy = TextField()
     reminder_sent_at = DateTimeTZField(null=True)
     whatsapp_sent_at = DateTimeTZField(null=True)
@@ -188,6 +198,7 @@ class Task(Row):
             index("tasks", "pending", "scheduled_at, row_order", where="status = 'pending'"),
             index("tasks", "by_goal", "goal_id"),
             index("tasks", "by_conversation", "conversation_id"),
+            index("tasks", "by_shared_goal", "shared_with_goal_ids", using="gin"),
         )
 
 

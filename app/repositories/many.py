@@ -173,10 +173,16 @@ def _position_missing(model: Model, rows: Sequence[Values], columns: Sequence[st
     """The position of the first row whose reference leads nowhere, not even to another of the rows."""
     [column] = columns
     other = model._meta.columns[column].rel_model
-    there = set(_existing(other, ID, [{"id": row[column]} for row in rows if row.get(column)]))
+    named = [_listed(row.get(column)) for row in rows]
+    there = set(_existing(other, ID, [{"id": each} for ids in named for each in ids]))
     if other is model:
         there |= {ID.values(row) for row in rows if "id" in row}
-    return next((at for at, row in enumerate(rows) if row.get(column) and (str(row[column]),) not in there), None)
+    return next((at for at, ids in enumerate(named) if any((str(each),) not in there for each in ids)), None)
+
+
+def _listed(value: Any) -> list[Any]:
+    """The ids of a reference, or of a list of them."""
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _position_taken(model: Model, rows: Sequence[Values], columns: Sequence[str]) -> int | None:

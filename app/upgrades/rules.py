@@ -77,7 +77,7 @@ def _rules_of_table(theirs: Table, ours: Table) -> Iterator[Rule]:
         if part.does in kept or not set(part.columns) <= theirs.columns.keys():
             continue
         if part.kind == "c":
-            column = ours.columns[part.columns[0]]
+            column = ours.columns[part.columns[-1]]
             name, broken = f"{column.name}: {part.condition}", f"NOT ({part.condition})"
             yield Rule(ours.name, column.name, name, broken, *_mended_value(column), part.name)
         elif part.unique:

@@ -36,7 +36,7 @@ def test_every_field_of_a_task_is_kept(client: FlaskClient):
         "recurrence_rule": "FREQ=WEEKLY;BYDAY=MO",
         "canonical_scheduled_at": time,
         "class_tags": ["Health"],
-        "shared_with_goal_ids": [NOWHERE, "0198f3c2-0000-7000-8000-000000000001"],
+        "shared_with_goal_ids": [goal(client, user_id=owner)["id"] for _ in range(2)],
         "escalation_policy": "aggressive",
         "reminder_sent_at": time,
         "whatsapp_sent_at": time,
@@ -238,3 +238,56 @@ def test_days_outside_of_the_years_1_to_9999_are_counted_as_themselves(client: F
         [group] = answer.json["groups"]
         assert (group["day"], group["month"]) == (day, day[:-3])
         client.delete(f"/api/v1/tasks/{row['id']}")
+
+
+def test_a_shared_goal_must_exist_whatever_writes_it(client: FlaskClient):
+    owner = user(client)["id"]
+    plan = goal(client, user_id=owner)["id"]
+    made = task(client, user_id=owner, shared_with_goal_ids=[plan])
+    path, new = f"/api/v1/tasks/{made['id']}", {"user_id": owner, "title": "Run"}
+    bad, good = {"shared_with_goal_ids": [plan, NOWHERE]}, {"shared_with_goal_ids": [plan]}
+    for answer in (
+        client.post("/api/v1/tasks", json=new | bad),
+        client.patch(path, json=bad),
+        client.patch(f"/api/v1/tasks?user_id={owner}", json=bad),
+        client.post("/api/v1/tasks?upsert=merge", json=new | bad | {"id": made["id"]}),
+        client.post("/api/v1/batch", json={"operations": [{"method": "POST", "path": "/tasks", "body": new | bad}]}),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (409, "urn:flux:problem:missing-reference")
+        assert "shared_with_goal_ids refers to a row that does not exist" in answer.json["detail"]
+    for way in ("", "?upsert=merge"):
+        rows = [{**new, **each, "id": f"0198f3c2-0000-7000-8000-00000000000{i}"} for i, each in enumerate([good, bad])]
+        many = client.post(f"/api/v1/tasks/bulk{way}", json=rows)
+        assert (many.status_code, many.json["errors"][0]["pointer"]) == (409, "#/1/shared_with_goal_ids")
+    assert client.get(path).json["shared_with_goal_ids"] == [plan]
+    assert client.get("/api/v1/tasks").json["total"] == 1
+
+
+def test_deleted_goals_leave_the_lists_of_shared_goals(client: FlaskClient):
+    owner = user(client)["id"]
+    plans = [goal(client, user_id=owner)["id"] for _ in range(4)]
+    path = f"/api/v1/tasks/{task(client, user_id=owner, shared_with_goal_ids=plans)['id']}"
+    other = f"/api/v1/tasks/{task(client, user_id=owner, shared_with_goal_ids=plans[1:2])['id']}"
+    assert client.delete(f"/api/v1/goals/{plans[2]}").status_code == 204
+    assert client.get(path).json["shared_with_goal_ids"] == [plans[0], plans[1], plans[3]]
+    assert client.get(other).json["version"] == 1
+    client.delete(f"/api/v1/goals?id__in={plans[0]},{plans[1]}")
+    assert client.get(path).json["shared_with_goal_ids"] == plans[3:]
+    assert client.get(other).json["shared_with_goal_ids"] == []
+
+
+def test_goals_of_an_erased_person_leave_the_tasks_of_others(client: FlaskClient):
+    plan = goal(client)
+    path = f"/api/v1/tasks/{task(client, shared_with_goal_ids=[plan['id']])['id']}"
+    assert client.delete(f"/api/v1/users/{plan['user_id']}").status_code == 204
+    assert client.get(path).json["shared_with_goal_ids"] == []
+
+
+def test_a_goal_is_not_its_own_parent(client: FlaskClient):
+    own = goal(client)
+    new = {"user_id": own["user_id"], "title": "Run", "id": NOWHERE, "parent_goal_id": NOWHERE}
+    for answer in (
+        client.patch(f"/api/v1/goals/{own['id']}", json={"parent_goal_id": own["id"]}),
+        client.post("/api/v1/goals", json=new),
+    ):
+        assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "#/parent_goal_id")

@@ -20,6 +20,22 @@ def limited(postgres: EmbeddedServer) -> Iterator[str]:
             yield limited_url
 
 
+def test_the_role_keeps_the_goals_that_tasks_are_shared_with(limited: str):
+    person, plan, task = (f"'0198f3c2-0000-7000-8000-00000000000{number}'" for number in range(3))
+    share = f"UPDATE tasks SET shared_with_goal_ids = ARRAY[{plan}]::uuid[]"
+    run_alone(
+        limited,
+        f"INSERT INTO users (id, email) VALUES ({person}, 'a@b.io')",
+        f"INSERT INTO goals (id, user_id, title) VALUES ({plan}, {person}, 'x')",
+        f"INSERT INTO tasks (id, user_id, title) VALUES ({task}, {person}, 'x')",
+        share,
+        f"DELETE FROM goals WHERE id = {plan}",
+    )
+    assert run_alone(limited, "SELECT cardinality(shared_with_goal_ids) FROM tasks") == [(0,)]
+    with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+        run_alone(limited, share)
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -146,7 +146,7 @@ def test_every_change_of_a_row_counts_in_its_version(app, table: str):
         "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", (table,)
     )
     database.release()
-    assert triggers == [(f"{table}_touch",)]
+    assert (f"{table}_touch",) in triggers
 
 
 ROWS_OF_ONE_TIME = """

@@ -54,7 +54,7 @@ COLUMNS: dict[str, dict[str, list[Any]]] = {
         "scheduled_at": MOMENTS,
         "duration_minutes": [None, 1, 2, 2**31 - 1],
         "class_tags": [None, [], ["a"], ["a", "b,"], ["NULL"], ['"'], [""]],
-        "shared_with_goal_ids": [None, [], [OWNER]],
+        "shared_with_goal_ids": [None, []],
     },
     "goals": {
         "title": ["a", "b"],

@@ -48,6 +48,26 @@ def test_of_eight_that_take_one_place_in_a_pipeline_one_gets_it(committing_clien
     assert Counter(at_the_same_moment([take] * 8)) == {201: 1, 409: 7}
 
 
+@pytest.mark.parametrize("round", range(5))
+def test_no_task_names_a_goal_that_was_deleted_in_the_same_moment(committing_client: FlaskClient, round: int):
+    owner = user(committing_client)["id"]
+    plan = goal(committing_client, user_id=owner)["id"]
+    client = committing_client.application.test_client
+
+    def share() -> int:
+        body = {"user_id": owner, "title": "Run", "shared_with_goal_ids": [plan]}
+        return client().post("/api/v1/tasks", json=body).status_code
+
+    def remove() -> int:
+        return client().delete(f"/api/v1/goals/{plan}").status_code
+
+    *shared, removed = at_the_same_moment([share] * 6 + [remove])
+    assert (set(shared) <= {201, 409}, removed) == (True, 204)
+    rows = committing_client.get("/api/v1/tasks").json["items"]
+    assert len(rows) == shared.count(201)
+    assert all(row["shared_with_goal_ids"] == [] for row in rows)
+
+
 def test_overlapping_bulk_updates_in_any_order_never_deadlock(committing_client: FlaskClient):
     owner = user(committing_client)["id"]
     ids = [task(committing_client, user_id=owner)["id"] for _ in range(100)]

@@ -227,6 +227,7 @@ PATHS = {
     "/tasks?user_id={user_id}&status=done": "tasks_by_user_and_status",
     "/tasks?user_id={user_id}&sort=-scheduled_at": "tasks_by_user",
     "/tasks?goal_id={user_id}": "tasks_by_goal",
+    "/tasks?shared_with_goal_ids__contains={user_id}": "tasks_by_shared_goal",
     "/tasks?conversation_id={user_id}": "tasks_by_conversation",
     "/tasks?status=pending&reminder_sent_at__isnull=true&scheduled_at__lt=now&sort=scheduled_at": "tasks_pending",
     "/conversations?user_id={user_id}&sort=-last_message_at": "conversations_by_user_and_recency",

@@ -285,6 +285,24 @@ def test_people_whose_addresses_differ_only_in_case_stop_it_and_the_dry_run_fore
     assert schema(clean) == before
 
 
+def test_ids_of_goals_that_are_gone_stay_and_none_is_added(clean_b: str, settings: Settings):
+    run_alone(
+        clean_b,
+        "INSERT INTO tasks (user_id, title, shared_with_goal_ids) SELECT user_id, 'Shared',"
+        " ARRAY[gen_random_uuid(), id] FROM goals ORDER BY id LIMIT 1",
+    )
+    upgraded(clean_b)
+    with service(clean_b, settings) as client:
+        [task] = client.get("/api/v1/tasks?title=Shared").json["items"]
+        gone, goal = task["shared_with_goal_ids"]
+        path = f"/api/v1/tasks/{task['id']}"
+        other = "10000000-0000-4000-8000-0000000000ff"
+        assert client.patch(path, json={"shared_with_goal_ids": [goal, gone]}).status_code == 200
+        assert client.patch(path, json={"shared_with_goal_ids": [gone, other]}).status_code == 409
+        assert client.delete(f"/api/v1/goals/{goal}").status_code == 204
+        assert client.get(path).json["shared_with_goal_ids"] == [gone]
+
+
 def test_the_older_programs_own_key_of_addresses_stays_and_tells_the_column(clean_b: str, settings: Settings):
     upgraded(clean_b)
     with service(clean_b, settings) as client:
