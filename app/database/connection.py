@@ -2,10 +2,13 @@
 
 import math
 import select
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import count as numbers
 from typing import Any, Protocol
 
 import peewee
@@ -61,6 +64,9 @@ class ThreadState(threading.local):
 
     def __init__(self) -> None:
         self.pending: list[str] = []
+        # The cursors of the streams that are open, and what ends their transaction.
+        self.streams: set[str] = set()
+        self.reading = ExitStack()
 
 
 class Database(peewee.PostgresqlDatabase):
@@ -292,9 +298,9 @@ class Database(peewee.PostgresqlDatabase):
         reader_has_gone = False
         count = min(rows_at_once, FIRST_PORTION_ROWS)
         try:
-            with translated_errors, self.atomic("READ ONLY"):
-                self.execute_sql(f"DECLARE flux_stream NO SCROLL CURSOR FOR {sql}", parameters)
-                while rows := self.execute_sql(f"FETCH {count} FROM flux_stream").fetchall():
+            with translated_errors, self._stream_cursor() as cursor:
+                self.execute_sql(f"DECLARE {cursor} NO SCROLL CURSOR FOR {sql}", parameters)
+                while rows := self.execute_sql(f"FETCH {count} FROM {cursor}").fetchall():
                     portion = [row[0] for row in rows]
                     # As many as weigh what a portion may, if those to come are like these.
                     count = PORTION_BYTES * len(portion) // (sum(map(len, portion)) or 1)
@@ -303,15 +309,32 @@ class Database(peewee.PostgresqlDatabase):
                         yield portion
                     except GeneratorExit:
                         reader_has_gone = True
+                        if len(self._thread.streams) > 1:
+                            self.execute_sql(f"CLOSE {cursor}")
                         raise
                 # Inside a caller's transaction it would stay open, and the next stream there could not begin.
-                self.execute_sql("CLOSE flux_stream")
+                self.execute_sql(f"CLOSE {cursor}")
         except Unavailable:
             # That the session was lost meanwhile is nothing to tell a reader who has gone.
             if not reader_has_gone:
                 raise
         finally:
             self.release()
+
+    @contextmanager
+    def _stream_cursor(self) -> Iterator[str]:
+        """A free name for a cursor, in the transaction that all streams of this thread share: the last one ends it."""
+        mine = self._thread
+        cursor = next(name for name in map("flux_stream_{}".format, numbers(1)) if name not in mine.streams)
+        if not mine.streams:
+            mine.reading.enter_context(self.atomic("READ ONLY"))
+        mine.streams.add(cursor)
+        try:
+            yield cursor
+        finally:
+            mine.streams.remove(cursor)
+            if not mine.streams:
+                mine.reading.__exit__(*sys.exc_info())
 
     def is_exhausted(self) -> bool:
         """Whether all connections of the pool are in use."""

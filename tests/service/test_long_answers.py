@@ -1,6 +1,7 @@
 """Arrays that are never cut: sent as they are read, from one snapshot, on a connection that comes back."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from asking import NDJSON
@@ -48,6 +49,25 @@ def test_what_is_written_meanwhile_is_not_in_the_snapshot(settings: Settings, ta
     first = next(pieces)
     run_alone(settings.database_url, f"DELETE FROM messages WHERE conversation_id = '{talk}'")
     assert (first + b"".join(pieces)).count(b'"content"') == MANY
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("closed_early", [False, True])
+def test_two_streams_of_one_thread_are_both_whole_whichever_ends_first(talk: str, inside: bool, closed_early: bool):
+    with atomic() if inside else nullcontext():
+        one, two = (messages.transcript(talk).pieces() for _ in range(2))
+        read = [next(one), next(two)]
+        if closed_early:
+            one.close()
+        else:
+            assert (read[0] + b"".join(one)).count(b'"content"') == MANY
+        three = messages.transcript(talk).pieces()
+        read.append(next(three))
+        assert (read[1] + b"".join(two)).count(b'"content"') == MANY
+        assert (read[2] + b"".join(three)).count(b'"content"') == MANY
+        assert database.in_transaction() == inside
+    database.release()
+    assert database.is_closed()
 
 
 def test_a_reader_who_goes_away_frees_the_connection_at_once(talk: str):
