@@ -24,7 +24,7 @@ UUID_FORM = re.compile(UUID_TEXT, re.ASCII)
 # With every digit written as 0, all UUIDs are one text; so a list of them is looked at without a loop.
 FORM_OF_BYTES = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
 FORM_IN_A_LIST = b"00000000-0000-0000-0000-000000000000,"
-INTEGER_FORM = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+INTEGER_FORM = re.compile(r"-?[0-9]{1,400}", re.ASCII)
 # RFC 3339, section 5.6; the offset is looked at apart, since leaving it out is the most frequent mistake.
 TIME_FORM = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 SPACE_FOR_PLUS = re.compile(r".*\d \d\d:\d\d", re.ASCII)
