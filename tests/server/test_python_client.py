@@ -189,6 +189,12 @@ def test_a_write_whose_answer_is_lost_is_repeated_and_happens_once(server_url: s
     assert [row["id"] for row in flux.tasks.find(user_id=user_id)] == [task["id"]]
 
 
+def test_a_batch_whose_answer_is_lost_is_repeated_and_happens_once(server_url: str, flux: Flux, user_id: str):
+    with losing_answers(server_url, losses=1) as url, Flux(url) as unlucky, unlucky.batch() as batch:
+        goal = batch.goals.create(user_id=user_id, title="Once")
+    assert [row["id"] for row in flux.goals.find(user_id=user_id)] == [goal.result["id"]]
+
+
 def test_a_retryable_problem_is_waited_out(server_database: str, tmp_path: Path):
     settings = {"DATABASE_URL": server_database, "AUTH_DISABLED": "true", "RATE_LIMIT": "2/second"}
     with running_server(tmp_path, **settings) as server, Flux(server.url) as flux:

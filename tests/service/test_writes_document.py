@@ -4,7 +4,6 @@ What has to happen once is sent twice.
 """
 
 import re
-import runpy
 from collections import Counter
 from typing import Any
 
@@ -599,14 +598,6 @@ def test_the_guides_client_sends_a_write_that_happens_once(app: Flask, guide: Gu
         answer = retrying["send"](flux, "POST", "/users", {"email": "dora@example.com"})
     assert (answer.status_code, answer.headers["Idempotent-Replayed"]) == (201, "true")
     assert guide.values("users?email=dora@example.com", "id") == [answer.json()["id"]]
-
-
-def test_the_examples_client_sends_a_batch_that_happens_once(app: Flask, guide: Guide):
-    batch = runpy.run_path(str(PROJECT / "examples" / "client.py"))["batch"]
-    dora = {"method": "POST", "path": "/users", "body": {"email": "dora@example.com"}}
-    with LosesTheFirstAnswer(app) as lossy, httpx.Client(transport=lossy, base_url="http://flux/api/v1") as flux:
-        [created] = batch(flux, dora)
-    assert guide.values("users?email=dora@example.com", "id") == [created["id"]]
 
 
 def test_the_guides_client_takes_a_refusal_for_final(app: Flask, guide: Guide):
