@@ -8,6 +8,7 @@ GENERATORS := .venv-generators/installed
 PARALLEL := --numprocesses auto --dist worksteal
 NEWEST := flask werkzeug gunicorn marshmallow peewee flask-smorest webargs
 SECONDS ?= 60
+PROFILE ?= fuzz
 FAULT_REPORT ?= docs/reliability.md
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
@@ -70,7 +71,7 @@ test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every t
 
 test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document, and the tests of properties with many examples
 	$(BIN)/pytest -m fuzz
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest $(PARALLEL) tests/properties
+	HYPOTHESIS_PROFILE=$(PROFILE) $(BIN)/pytest $(PARALLEL) tests/properties
 
 $(GENERATORS): requirements-generators.txt tests/generators/package-lock.json
 	$(PYTHON) -m venv .venv-generators
