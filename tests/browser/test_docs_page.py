@@ -148,6 +148,40 @@ def test_an_operation_is_found_by_search_with_the_keyboard_and_opened(visit: Vis
     expect(page.locator("#operations-tasks-list_tasks .opblock-body")).to_be_visible()
 
 
+def test_a_filtered_list_is_sent_as_it_is_filled_in(visit: Visit, keyed_server: RunningServer) -> None:
+    page = visit.page
+    page.goto(f"{keyed_server.url}/docs/api")
+    authorize(page, keyed_server.key)
+    answer = send_filter(page, None)
+    expect(answer.locator(".response-col_status")).to_contain_text("200")
+    expect(answer.locator(".response-col_description")).to_contain_text("next_cursor")
+    save(page, "docs-filtered-list")
+
+
+def test_a_wrong_name_is_told_and_its_kind_of_problem_explained(visit: Visit, keyed_server: RunningServer) -> None:
+    page = visit.page
+    page.goto(f"{keyed_server.url}/docs/api")
+    authorize(page, keyed_server.key)
+    answer = send_filter(page, '{"staus": "done"}')
+    expect(answer.locator(".response-col_status")).to_contain_text("422")
+    described = answer.locator(".response-col_description")
+    expect(described).to_contain_text("Did you mean status?")
+    [type_] = set(re.findall(r'"type": "(/problems/[a-z-]+)"', described.inner_text()))
+    page.goto(f"{visit.origin}{type_}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("A value is wrong")
+
+
+def send_filter(page: Page, text: str | None) -> Locator:
+    """Send the list of tasks with this filter, or the one that is filled in; the row that shows the answer."""
+    operation = open_operation(page, "tasks", "list_tasks")
+    operation.get_by_role("button", name="Try it out").click()
+    filled_in = operation.locator("tr[data-param-name=filter] textarea")
+    if text is not None:
+        filled_in.fill(text)
+    operation.get_by_role("button", name="Execute").click()
+    return operation.locator(".live-responses-table tr.response")
+
+
 def test_a_section_of_a_page_is_found_by_search(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("combobox").fill("skip_locked claiming")
