@@ -9,6 +9,7 @@ PARALLEL := --numprocesses auto --dist worksteal
 NEWEST := flask werkzeug gunicorn marshmallow peewee flask-smorest webargs
 SECONDS ?= 60
 PROFILE ?= fuzz
+GENERATIONS ?= a b
 FAULT_REPORT ?= docs/reliability.md
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
@@ -54,7 +55,7 @@ test-server: $(INSTALLED) ## Run the tests against the real server under gunicor
 	$(BIN)/pytest $(PARALLEL) -m server
 
 test-pooler: $(INSTALLED) ## Run those of them that use a PostgreSQL, and of the commands, through PgBouncer in transaction mode
-	$(BIN)/pytest $(PARALLEL) --through-pgbouncer -m "server or commands"
+	$(BIN)/pytest $(PARALLEL) --through-pgbouncer -m "server or commands" $(TESTS)
 
 test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, or CHROMIUM=…)
 	$(BIN)/pytest -m browser
@@ -62,9 +63,9 @@ test-browser: $(INSTALLED) ## Try the docs page in Chromium (Debian's package, o
 test-role: $(INSTALLED) ## Run those of the contract, with a database role that may only read and write rows
 	$(BIN)/pytest $(PARALLEL) --limited-role tests/contract
 
-test-taken-over: $(INSTALLED) ## Run those of the contract on an older program's database of each generation, taken over
-	$(BIN)/pytest $(PARALLEL) --taken-over a tests/contract
-	$(BIN)/pytest $(PARALLEL) --taken-over b --limited-role tests/contract
+test-taken-over: $(INSTALLED) ## Run those of the contract on an older program's database, taken over (GENERATIONS="a b")
+	@for generation in $(GENERATIONS); do \
+		$(BIN)/pytest $(PARALLEL) --taken-over $$generation --limited-role tests/contract || exit 1; done
 
 test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every transaction SERIALIZABLE (TESTS=… only some)
 	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not generators and not faults" $(TESTS)

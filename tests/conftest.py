@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -33,6 +34,7 @@ from app.database import configure, database, open_database
 from app.development.embedded import EmbeddedServer, programs
 
 Service.test_client_class = DescribedClient
+databases_made = count(1)
 
 # What the tests of properties try, the same each time: a little in each run, and much in make test-fuzz.
 settings.register_profile("quick", max_examples=60, deadline=None, database=None, derandomize=True)
@@ -79,7 +81,8 @@ def apart() -> Iterator[Path]:
 @contextmanager
 def temporary_database(server: EmbeddedServer, name: str) -> Iterator[str]:
     """The URL of a new, empty database, which is dropped afterwards."""
-    name = f"{name}_{os.getpid()}"
+    # A name of its own each time: a pooler may still hold sessions of a database that was dropped.
+    name = f"{name}_{os.getpid()}_{next(databases_made)}"
     run_alone(server.url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
     try:
         yield server.database_url(name)
