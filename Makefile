@@ -146,7 +146,7 @@ update: ## Update what compose.yaml runs: the image, the schema, then one instan
 	docker compose up --detach --wait --no-build --no-deps api-2
 	docker compose up --detach --wait --no-build
 
-pipeline: check coverage test-pooler test-role test-serializable test-browser test-fuzz test-generators test-faults image-check compose-check ## All of it in a row
+pipeline: check coverage test-pooler test-role test-taken-over test-serializable test-browser test-fuzz test-generators test-faults test-failover image-check compose-check ## All of it in a row
 
 clean: ## Remove what was installed and produced; the data stays
 	rm -rf .venv .venv-newest .venv-generators tests/generators/node_modules tests/generators/made artifacts .pytest_cache .mypy_cache .ruff_cache .coverage
