@@ -38,7 +38,8 @@ WALLS = {
 
 def files(place: str) -> list[Path]:
     path = PROJECT / place
-    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+    found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return [file for file in found if not {"made", "node_modules"} & set(file.parts)]
 
 
 def imported(file: Path) -> Iterator[str]:
