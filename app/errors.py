@@ -71,14 +71,6 @@ class MissingReference(ServiceError, kind="missing-reference"):
     """The row that a field refers to does not exist; `faults` names the field."""
 
 
-class Stale(ServiceError, kind="stale-version"):
-    """The row has moved on: it is at `version` now."""
-
-    def __init__(self, detail: str, version: int = 1) -> None:
-        super().__init__(detail)
-        self.version = version
-
-
 class ConditionFailed(ServiceError, kind="condition-failed"):
     """The row does not match the condition; `current` is its JSON, if it may be shown, `version` its version."""
 
@@ -86,6 +78,10 @@ class ConditionFailed(ServiceError, kind="condition-failed"):
         super().__init__(detail)
         self.current = current
         self.version = version
+
+
+class Stale(ConditionFailed, kind="stale-version"):
+    """The row has moved on: it has none of the versions that were named."""
 
 
 class TooManyAffected(ServiceError, kind="too-many-affected"):

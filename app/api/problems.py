@@ -60,7 +60,7 @@ KINDS = (
     Kind("too-many-affected", 409, "The filter matches too many rows", "Narrow it, or raise max_affected."),
     Kind("not-a-number", 409, "What is to be added to is no number", "Correct the stored value first."),
     Kind("in-progress", 409, "The same request is still at work", "Repeat it with the same key later.", retryable=True),
-    Kind("stale-version", 412, "The row has moved on", "ETag tells its version now; read the row, and decide anew."),
+    Kind("stale-version", 412, "The row has moved on", "`current` is the row, ETag its version; decide anew."),
     Kind("condition-failed", 412, "The row does not match the condition", "`current` is the row; decide anew."),
     Kind("expectation-unmet", 412, "An operation affected other rows than expected", "Nothing of the batch was done."),
     Kind("too-large", 413, "The body is too large", "Send less at once; the detail tells the limit."),
@@ -174,14 +174,13 @@ def document(
 def _of_service_error(error: errors.ServiceError) -> Response:
     members: dict[str, Any] = {"errors": error.faults[: errors.MAX_FAULTS], "hint": error.hint}
     headers = {}
-    if isinstance(error, errors.ConditionFailed) and error.current:
-        members["current"] = orjson.Fragment(error.current)
+    if isinstance(error, errors.ConditionFailed):
+        members["current"] = orjson.Fragment(error.current) if error.current else None
+        headers["ETag"] = f'"{error.version}"'
     if isinstance(error, errors.InDoubt):
         members["retryable"] = KEY_HEADER in request.headers
     if isinstance(error, errors.Unavailable | errors.InProgress):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, errors.Stale | errors.ConditionFailed):
-        headers["ETag"] = f'"{error.version}"'
     return _response(error.kind, error.detail, headers, **members)
 
 

@@ -14,6 +14,7 @@ from app.schemas.faults import BODY, pointer
 MISSING: Any = object()
 ITEM = "item"
 INDEX = re.compile("0|[1-9][0-9]{0,8}")
+FORM = "Names, and places in lists, are joined by dots, as in claimed.items.0.id."
 # Enough for any sum that a column or an object may hold; what would be rounded is refused.
 EXACT = Context(prec=1000, traps=[Inexact])
 
@@ -66,8 +67,9 @@ class Answers:
             self._values[name] = exact_json.loads(text) if text else None
         if name not in self._values:
             known = ", ".join([*self._values, *self._texts]) or "none"
-            sentence = f"The reference {reference[:100]} names no earlier operation. Earlier ones with a name: {known}."
-            _refuse(at, sentence)
+            _refuse(
+                at, f"The reference {reference[:100]} names no earlier operation. Those with a name: {known}. {FORM}"
+            )
         return self._values[name]
 
 
@@ -107,7 +109,8 @@ class _Resolving:
     def _found(self, reference: Any, item: Any, at: Path) -> Any:
         found = self.answers.find(reference, item, at)
         if found is MISSING:
-            _refuse(at, f"The reference {reference} leads nowhere. Look at the earlier answer, or use skip_if_missing.")
+            sentence = f"The reference {reference} leads nowhere. Look at the earlier answer, or use skip_if_missing."
+            _refuse(at, f"{sentence} {FORM}")
         return found
 
     def _elements(self, reference: Any, item: Any, at: Path) -> list[Any]:

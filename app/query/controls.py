@@ -163,6 +163,8 @@ def _options(inner: Names) -> tuple[dict[str, str], Names]:
         option, colon, value = text.partition(":")
         if option not in ("limit", "sort") or not colon or (value and more):
             names.append((text, more))
+        elif any(deeper is not None for _, deeper in more or []):
+            raise BadValue(f"has brackets inside of {option}:(…), which takes columns, as in sort:(role,-created_at).")
         elif option in options:
             raise BadValue(f"has {option} twice for one list.")
         else:

@@ -164,7 +164,8 @@ class Repository:
             self._missing(id)
         if versions is not None and row.version not in versions:
             raise Stale(
-                f"The {self.noun} is at version {row.version} now, and If-Match names another. Read it again.",
+                f"The {self.noun} is at version {row.version} now, and If-Match names another. `current` shows it.",
+                row.json,
                 row.version,
             )
         raise ConditionFailed(

@@ -9,7 +9,7 @@ from marshmallow import Schema
 from marshmallow.exceptions import SCHEMA
 
 from app.errors import MAX_FAULTS, Fault, Invalid
-from app.schemas.fields import Time
+from app.schemas.fields import Object, Time
 
 BODY, QUERY = "#/", "?"
 READ_ONLY = ("id", "created_at", "updated_at", "version")
@@ -22,15 +22,16 @@ SPACE_FOR_PLUS = Time.default_error_messages["space"]
 def invalid(messages: Mapping[Any, Any], schema: Schema, root: str = BODY) -> Invalid:
     """The error for the messages of the ValidationError that `schema.load` raised; `root` is BODY or QUERY."""
     faults: list[Fault] = []
-    hint = None
+    hints: dict[str, None] = {}
     for path, message in _flat(messages, ()):
         # A guess costs, and no more than these are told.
         if message == UNKNOWN and len(faults) < MAX_FAULTS:
-            message = _unknown(path, schema, root)
+            message, known = _unknown(path, schema, root)
+            hints |= dict.fromkeys(known)
         if message == SPACE_FOR_PLUS:
-            hint = PLUS_IN_QUERY
+            hints[PLUS_IN_QUERY] = None
         faults.append(_fault(path, message, schema.many, root))
-    return Invalid.from_faults(faults, hint)
+    return Invalid.from_faults(faults, " ".join(hints) or None)
 
 
 def _flat(found: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -60,15 +61,19 @@ def path_of(pointer: str) -> list[str]:
     return [unquote(part).replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
 
 
-def _unknown(path: tuple[str, ...], schema: Schema, root: str) -> str:
+def _unknown(path: tuple[str, ...], schema: Schema, root: str) -> tuple[str, list[str]]:
+    """What is wrong with a name that is unknown, and unless that says what was meant, which names there are."""
     name, allowed = path[-1], _names_beside(path[schema.many :], schema)
     if root == BODY and name in READ_ONLY:
-        return "is set by the service and cannot be written."
-    kind = "a field of this request" if root == BODY else "a parameter of this operation"
+        return "is set by the service and cannot be written.", []
+    message = f"is not {'a field of this request' if root == BODY else 'a parameter of this operation'}."
+    column, dot, key = name.partition(".")
+    if dot and isinstance(schema.load_fields.get(column), Object):
+        return f'{message} Nest it: {{"{column}": {{"{key}": …}}}}.', []
     close = get_close_matches(name, allowed, n=1, cutoff=0.7)
-    guess = f" Did you mean {close[0]}?" if close else ""
-    known = f" Allowed: {', '.join(allowed)}." if allowed else " It takes none."
-    return f"is not {kind}.{guess}{known}"
+    if close:
+        return f"{message} Did you mean {close[0]}?", []
+    return message, [f"Allowed: {', '.join(allowed)}." if allowed else "It takes none."]
 
 
 def _names_beside(path: Sequence[str], schema: Schema) -> list[str]:

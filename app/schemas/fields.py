@@ -247,10 +247,10 @@ class Time(fields.AwareDateTime):
     """An RFC 3339 time with an offset, loaded in UTC; or one relative to the database's clock, such as now+10m."""
 
     default_error_messages = MESSAGES | {
-        "invalid": "must be an RFC 3339 time with an offset, such as 2026-03-01T09:00:00Z.",
+        "invalid": "must be an RFC 3339 time with an offset, such as 2026-03-01T09:00:00Z, or relative, as now+1d.",
         "naive": "has no offset from UTC. Add Z or one such as +04:00, as in 2026-03-01T09:00:00+04:00.",
         "space": "has a space where the + of its offset should be.",
-        "relative": "must be now, or now with a span such as now-5m or now+2h (s, m, h, d, w).",
+        "relative": "must be now, or now with a span such as now-5m or now+1d (s, m, h, d, w).",
         "far": "lies more than a hundred years from now.",
         "impossible": "is not a time that exists, or lies outside the years 1 to 9999 in UTC.",
     }
@@ -293,7 +293,7 @@ class TimeOrDate(Time):
     """A time, or a date, which stands for the first or the last moment of that day in UTC."""
 
     default_error_messages = {
-        "invalid": "must be a date, such as 2026-03-01, or an RFC 3339 time with an offset.",
+        "invalid": "must be a date, such as 2026-03-01, an RFC 3339 time with an offset, or relative, such as now-7d.",
     }
 
     def __init__(self, last_moment: bool = False, **options: Any) -> None:

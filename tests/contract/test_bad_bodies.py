@@ -169,9 +169,27 @@ def test_every_form_of_rfc_3339_is_taken(client: FlaskClient, given: str, answer
     assert client.post("/api/v1/tasks", json=body).json["scheduled_at"] == answered
 
 
-def test_a_misspelt_field_is_guessed(client: FlaskClient):
+def test_a_misspelt_field_is_guessed_without_a_list_of_all(client: FlaskClient):
     answer = client.post("/api/v1/tasks", json={"user_id": user(client)["id"], "titel": "Run"})
     assert "Did you mean title?" in answer.json["detail"]
+    assert "escalation_policy" not in answer.text
+
+
+def test_the_names_that_are_known_are_listed_once_however_many_are_not(client: FlaskClient):
+    answer = client.post("/api/v1/tasks/bulk", json=[{"title": "Run", "colour": "red", "taste": "sweet"}] * 3)
+    assert answer.text.count("escalation_policy") == 1
+
+
+def test_a_name_with_a_dot_is_told_how_objects_nest(client: FlaskClient):
+    place = f"{USERS}/{user(client)['id']}"
+    for path, method in ((place, "PATCH"), (f"{place}/increment", "POST")):
+        answer = client.open(path, method=method, json={"monthly_token_usage.openai": 5})
+        assert 'Nest it: {"monthly_token_usage": {"openai": …}}.' in answer.json["detail"]
+
+
+def test_a_time_that_is_none_is_told_of_relative_ones(client: FlaskClient):
+    answer = client.post("/api/v1/tasks", json={"title": "Run", "scheduled_at": "tomorrow"})
+    assert "or relative, as now+1d" in answer.json["detail"]
 
 
 def test_a_fault_in_a_field_with_a_slash_is_pointed_at_as_rfc_6901_has_it(client: FlaskClient):

@@ -146,6 +146,7 @@ def test_the_words_of_other_frameworks_are_told_by_the_right_ones(client: FlaskC
         ("expand=notification_log(sort:sent)", "For example expand=notification_log(sort:sent_at)."),
         ("expand=notification_log(sort:)", "no column"),
         ("expand=notification_log(limit:1,limit:2)", "limit twice"),
+        ("expand=notification_log(sort:(channel(id)))", "brackets inside of sort"),
         ("expand=notification_log(skip:1)", "no column"),
         ("fields=goal.title", "goal(title)"),
         ("fields=title.a", "title is no object"),

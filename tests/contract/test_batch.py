@@ -196,6 +196,22 @@ def test_what_is_left_out_is_not_resolved(client: FlaskClient):
     assert answers[1] == {"skipped": True}
 
 
+@pytest.mark.parametrize("reference", ["made.items[0].id", "made.items.first.id", "made[0]"])
+def test_a_reference_that_leads_nowhere_is_told_how_elements_are_named(client: FlaskClient, reference: str):
+    bulk = {"name": "made", "method": "POST", "path": "/users/bulk", "body": [{"email": "ada@example.com"}]}
+    answer = run(client, bulk, {"method": "POST", "path": "/tasks", "body": {"user_id": {"$ref": reference}}})
+    assert answer.json["code"] == "urn:flux:problem:reference-not-resolved"
+    assert "joined by dots, as in claimed.items.0.id." in answer.json["detail"]
+
+
+@pytest.mark.parametrize("id", ['{"$ref": "made.id"}', "$made.id", "{made.id}", "made.id"])
+def test_a_reference_in_a_path_is_told_to_stand_in_the_query(client: FlaskClient, id: str):
+    made = {"name": "made", "method": "POST", "path": "/users", "body": {"email": "ada@example.com"}}
+    answer = run(client, made, {"method": "PATCH", "path": f"/users/{id}", "body": {"onboarded": True}})
+    assert answer.status_code == 422
+    assert '"query": {"id": {"$ref": "goal.id"}}' in answer.json["detail"]
+
+
 def test_a_reference_to_null_leads_nowhere_for_a_condition(client: FlaskClient):
     alone, owned = task(client), task(client, goal_id=goal(client)["id"])
     for row, skipped in ((alone, "skip_if_missing"), (owned, "skip_if_present")):

@@ -32,6 +32,7 @@ def test_a_patch_for_another_version_is_412_and_changes_nothing(client: FlaskCli
     assert (answer.status_code, answer.headers["ETag"]) == (412, '"1"')
     assert answer.json["code"] == "urn:flux:problem:stale-version"
     assert answer.json["retryable"] is False
+    assert answer.json["current"] == before
     assert client.get(place).json == before
 
 

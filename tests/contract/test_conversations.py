@@ -72,7 +72,7 @@ def test_the_voice_path_takes_nothing_else(client: FlaskClient, name: str):
 def test_the_plain_patch_takes_only_what_describes_the_conversation(client: FlaskClient, name: str):
     answer = client.patch(f"/api/v1/conversations/{conversation(client)['id']}", json={name: NOWHERE})
     assert answer.status_code == 422
-    assert "Allowed: context_type, title, last_message_at." in answer.json["detail"]
+    assert answer.json["hint"] == "Allowed: context_type, title, last_message_at."
 
 
 def test_the_voice_path_of_a_conversation_that_does_not_exist_is_404(client: FlaskClient):

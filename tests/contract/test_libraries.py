@@ -173,7 +173,7 @@ def test_hooks_and_validators_of_a_schema_are_run(widgets: FlaskClient):
         ({"title": "RUN"}, "#/title", "title must not shout."),
         ({"title": "Run", "least": 11}, "#/least", "least must not exceed most."),
         ({"title": "Run", "color": 1}, "#/color", "color must be a text."),
-        ({"title": "Run", "colour": "red"}, "#/colour", "Did you mean color? Allowed: id, title, least, most, color."),
+        ({"title": "Run", "colour": "red"}, "#/colour", "Did you mean color?"),
     ],
 )
 def test_what_they_refuse_is_told_as_any_other_fault(widgets: FlaskClient, body: dict, pointer: str, detail: str):

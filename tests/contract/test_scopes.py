@@ -272,6 +272,8 @@ def test_a_write_shows_who_may_not_read_the_id_and_the_version_alone(
     assert guarded.patch(place, json={"title": "x"}, headers=headers).json == {"id": row["id"], "version": 2}
     failed = guarded.patch(f"{place}?goal_id={row['id']}", json={"title": "x"}, headers=headers)
     assert (failed.status_code, "current" in failed.json) == (412, False)
+    stale = guarded.patch(place, json={"title": "x"}, headers={**headers, "If-Match": '"9"'})
+    assert (stale.status_code, "current" in stale.json) == (412, False)
     made = guarded.post("/api/v1/tasks/bulk", json=[{"user_id": row["user_id"], "title": "y"}], headers=headers)
     assert [set(each) for each in made.json["items"]] == [{"id", "version"}]
     assert guarded.delete(f"/api/v1/tasks?user_id={row['user_id']}", headers=headers).json == {"deleted_count": 2}
