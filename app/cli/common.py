@@ -18,7 +18,7 @@ from psycopg2.extras import wait_select
 
 from app.config import Settings
 from app.database import database, open_database
-from app.database.failures import driver_message, schema_differs, sentence, translated_errors
+from app.database.failures import driver_message, schema_differs, sentence
 from app.errors import ServiceError, TimedOut
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -61,8 +61,7 @@ def connected(settings: Settings) -> Iterator[None]:
         if signal.getsignal(each) is signal.SIG_DFL:
             signal.signal(each, signal.default_int_handler)
     with open_database(settings):
-        with translated_errors:
-            database.connection()
+        database.connection()
         # Now, since a connection that is opened under it has no timeout, and no server's name in its errors.
         set_wait_callback(wait_select)
         try:

@@ -11,7 +11,6 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from app.config import Settings
 from app.database import inspection
 from app.database.connection import database
-from app.database.failures import translated_errors
 from app.development.embedded import programs
 from app.errors import Invalid, ServiceError
 
@@ -41,8 +40,7 @@ class Backups:
         _refuse_pooler()
         how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password")
         self._run("pg_restore", *how, f"--dbname={_target()}", str(file.absolute()))
-        with translated_errors:
-            database.execute_sql("ANALYZE")
+        database.execute_sql("ANALYZE")
 
     def _run(self, name: str, *arguments: str) -> str:
         """What the program prints."""

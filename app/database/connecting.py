@@ -7,7 +7,6 @@ it; there it goes in one message with each BEGIN and each statement outside a tr
 import math
 import os
 import time
-from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import extensions
@@ -27,44 +26,36 @@ STANDBY = (
 )
 
 
-@dataclass(frozen=True)
-class SessionSettings:
-    """Where the database is, how many seconds a connect may take, and what PostgreSQL is to keep in a session."""
-
-    url: str
-    connect_timeout: int
-    parameters: dict[str, str]
-
-    @classmethod
-    def of(cls, settings: Settings, url: str) -> "SessionSettings":
-        """What the settings ask for, for the database at `url`."""
-        return cls(
-            url,
-            settings.database_connect_timeout,
-            {
-                "statement_timeout": str(settings.database_statement_timeout * 1000),
-                "lock_timeout": str(settings.database_lock_timeout * 1000),
-                "idle_in_transaction_session_timeout": str(settings.database_idle_transaction_timeout * 1000),
-                "TimeZone": "UTC",
-                # Whatever the role or the database has as its own: on Supabase `auth` has a table of users too. The
-                # team's own triggers may need what Supabase keeps in `extensions`.
-                "search_path": "public,extensions",
-            },
-        )
+def session_parameters(settings: Settings) -> dict[str, str]:
+    """What PostgreSQL is to keep in a session, by the names of its own settings."""
+    return {
+        "statement_timeout": str(settings.database_statement_timeout * 1000),
+        "lock_timeout": str(settings.database_lock_timeout * 1000),
+        "idle_in_transaction_session_timeout": str(settings.database_idle_transaction_timeout * 1000),
+        "TimeZone": "UTC",
+        # Whatever the role or the database has as its own: on Supabase `auth` has a table of users too. The team's own
+        # triggers may need what Supabase keeps in `extensions`.
+        "search_path": "public,extensions",
+    }
 
 
 class Connector:
-    """Opens sessions of one database. `set_local` is what has to go before each statement, where they keep nothing."""
+    """Opens sessions of the database at `url`; a connect may take `timeout` seconds.
 
-    def __init__(self, settings: SessionSettings) -> None:
-        self._settings = settings
+    `set_local` is what has to go before each statement, where sessions do not keep the `parameters`.
+    """
+
+    def __init__(self, url: str, timeout: int, parameters: dict[str, str]) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._parameters = parameters
         # None until the first session has shown what the server, or the pooler before it, takes.
         self._sessions_keep: bool | None = None
         self.set_local = ""
         self._watch = Watch()
-        self._patience = _patience(settings.parameters["statement_timeout"])
+        self._patience = _patience(parameters["statement_timeout"])
         # Who says it has libpq look.
-        self._refuses_standbys = "target_session_attrs" not in extensions.parse_dsn(settings.url)
+        self._refuses_standbys = "target_session_attrs" not in extensions.parse_dsn(url)
 
     def open(self) -> Session:
         """A new connection; raises the driver's error, or Unavailable when it leads to a standby."""
@@ -85,9 +76,9 @@ class Connector:
 
     def _connect(self, **options: str) -> Session:
         connection = psycopg2.connect(
-            self._settings.url,
+            self._url,
             connection_factory=Session,
-            connect_timeout=self._settings.connect_timeout,
+            connect_timeout=self._timeout,
             client_encoding="UTF8",
             fallback_application_name="flux-dao",
             **KEEPALIVES,
@@ -106,12 +97,12 @@ class Connector:
 
     def _options(self) -> str:
         """libpq's `options`: ours, and then what the URL or PGOPTIONS says, which goes before our limits."""
-        ours = " ".join(f"-c {name}={value}" for name, value in self._settings.parameters.items())
+        ours = " ".join(f"-c {name}={value}" for name, value in self._parameters.items())
         return f"{ours} {self._given_options()} -c TimeZone=UTC"
 
     def _are_kept(self, connection: Session) -> bool:
         """Whether a session has what its start asked for; then its own limit, which the URL may name, holds."""
-        wanted, given = self._settings.parameters, self._given_options()
+        wanted, given = self._parameters, self._given_options()
         rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(wanted),))
         found = dict(rows.fetchall())
         are_kept = all(found.get(name) == value for name, value in wanted.items() if name not in given)
@@ -120,11 +111,11 @@ class Connector:
         return are_kept
 
     def _given_options(self) -> str:
-        return extensions.parse_dsn(self._settings.url).get("options") or os.environ.get("PGOPTIONS", "")
+        return extensions.parse_dsn(self._url).get("options") or os.environ.get("PGOPTIONS", "")
 
     def _use_set_local(self) -> None:
         self._sessions_keep = False
-        self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._settings.parameters.items())
+        self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._parameters.items())
 
 
 def _patience(statement_timeout: str) -> float:

@@ -16,15 +16,8 @@ import psycopg2
 from psycopg2 import extensions
 
 from app.config import Settings
-from app.database.connecting import Connector, SessionSettings
-from app.database.failures import (
-    DRIVER_ERRORS,
-    READ_ONLY,
-    connection_is_lost,
-    raise_meaning,
-    translated_errors,
-    was_undone,
-)
+from app.database.connecting import Connector, session_parameters
+from app.database.failures import READ_ONLY, connection_is_lost, translated_errors, was_undone
 from app.database.pool import Pool
 from app.database.watched import Session
 from app.errors import InDoubt, Invalid, Unavailable
@@ -79,36 +72,36 @@ class Database(peewee.PostgresqlDatabase):
         self._thread = ThreadState()
         super().__init__(None)
         self._configuration: tuple[Any, ...] = ()
-        # The most that a page may have; a stream has any number, in portions.
-        self.max_answer_bytes = Settings.max_answer_bytes
-        self._use(SessionSettings.of(Settings(), ""), 1, 0, Settings.database_isolation)
+        self.configure(Settings(), "")
 
     def configure(self, settings: Settings, url: str) -> None:
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
+        # The most that a page may have; a stream has any number, in portions.
         self.max_answer_bytes = settings.max_answer_bytes
-        size, wait = settings.database_pool_size, settings.database_pool_wait
-        self._use(SessionSettings.of(settings, url), size, wait, settings.database_isolation)
-
-    def _use(self, session: SessionSettings, size: int, wait: int, isolation: str) -> None:
-        if (session, size, wait, isolation) == self._configuration:
+        session = (url, settings.database_connect_timeout, session_parameters(settings))
+        pool = (settings.database_pool_size, settings.database_pool_wait)
+        configuration = (session, pool, settings.database_isolation)
+        if configuration == self._configuration:
             return
         if self._configuration:
             self.release()
             self.close_idle()
-        self._configuration = (session, size, wait, isolation)
-        self._connector = Connector(session)
-        self._pool = Pool(self._connector, size, wait)
+        self._configuration = configuration
+        self._connector = Connector(*session)
+        self._pool = Pool(self._connector, *pool)
         # Whether a transaction may fail because others wrote what it read or wants to write.
-        self.strict = isolation != "read committed"
+        self.strict = settings.database_isolation != "read committed"
         # The default says nothing, so that it costs nothing and a role or server may have a default of its own.
-        self.begin_statement = f"BEGIN ISOLATION LEVEL {isolation.upper()}" if self.strict else "BEGIN"
-        self.init(session.url)
+        level = f" ISOLATION LEVEL {settings.database_isolation.upper()}" if self.strict else ""
+        self.begin_statement = f"BEGIN{level}"
+        self.init(url)
 
     def connection(self) -> Session:
-        """This thread's connection, which it takes from the pool if it has none."""
+        """This thread's connection, which it takes from the pool if it has none. Raises Busy or Unavailable."""
         mine = self._thread
         if mine.connection is None:
-            mine.connection = self._pool.take()
+            with translated_errors:
+                mine.connection = self._pool.take()
         return mine.connection
 
     def is_closed(self) -> bool:
@@ -151,27 +144,18 @@ class Database(peewee.PostgresqlDatabase):
             rows = reader.read(sql, parameters)
             if rows is not None:
                 return rows
-        try:
+        with translated_errors:
             return self._send(sql, parameters, repeatable=not self.in_transaction()).fetchall()
-        except DRIVER_ERRORS as error:
-            raise_meaning(error)
-            raise
 
     def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives; outside a transaction it is one by itself."""
-        try:
+        with translated_errors:
             return self._write(sql, parameters).fetchall()
-        except DRIVER_ERRORS as error:
-            raise_meaning(error)
-            raise
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
         """How many rows one INSERT, UPDATE or DELETE changed; outside a transaction it is one by itself."""
-        try:
+        with translated_errors:
             return self._write(sql, parameters).rowcount
-        except DRIVER_ERRORS as error:
-            raise_meaning(error)
-            raise
 
     def _write(self, sql: str, parameters: Parameters) -> extensions.cursor:
         if self.in_transaction():
@@ -193,12 +177,22 @@ class Database(peewee.PostgresqlDatabase):
         return self.connection().cursor()
 
     def execute_sql(self, sql: str, params: Any = None) -> extensions.cursor:
-        """Peewee's own way to send a statement, with the driver's errors as they are."""
-        return self._send(sql, params)
+        """Peewee's own way to send a statement."""
+        with translated_errors:
+            return self._send(sql, params)
 
     def begin(self, isolation_level: str | None = None) -> None:
         """Begin a transaction, at `isolation_level` or that of the settings; a dead connection is replaced."""
-        self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
+        with translated_errors:
+            self._send(f"BEGIN {isolation_level}" if isolation_level else self.begin_statement, repeatable=True)
+
+    def commit(self) -> None:
+        """Commit what `begin` began."""
+        self.execute_sql("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo what `begin` began."""
+        self.execute_sql("ROLLBACK")
 
     def send_before_next(self, control: str) -> None:
         """Send this BEGIN or SAVEPOINT in one message with the next statement, which saves it a round trip."""
@@ -298,7 +292,7 @@ class Database(peewee.PostgresqlDatabase):
         reader_has_gone = False
         count = min(rows_at_once, FIRST_PORTION_ROWS)
         try:
-            with translated_errors, self._stream_cursor() as cursor:
+            with self._stream_cursor() as cursor:
                 self.execute_sql(f"DECLARE {cursor} NO SCROLL CURSOR FOR {sql}", parameters)
                 while rows := self.execute_sql(f"FETCH {count} FROM {cursor}").fetchall():
                     portion = [row[0] for row in rows]

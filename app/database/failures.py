@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import peewee
 import psycopg2
 
 from app.config.texts import MASK
@@ -64,8 +63,6 @@ MEANINGS: dict[str, tuple[type[ServiceError], str]] = {
 PASSWORD_REFUSED = "password authentication failed"  # nosec B105
 REMEDY = "Correct the one in DATABASE_URL or PGPASSWORD; a database keeps what it was made with."
 
-DRIVER_ERRORS = (peewee.PeeweeException, psycopg2.Error)
-
 
 class TranslatedErrors:
     """A block in which what the driver raises becomes a ServiceError; what is not known goes on as it is."""
@@ -74,22 +71,15 @@ class TranslatedErrors:
         """Nothing to prepare, so that one object serves all blocks."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
-        if isinstance(error, DRIVER_ERRORS):
-            raise_meaning(error)
+        if isinstance(error, psycopg2.Error) and (meaning := translate_error(error)):
+            raise meaning from error
 
 
 translated_errors = TranslatedErrors()
 
 
-def raise_meaning(error: BaseException) -> None:
-    """Raise the ServiceError that one of DRIVER_ERRORS means; nothing for one that nobody foresaw."""
-    meaning = translate_error(error)
-    if meaning is not None:
-        raise meaning from error
-
-
 def translate_error(error: BaseException) -> ServiceError | None:
-    """The ServiceError that an error of Peewee or psycopg2 means, or None for one that nobody foresaw."""
+    """The ServiceError that an error of psycopg2 means, or None for one that nobody foresaw."""
     cause = driver_error(error)
     if cause is None:
         return None
@@ -99,9 +89,9 @@ def translate_error(error: BaseException) -> ServiceError | None:
 
 
 def driver_error(error: BaseException | None) -> psycopg2.Error | None:
-    """psycopg2's error itself, or the one inside Peewee's."""
+    """psycopg2's error itself, or the one that an error of ours came of."""
     while error is not None and not isinstance(error, psycopg2.Error):
-        error = getattr(error, "orig", None) or error.__cause__
+        error = error.__cause__
     return error
 
 

@@ -3,7 +3,6 @@
 from time import monotonic
 
 from app.database.connection import database
-from app.database.failures import translated_errors
 
 INDEXES = """
 SELECT c.relname, i.indisvalid FROM pg_index i
@@ -35,8 +34,7 @@ def indexes() -> dict[str, bool]:
 def behind_a_pooler() -> bool:
     """Whether a pooler stands before the database: those tell their clients of a process that is none."""
     [(process,)] = database.read("SELECT pg_backend_pid()")
-    with translated_errors:
-        return bool(database.connection().info.backend_pid != process)
+    return bool(database.connection().info.backend_pid != process)
 
 
 def refreshing_triggers() -> list[tuple[str, str, list[str]]]:

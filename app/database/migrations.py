@@ -12,7 +12,6 @@ from playhouse.migrations import Runner
 
 from app.config import PROJECT
 from app.database.connection import Database, database
-from app.database.failures import translated_errors
 from app.database.transactions import atomic
 from app.errors import Conflict, NotFound, ServiceError, Unavailable
 
@@ -58,8 +57,7 @@ def to_revert(target: str | None = None) -> list[str]:
 
 def status() -> list[Step]:
     """Every migration in order, applied or pending."""
-    with translated_errors:
-        return [Step(each.name, each.applied) for each in _runner().status()]
+    return [Step(each.name, each.applied) for each in _runner().status()]
 
 
 def revision(name: str) -> Path:
@@ -121,7 +119,7 @@ def alone() -> Iterator[Runner]:
 
     The lock is the transaction's, not the session's, so that a pooler in transaction mode may stand between.
     """
-    with atomic(), translated_errors:
+    with atomic():
         # Stricter ones would not see what another has migrated while this one waited.
         database.execute_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))

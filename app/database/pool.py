@@ -1,8 +1,7 @@
 """The pool: connections to one database, at most so many, opened when they are needed and never before a fork."""
 
-import threading
 import time
-from typing import NamedTuple
+from threading import Semaphore
 
 import psycopg2
 from psycopg2 import extensions
@@ -16,59 +15,46 @@ PROBE_AFTER_IDLE_SECONDS = 30
 PROBE_PATIENCE_SECONDS = 3.0
 
 
-class Idle(NamedTuple):
-    """A connection that nobody uses, since a moment of the monotonic clock."""
-
-    connection: Session
-    since: float
-
-    def is_alive(self) -> bool:
-        """Whether it can be used; it is asked only after a pause."""
-        if time.monotonic() - self.since < PROBE_AFTER_IDLE_SECONDS:
-            return True
-        try:
-            self.connection.execute("SELECT 1", patience=PROBE_PATIENCE_SECONDS)
-        except psycopg2.Error:
-            return False
-        return True
-
-
 class Pool:
     """At most `size` connections; who finds all in use waits for `wait` seconds. Who takes one gives it back."""
 
     def __init__(self, connector: Connector, size: int, wait: int) -> None:
         self._connector = connector
         self._wait = wait
-        # A place for each connection, None until it is opened; the one that was used last comes first.
-        self._places: list[Idle | None] = [None] * size
-        self._lock = threading.Lock()
-        self._freed = threading.Condition(self._lock)
-        self._waiting = 0
+        self._free = Semaphore(size)
+        # The one that was used last comes last, and is taken first. A list's append and pop need no lock.
+        self._idle: list[Session] = []
         # When a session was lost, by the monotonic clock; those that are older may lead to where the primary was.
         self._renewed = 0.0
 
     def take(self) -> Session:
         """A connection; raises Busy when none becomes free in time, and the driver's error when none can be opened."""
-        idle = self._take_place()
+        if not self._free.acquire(blocking=False):
+            self._wait_for_one()
         metrics.connections_used.inc()
         try:
-            return idle.connection if idle and idle.is_alive() else self._connector.open()
+            idle = self._pop_idle()
+            return idle if idle and _is_alive(idle) else self._connector.open()
         except BaseException:
-            self._free_place(None)
+            self._free_one()
             raise
 
     def give_back(self, connection: Session) -> None:
         """Let others have the connection; it is closed when it is in the middle of something, or not current."""
-        idle, status = None, connection.get_transaction_status()
+        status = connection.get_transaction_status()
         if status == extensions.TRANSACTION_STATUS_IDLE and self.is_current(connection):
-            idle = Idle(connection, time.monotonic())
+            connection.idle_since = time.monotonic()
+            self._idle.append(connection)
         else:
             connection.close()
-        self._free_place(idle)
+        self._free_one()
 
     def is_exhausted(self) -> bool:
         """Whether all connections are in use."""
-        return not self._places
+        is_free = self._free.acquire(blocking=False)
+        if is_free:
+            self._free.release()
+        return not is_free
 
     def is_current(self, connection: Session) -> bool:
         """Whether no session was lost since it was opened."""
@@ -82,31 +68,35 @@ class Pool:
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""
-        with self._lock:
-            idle = [place for place in self._places if place]
-            self._places = [None] * len(self._places)
-        for each in idle:
-            each.connection.close()
+        while idle := self._pop_idle():
+            idle.close()
 
-    def _take_place(self) -> Idle | None:
-        with self._lock:
-            return self._places.pop() if self._places else self._wait_for_place()
+    def _pop_idle(self) -> Session | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
-    def _free_place(self, idle: Idle | None) -> None:
-        with self._lock:
-            self._places.append(idle)
-            if self._waiting:
-                self._freed.notify()
+    def _free_one(self) -> None:
+        self._free.release()
         metrics.connections_used.dec()
 
-    def _wait_for_place(self) -> Idle | None:
-        self._waiting += 1
+    def _wait_for_one(self) -> None:
         metrics.pending_requests.inc()
-        is_free = self._freed.wait_for(lambda: self._places, self._wait)
+        is_free = self._free.acquire(timeout=self._wait)
         metrics.pending_requests.dec()
-        self._waiting -= 1
-        if is_free:
-            return self._places.pop()
-        metrics.timeouts.inc()
-        sentence = f"All database connections of this worker stayed in use for {self._wait} s."
-        raise Busy(f"{sentence} Try again, or raise DATABASE_POOL_SIZE.")
+        if not is_free:
+            metrics.timeouts.inc()
+            sentence = f"All database connections of this worker stayed in use for {self._wait} s."
+            raise Busy(f"{sentence} Try again, or raise DATABASE_POOL_SIZE.")
+
+
+def _is_alive(connection: Session) -> bool:
+    """Whether an idle one can be used; it is asked only after a pause."""
+    if time.monotonic() - connection.idle_since < PROBE_AFTER_IDLE_SECONDS:
+        return True
+    try:
+        connection.execute("SELECT 1", patience=PROBE_PATIENCE_SECONDS)
+    except psycopg2.Error:
+        return False
+    return True

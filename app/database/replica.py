@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import peewee
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
@@ -33,7 +32,7 @@ SELECT CASE
 END::float, system_identifier::text, current_database() FROM pg_control_system()
 """
 
-FAILURES = (ServiceError, psycopg2.Error, peewee.PeeweeException)
+FAILURES = (ServiceError, psycopg2.Error)
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Replica:
         self._near_until = 0.0
         self._logged: bool | None = None
         self._starting = threading.Lock()
-        self._stopped: threading.Event | None = None
+        self._thread: threading.Thread | None = None
 
     def configure(self, settings: Settings) -> None:
         """Use the standby that the settings name, the first that lives of several, or none. Opens nothing."""
@@ -65,10 +64,8 @@ class Replica:
             self._standby.configure(settings, make_dsn(**{"target_session_attrs": "prefer-standby"} | named))
 
     def close(self) -> None:
-        """Stop measuring, and close the connections that nobody uses."""
-        if self._stopped:
-            self._stopped.set()
-            self._stopped = None
+        """Use no standby any more, and close the connections that nobody uses."""
+        self.configured = False
         self._near_until, self._logged = 0.0, None
         self._standby.close_idle()
 
@@ -107,16 +104,14 @@ class Replica:
     def watch(self) -> None:
         """Begin to measure, in this process, unless that has begun."""
         with self._starting:
-            if self._stopped is None:
-                self._stopped = threading.Event()
-                threading.Thread(target=self._measure_on, args=(self._stopped,), name="replica", daemon=True).start()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="replica", daemon=True)
+                self._thread.start()
 
-    def _measure_on(self, stopped: threading.Event) -> None:
-        while not stopped.is_set():
-            until, why = self._measure()
-            if not stopped.is_set():
-                self._set_near(until, why)
-            stopped.wait(MEASURE_INTERVAL_SECONDS)
+    def _run(self) -> None:
+        while self.configured:
+            self._set_near(*self._measure())
+            time.sleep(MEASURE_INTERVAL_SECONDS)
         self._standby.close_idle()
 
     def _measure(self) -> tuple[float, str]:

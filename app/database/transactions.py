@@ -10,8 +10,8 @@ from typing import ParamSpec, Self, TypeVar
 import psycopg2
 
 from app.database.connection import IN_DOUBT, database
-from app.database.failures import DRIVER_ERRORS, connection_is_lost, raise_meaning
-from app.errors import Contended, InDoubt
+from app.database.failures import connection_is_lost
+from app.errors import Contended, InDoubt, ServiceError
 from app.telemetry.measures import metrics
 
 # For deadlocks, which are rare.
@@ -40,11 +40,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def __enter__(self) -> Self:
         depth = database.transaction_depth()
         self._savepoint = f"flux_{depth}" if depth else None
-        try:
-            database.send_before_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
-        except DRIVER_ERRORS as failure:
-            raise_meaning(failure)
-            raise
+        database.send_before_next(f"SAVEPOINT {self._savepoint}" if depth else database.begin_statement)
         database.push_transaction(self)
         return self
 
@@ -62,18 +58,17 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
     def _commit(self) -> None:
         try:
             database.execute_sql(f"RELEASE SAVEPOINT {self._savepoint}" if self._savepoint else "COMMIT")
-        except psycopg2.Error as error:
+        except (ServiceError, psycopg2.Error) as error:
             self._roll_back()
             if not self._savepoint and connection_is_lost(error):
                 raise InDoubt(IN_DOUBT) from error
-            raise_meaning(error)
             raise
 
     def _roll_back(self) -> None:
         """Undo the block; what went wrong in it stays the error that is raised."""
         try:
             database.execute_sql(f"ROLLBACK TO SAVEPOINT {self._savepoint}" if self._savepoint else "ROLLBACK")
-        except psycopg2.Error:
+        except (ServiceError, psycopg2.Error):
             if not self._savepoint:
                 database.abandon()
 

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 class Session(extensions.connection):
     """A connection on which a statement's answer is waited for until `patience` seconds have passed."""
 
+    # Since when it is open, and since when nobody uses it, by the monotonic clock.
     opened = 0.0
+    idle_since = 0.0
     patience = math.inf
     overdue = False
     # By the monotonic clock; never, while nothing is waited for.

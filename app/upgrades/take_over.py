@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 
 from app.database import atomic, database, migrations
-from app.database.failures import translated_errors
 from app.errors import Busy
 from app.upgrades import catalog, changes, log, rules
 from app.upgrades.catalog import Table
@@ -121,7 +120,7 @@ def lock(tables: Sequence[str], report: Report, timeout: int) -> None:
 def _locked(tables: Sequence[str]) -> bool:
     """Whether all of the tables could be locked at once: waiting for one after the other could stop others for good."""
     try:
-        with atomic(), translated_errors:
+        with atomic():
             database.execute_sql(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE NOWAIT")
     except Busy:
         return False
