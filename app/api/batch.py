@@ -1,7 +1,6 @@
 """POST /batch: several operations of this API in one transaction, of which later ones may refer to earlier answers."""
 
 import socket
-import time
 from collections.abc import Mapping
 from functools import partial
 from io import BytesIO
@@ -21,7 +20,7 @@ from app.api.preconditions import IF_MATCH, IF_NONE_MATCH
 from app.api.references import Answers, Path, source, text_of
 from app.api.responses import json_response
 from app.api.transaction import KEY_IN_ENVIRONMENT, OPERATION, WITHIN_BATCH, Operation, refuse_in_batch, transaction
-from app.errors import AnswerTooLarge, ExpectationUnmet, Fault, Invalid, ServiceError, TimedOut
+from app.errors import AnswerTooLarge, ExpectationUnmet, Fault, Invalid, ServiceError
 from app.query.parser import ELEMENTS
 from app.schemas.batch import BatchAnswerSchema, BatchSchema
 from app.schemas.faults import BODY, QUERY, path_of, pointer
@@ -53,9 +52,10 @@ def run_batch(values: dict[str, Any]) -> Response:
     operations = values["operations"]
     _refuse_duplicates(operations)
     answers = Answers(current_app.config["MAX_CONTENT_LENGTH"])
-    began, room, documents = time.monotonic(), Room(current_app.config["SETTINGS"].max_answer_bytes), []
+    room, documents = Room(current_app.config["SETTINGS"].max_answer_bytes), []
     for index, operation in enumerate(operations):
-        _refuse_to_go_on(began)
+        if _client_has_gone():
+            raise ClientDisconnected("The client closed its connection, so nothing of the batch was done.")
         documents.append(_do(index, operation, answers, room))
     del request.environ[OPERATION]
     return json_response({"operations": documents})
@@ -79,15 +79,6 @@ class Room:
         finally:
             response.close()
         return b"".join(pieces)
-
-
-def _refuse_to_go_on(began: float) -> None:
-    """Raise TimedOut when a batch has taken as long as it may, and ClientDisconnected when nobody waits for it."""
-    most = current_app.config["SETTINGS"].request_timeout
-    if most and time.monotonic() - began > most:
-        raise TimedOut(f"The batch took longer than the {most} s that it may take, and was undone. Make it smaller.")
-    if _client_has_gone():
-        raise ClientDisconnected("The client closed its connection, so nothing of the batch was done.")
 
 
 def _client_has_gone() -> bool:

@@ -64,7 +64,9 @@ class Settings:
         "The largest answer that is no stream, a batch's too, in bytes; a larger one is 422.",
     )
     request_timeout: int = setting(
-        60, SECONDS, "Seconds that a batch may take in whole before it is undone and gets 504; 0: no limit."
+        60,
+        SECONDS,
+        "Seconds that a request, or a batch, may take in all before it is undone and gets 504; 0: no limit.",
     )
     cors_origins: tuple[str, ...] = setting(
         (), Origins(), "Web pages that may call, by origin, with commas between; empty: none."

@@ -16,6 +16,7 @@ __all__ = [
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Use the settings' database, and give each request's connection back at its end."""
+    """Use the settings' database, and give each request its time, and its connection back at its end."""
     configure(settings)
+    app.before_request(database.begin_request)
     app.teardown_request(database.release)

@@ -16,11 +16,11 @@ import psycopg2
 from psycopg2 import extensions
 
 from app.config import Settings
-from app.database.connecting import Connector, session_parameters
+from app.database.connecting import GRACE_SECONDS, Connector, session_parameters
 from app.database.failures import READ_ONLY, connection_is_lost, translated_errors, was_undone
 from app.database.pool import Pool
 from app.database.watched import Session
-from app.errors import InDoubt, Invalid, Unavailable
+from app.errors import InDoubt, Invalid, TimedOut, Unavailable
 from app.telemetry.measures import metrics, usage
 
 # Values in the order of the statement's %s, or by the names in its %(name)s.
@@ -48,12 +48,15 @@ class Reader(Protocol):
 
 class ThreadState(threading.local):
     """What a thread has of the database: a connection, the BEGIN and SAVEPOINTs that no statement has taken along yet,
-    who answers its reads when it is not the database itself, and how long it waits for an answer.
+    who answers its reads when it is not the database itself, how long it waits for an answer, and until when all of its
+    work may take.
     """
 
     connection: Session | None = None
     reader: Reader | None = None
     patience = math.inf
+    # By time.monotonic().
+    deadline = math.inf
 
     def __init__(self) -> None:
         self.pending: list[str] = []
@@ -78,6 +81,7 @@ class Database(peewee.PostgresqlDatabase):
         """Use the database at `url`, with the pool that the settings ask for. Opens nothing; the same again is kept."""
         # The most that a page may have; a stream has any number, in portions.
         self.max_answer_bytes = settings.max_answer_bytes
+        self._request_timeout = settings.request_timeout or math.inf
         session = (url, settings.database_connect_timeout, session_parameters(settings))
         pool = (settings.database_pool_size, settings.database_pool_wait)
         configuration = (session, pool, settings.database_isolation)
@@ -131,6 +135,12 @@ class Database(peewee.PostgresqlDatabase):
         """
         if not self.in_transaction():
             self.close()
+            self._thread.deadline = math.inf
+
+    def begin_request(self) -> None:
+        """Let the statements of this thread, until it is to `release`, take as long in all as a request may."""
+        if not self.in_transaction():
+            self._thread.deadline = time.monotonic() + self._request_timeout
 
     def abandon(self) -> None:
         """Close this thread's connection, and with it what its transaction did."""
@@ -145,7 +155,7 @@ class Database(peewee.PostgresqlDatabase):
             if rows is not None:
                 return rows
         with translated_errors:
-            return self._send(sql, parameters, repeatable=not self.in_transaction()).fetchall()
+            return self._send(self._in_time(sql), parameters, repeatable=not self.in_transaction()).fetchall()
 
     def write(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """The rows that one INSERT, UPDATE or DELETE … RETURNING gives; outside a transaction it is one by itself."""
@@ -158,6 +168,7 @@ class Database(peewee.PostgresqlDatabase):
             return self._write(sql, parameters).rowcount
 
     def _write(self, sql: str, parameters: Parameters) -> extensions.cursor:
+        sql = self._in_time(sql)
         if self.in_transaction():
             return self._send(sql, parameters)
         if _has_unread(self.connection()):
@@ -169,6 +180,21 @@ class Database(peewee.PostgresqlDatabase):
             if connection_is_lost(error) and not was_undone(error):
                 raise InDoubt(IN_DOUBT) from error
             raise
+
+    def _in_time(self, sql: str) -> str:
+        """The statement, limited to what is left of the request's time when that is less than the limit it has anyway.
+
+        The limit goes in the same message, and holds to the end of the transaction. Raises TimedOut.
+        """
+        left = self._thread.deadline - time.monotonic()
+        if left + GRACE_SECONDS >= self.connection().patience:
+            return sql
+        if left <= 0:
+            raise TimedOut(
+                f"The request took longer than the {self._request_timeout} s that it may take, and what it did was "
+                "undone. Ask for less at a time."
+            )
+        return f"SET LOCAL statement_timeout={math.ceil(left * 1000)};{sql}"
 
     def cursor(self, named_cursor: str | None = None) -> extensions.cursor:
         """A cursor of the driver's, for COPY for one; a BEGIN or SAVEPOINT that waits for a statement is sent first."""

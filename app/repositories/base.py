@@ -14,7 +14,7 @@ from app.query.model import PLAIN, WHOLE_ROW, Condition, Either, FieldRules, Fil
 from app.repositories import many, reads, writes
 from app.repositories.many import Outcome
 from app.repositories.natural_keys import ID
-from app.repositories.rows import EMPTY, LongRows, Row, Rows, page
+from app.repositories.rows import CUT_HERE, EMPTY, LongRows, Row, Rows, page
 from app.repositories.writes import Target
 
 Id = str | UUID
@@ -42,6 +42,10 @@ class Repository:
     def find(self, query: Query) -> Rows:
         """The rows of one page of a query; `last` of them tells where the next page starts."""
         [(array, count, *hidden)] = database.read(*reads.page(self.model, query))
+        if array is None and query.limit and count > query.limit:
+            # It may be the row behind the page that is too much.
+            [(array, _, *hidden)] = database.read(*reads.page(self.model, query, more=0))
+            array = array and array[:-1] + CUT_HERE
         if array is None and count:
             raise AnswerTooLarge(database.max_answer_bytes)
         keys = [key.column for key in query.sort]

@@ -21,9 +21,9 @@ def one(model: Model, id: Any, shape: Shape, filter: Filter = ()) -> Bound:
     return _one(model, shape, filters.shape_of(filter)).bind(filters.values(filter) | {"id": str(id)})
 
 
-def page(model: Model, query: Query) -> Bound:
-    """The SELECT that gives one row more than the limit: a JSON array, how many, and an array of their hidden keys."""
-    limit = None if query.limit is None else query.limit + 1
+def page(model: Model, query: Query, more: int = 1) -> Bound:
+    """The SELECT that gives so many rows more than the limit: a JSON array, how many, and an array of hidden keys."""
+    limit = None if query.limit is None else query.limit + more
     return _page(model, _shape_of(query)).bind(
         _values(query) | {"limit": limit, "most_bytes": database.max_answer_bytes}
     )

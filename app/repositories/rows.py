@@ -9,6 +9,8 @@ from app import exact_json
 EMPTY = b"[]"
 # What json_agg writes between rows. No JSON text of a row has a line break in it, so it stands nowhere else.
 BETWEEN_ROWS = b", \n "
+# Ends a page in the place of the row behind it.
+CUT_HERE = BETWEEN_ROWS + b"null]"
 
 
 class Row(Mapping[str, Any]):

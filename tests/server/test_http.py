@@ -1,10 +1,12 @@
 """HTTP itself: where requests end, what is too large, and connections that are kept."""
 
+import re
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ from servers import RunningServer, running_server
 pytestmark = pytest.mark.server
 
 HEAD = b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+USERS = "/api/v1/users"
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -60,6 +63,22 @@ def test_a_request_whose_end_is_in_doubt_gets_one_400_and_ends_the_connection(se
     answers = ask(server, HEAD + body + GET)
     assert statuses(answers) == [400]
     assert b"application/problem+json" in answers
+
+
+@pytest.mark.parametrize("host", ["", "Host:", "Host: evil.example", "Host: a b/c@evil.example"])
+@pytest.mark.parametrize(
+    "path", ["/", "//evil/", "/docs/", "/docs//api", "/api/v1//users", "/openapi.json", USERS, "*"]
+)
+def test_no_answer_has_in_it_what_a_client_calls_the_service(server: RunningServer, host: str, path: str):
+    fields = [host, "X-Forwarded-Host: evil.example", "X-Forwarded-Prefix: /evil", "SCRIPT_NAME: /docs"]
+    for target in (f"POST {path}", f"POST {path}", f"GET {path}", f"GET {path}?limit=1"):
+        body = f'{{"email": "{uuid4()}@example.com"}}' if target.startswith("POST") else ""
+        head = [f"{target} HTTP/1.1", *fields, "Content-Type: application/json", f"Content-Length: {len(body)}"]
+        answer = ask(server, "\r\n".join([*filter(None, head), "Connection: close", "", body]).encode())
+        [status] = statuses(answer)
+        assert status < 500
+        assert b"evil.example" not in answer
+        assert not re.search(rb"Location: (?!/[^/])|Link: (?!</[^/])", answer)
 
 
 def test_a_client_that_waits_to_be_told_sends_its_body_then(server: RunningServer):

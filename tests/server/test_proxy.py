@@ -96,6 +96,25 @@ def test_what_the_service_answers_passes_as_it_is(service: Proxied):
     assert (answer.status_code, answer.json()["code"]) == (404, "urn:flux:problem:no-such-path")
 
 
+@pytest.mark.parametrize("connection", ["close", "TE, close", "x, close, y"])
+def test_the_proxy_ends_a_connection_that_its_client_wants_to_end(service: Proxied, connection: str):
+    head = f"GET /health HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: {connection}\r\n\r\n"
+    assert said(service, head).startswith("HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("host", ["", "Host: a b/c@d\r\n", "Host: a\r\nHost: b\r\n"])
+def test_the_proxy_refuses_a_request_that_does_not_say_for_whom_it_is(service: Proxied, host: str):
+    assert said(service, f"GET {USERS} HTTP/1.1\r\n{host}\r\n").startswith("HTTP/1.1 400 ")
+
+
+def said(service: Proxied, request: str) -> str:
+    """All that is said to a request until the connection ends."""
+    with connect(service) as client:
+        client.settimeout(10)
+        client.sendall(request.encode())
+        return client.makefile().read()
+
+
 def test_an_instance_may_stop_under_load_and_nobody_sees_an_error(server_database: str, tmp_path: Path):
     with proxied(tmp_path, server_database) as service, ThreadPoolExecutor(4) as callers:
         over = threading.Event()

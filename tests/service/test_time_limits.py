@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from neighbours import running_pgbouncer
 
+from app.api import batch
 from app.config import Settings
 from app.database import atomic, database
 from app.database.migrations import LOCK
@@ -68,6 +69,40 @@ def test_a_statement_that_takes_too_long_is_answered_and_its_connection_goes_on(
     assert int(answer.headers["Retry-After"]) >= 1
     assert client.get(USERS).json["total"] == 0
     assert database.is_closed()
+
+
+@pytest.fixture(params=["directly", "by a pooler"])
+def url(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[str]:
+    """The URL of the suite's database."""
+    if request.param == "directly":
+        yield settings.database_url
+    else:
+        with running_pgbouncer(tmp_path, settings.database_url) as pooled:
+            yield pooled
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["by itself", "in a batch"])
+def test_a_request_ends_at_its_limit_whatever_its_statements_may_take(configured, settings, url: str, alone: bool):
+    client = configured(database_url=url, request_timeout=1, database_lock_timeout=0)
+    work = [{"method": "POST", "path": "/users", "body": {"email": "ada@example.com"}}]
+    work.append({"method": "GET", "path": "/goals"})
+    began = time.monotonic()
+    with held(settings.database_url, "LOCK TABLE goals"):
+        answer = client.get("/api/v1/goals") if alone else client.post("/api/v1/batch", json={"operations": work})
+    assert (answer.status_code, answer.json["code"]) == (504, "urn:flux:problem:timed-out")
+    assert 1 <= time.monotonic() - began < 5
+    assert client.get(USERS).json["total"] == 0
+
+
+def test_no_operation_of_a_batch_begins_behind_its_limit(configured, monkeypatch: pytest.MonkeyPatch):
+    client = configured(request_timeout=1)
+    answered = batch.Room.read
+    monkeypatch.setattr(batch.Room, "read", lambda *args: time.sleep(0.6) or answered(*args))
+    made = [{"method": "POST", "path": "/users", "body": {"email": f"{n}@example.com"}} for n in range(3)]
+    answer = client.post("/api/v1/batch", json={"operations": made})
+    assert (answer.status_code, answer.json["operation"]["index"]) == (504, 2)
+    assert "longer than the 1 s" in answer.json["detail"]
+    assert users.count() == 0
 
 
 def test_when_no_connection_is_free_in_time_the_answer_says_when_to_try_again(configured):
