@@ -16,7 +16,7 @@ from app.errors import ConditionFailed, Fault, Invalid
 from app.query.model import WHOLE_ROW, Condition, Query, Shape
 from app.query.parser import NOT_UTF8, QueryParser
 from app.query.values import kind_of
-from app.query.vocabulary import vocabulary
+from app.query.vocabulary import VOCABULARIES
 from app.schemas.base import BaseSchema
 
 View = Callable[..., Any]
@@ -146,7 +146,7 @@ def _write_unread(view: View, query: Query, table: str, *args: Any, **path: Any)
 def _names_rows(term: Condition, table: str) -> bool:
     """Whether a condition only says which ids are meant, which nobody can guess."""
     column, keys, references = term.place
-    kind = kind_of(vocabulary(table).fields[column]) if column in vocabulary(table).fields else None
+    kind = kind_of(VOCABULARIES[table].fields[column]) if column in VOCABULARIES[table].fields else None
     return kind == "uuid" and not keys and not references and term.operator in ("eq", "in")
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from app.query.model import GROUPS
 from app.query.parser import MAX_LIST_VALUES, Fixed, QueryParser
-from app.query.relations import LISTS, REFERENCES, expansions_of, table_of_expansion
+from app.query.relations import EXPANSIONS, LISTS, REFERENCES
 from app.query.values import COMPARED, RANGES, kind_of
-from app.query.vocabulary import SCHEMAS, Parameter, vocabulary
+from app.query.vocabulary import SCHEMAS, VOCABULARIES, Parameter
 from app.schemas.fields import Choice, ListOf
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -96,7 +96,7 @@ def components() -> dict[str, tuple[str, Schema]]:
     for name, (schema, description) in HEADERS.items():
         found[name] = "header", {"schema": schema, "description": description}
     for table in SCHEMAS:
-        expansions = [_ref(f"{row_name(table)}Expansion")] if expansions_of(table) else []
+        expansions = [_ref(f"{row_name(table)}Expansion")] if EXPANSIONS[table] else []
         for name, items, description in (
             ("sort", [_column_of(table), _ref(DESCENDING)], "Nulls come last."),
             ("fields", [_column_of(table), *expansions], "Answer only these; `user(timezone)` of what is expanded."),
@@ -126,9 +126,9 @@ def schemas() -> dict[str, Schema]:
     found[DESCENDING] = {"type": "string", "pattern": "^-[a-z_]+$"}
     for table in SCHEMAS:
         found |= _choices(table)
-        found[f"{row_name(table)}Column"] = {"type": "string", "enum": list(vocabulary(table).fields)}
-        if expansions_of(table):
-            found[f"{row_name(table)}Expansion"] = {"type": "string", "enum": expansions_of(table)}
+        found[f"{row_name(table)}Column"] = {"type": "string", "enum": list(VOCABULARIES[table].fields)}
+        if EXPANSIONS[table]:
+            found[f"{row_name(table)}Expansion"] = {"type": "string", "enum": list(EXPANSIONS[table])}
     for name, schema in [(PLURALS[kind], KINDS[kind]) for kind in PLURALS]:
         found[name] = _list_of(schema)
     return found | {f"{row_name(table)}Filter": _filter(table) for table in SCHEMAS}
@@ -137,14 +137,14 @@ def schemas() -> dict[str, Schema]:
 def expansions() -> dict[str, dict[str, Schema]]:
     """What each kind of row can show besides its columns, by the names of the components."""
     return {
-        row_name(table): {name: _expansion(table, name) for name in expansions_of(table)}
+        row_name(table): {name: _expansion(table, name) for name in EXPANSIONS[table]}
         | {f"{name}_truncated": KINDS["flag"] for name in LISTS.get(table, ())}
         for table in SCHEMAS
     }
 
 
 def _expansion(table: str, name: str) -> Schema:
-    there = table_of_expansion(table, name)
+    there = EXPANSIONS[table][name]
     if there is None:
         return {"type": "object", "description": "`total`, and `by_status`."}
     row = _ref(row_name(there))
@@ -170,7 +170,7 @@ def _named(parser: QueryParser) -> Iterator[str]:
             continue
         if name in CONTROLS:
             yield name
-        elif name != "expand" or expansions_of(parser.table):
+        elif name != "expand" or EXPANSIONS[parser.table]:
             yield f"{parser.table}.{name}"
     if parser.filters:
         is_list = "consistency" in parser.controls and not parser.operation.startswith("get ")
@@ -191,15 +191,15 @@ def _filter_parameter(table: str, example: Schema) -> Schema:
 
 
 def _example(table: str) -> Schema:
-    fields = vocabulary(table).fields.items()
+    fields = VOCABULARIES[table].fields.items()
     choices = {name: field.choices[0] for name, field in fields if isinstance(field, Choice)}
     return dict(list(choices.items())[:1]) or {"created_at__lt": "now"}
 
 
 def _filter(table: str) -> Schema:
-    own = vocabulary(table).own
+    own = VOCABULARIES[table].own
     references = ", ".join(f"`{name}`" for name in REFERENCES[table])
-    objects = ", ".join(f"`{name}`" for name, field in vocabulary(table).fields.items() if kind_of(field) == "object")
+    objects = ", ".join(f"`{name}`" for name, field in VOCABULARIES[table].fields.items() if kind_of(field) == "object")
     others = "; ".join(
         f"{what}: {names}" for what, names in (("references", references), ("objects", objects)) if names
     )
@@ -215,7 +215,7 @@ def _filter(table: str) -> Schema:
 
 def _is_listed(table: str, parameter: Parameter) -> bool:
     """Whether a filter is listed by itself: those that nobody would look for stand in the rule for all."""
-    field = vocabulary(table).fields.get(parameter.place.column)
+    field = VOCABULARIES[table].fields.get(parameter.place.column)
     if parameter.or_null or field is None:
         return not parameter.or_null
     if parameter.operator == "isnull":
@@ -230,7 +230,7 @@ def _is_listed(table: str, parameter: Parameter) -> bool:
 
 
 def _schema(table: str, parameter: Parameter) -> Schema:
-    field = vocabulary(table).fields.get(parameter.place.column)
+    field = VOCABULARIES[table].fields.get(parameter.place.column)
     if parameter.operator in ("isnull", "empty", "exists"):
         return KINDS["flag"]
     if field is None or parameter.operator in ("like", "ilike"):
@@ -247,7 +247,7 @@ def _schema(table: str, parameter: Parameter) -> Schema:
 def _choices(table: str) -> dict[str, Schema]:
     """The columns of a few texts, each described once, and lists of them."""
     found: dict[str, Schema] = {}
-    for column, field in vocabulary(table).fields.items():
+    for column, field in VOCABULARIES[table].fields.items():
         if isinstance(field, Choice):
             name = choice_name(row_name(table), column)
             found[name] = {"type": "string", "enum": list(field.choices)}

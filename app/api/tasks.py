@@ -12,7 +12,7 @@ from app.errors import Fault, Invalid
 from app.query.controls import GROUPING, PAGING, READING, SHAPING
 from app.query.model import Condition, Place, Query, SortKey
 from app.query.parser import Fixed, QueryParser
-from app.query.values import TIME
+from app.query.values import parse_time
 from app.repositories import tasks
 from app.schemas.fields import TimeOrDate
 from app.schemas.tasks import (
@@ -33,8 +33,8 @@ TIME_RANGE = QueryParser(
     (*PAGING, *SHAPING, *READING),
     [SortKey("scheduled_at")],
     fixed={
-        "start_at": Fixed(Place("scheduled_at"), "gte", TIME.deserialize, "The earliest `scheduled_at`, included."),
-        "end_at": Fixed(Place("scheduled_at"), "lte", TIME.deserialize, "The latest `scheduled_at`, included."),
+        "start_at": Fixed(Place("scheduled_at"), "gte", parse_time, "The earliest `scheduled_at`, included."),
+        "end_at": Fixed(Place("scheduled_at"), "lte", parse_time, "The latest `scheduled_at`, included."),
     },
     required=["user_id", "start_at", "end_at"],
 )

@@ -9,7 +9,7 @@ from marshmallow.fields import Field
 from app import repositories
 from app.api.problems import KINDS
 from app.docs import pages
-from app.query.relations import REFERENCES, REVERSE, expansions_of
+from app.query.relations import EXPANSIONS, REFERENCES, REVERSE
 from app.query.values import kind_of
 from app.query.vocabulary import SCHEMAS
 from app.repositories.natural_keys import NATURAL_KEYS
@@ -60,7 +60,7 @@ def _column(table: str, name: str, field: Field[Any], new: dict[str, Any], requi
 def _more(table: str) -> Iterator[str]:
     for key in NATURAL_KEYS[getattr(repositories, table).model]:
         yield f"key: {' + '.join(key.columns)}{key.when}"
-    if expansions_of(table):
-        yield f"expand: {', '.join(expansions_of(table))}"
+    if EXPANSIONS[table]:
+        yield f"expand: {', '.join(EXPANSIONS[table])}"
     if REVERSE[table]:
         yield f"exists: {', '.join(REVERSE[table])}"

@@ -2,20 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from marshmallow import ValidationError
 
 from app.query import cursors
-from app.query.faults import BadValue, UnknownName
 from app.query.grammar import Names, parse_names
 from app.query.model import GROUPS, ROW_ORDER, WHOLE_ROW, Expansion, Place, Shape, SortKey
-from app.query.relations import LISTS, MAX_REFERENCES, expansions_of, table_of_expansion
+from app.query.relations import EXPANSIONS, LISTS, MAX_REFERENCES
 from app.query.spelling import closest, sentence
-from app.query.values import kind_of
-from app.query.vocabulary import vocabulary
+from app.query.values import BadValue, kind_of
+from app.query.vocabulary import VOCABULARIES, UnknownName
 from app.schemas.faults import READ_ONLY
-from app.schemas.fields import Integer, QueryInteger, TimeZoneName
+from app.schemas.fields import Choice, Integer, QueryInteger, TimeZoneName
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 PAGING = ("sort", "limit", "skip", "cursor")
@@ -39,8 +38,8 @@ TIME_ZONE = TimeZoneName()
 # PostgreSQL takes 100 arguments, a key's name and its value are two.
 MAX_KEYS = 50
 SQL_ORDER = re.compile(r"(\w+)[ .:](asc|desc)", re.IGNORECASE)
-COUNTS = ("exact", "estimated", "none")
-UPSERTS = ("merge", "ignore")
+COUNT = Choice("exact", "estimated", "none")
+UPSERT = Choice("merge", "ignore")
 ROW_ORDERS = Integer()
 TYPES_IN_CURSOR: dict[str, type | tuple[type, ...]] = {
     "integer": int, "number": (int, float), "flag": bool, "list": list, "object": dict,
@@ -57,8 +56,7 @@ def parse_sort(columns: Sequence[str], text: str, example: str = "sort={}") -> t
         if in_sql and in_sql[1] in columns:
             right = in_sql[1] if in_sql[2].lower() == "asc" else f"-{in_sql[1]}"
             raise BadValue(f"has {part!r}, which is written otherwise.{sentence(right, example.format(right))}")
-        if column not in columns:
-            raise _unknown(column, "column", columns, example)
+        _require_known(column, "column", columns, example)
         if nulls not in ("", "nullsfirst", "nullslast"):
             raise BadValue(f"has {nulls[:50]!r} behind a colon, where nullsfirst or nullslast can stand.")
         if column in [key.column for key in keys]:
@@ -77,14 +75,11 @@ def settled(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
     return (*keys, SortKey(ROW_ORDER, keys[-1].descending))
 
 
-def parse_cursor(table: str, text: str, list_fingerprint: str, sort: Sequence[SortKey]) -> tuple[Any, ...]:
+def parse_cursor(table: str, list_fingerprint: str, sort: Sequence[SortKey], text: str) -> tuple[Any, ...]:
     """The position in a cursor of this list: the sort keys of the row before the first."""
-    try:
-        position = cursors.decode(text, list_fingerprint, len(sort))
-    except cursors.BadCursor as error:
-        raise BadValue(str(error)) from None
+    position = cursors.decode(text, list_fingerprint, len(sort))
     for key, value in zip(sort, position, strict=True):
-        field = ROW_ORDERS if key.column == ROW_ORDER else vocabulary(table).fields[key.column]
+        field = ROW_ORDERS if key.column == ROW_ORDER else VOCABULARIES[table].fields[key.column]
         fits = field.allow_none if value is None else isinstance(value, TYPES_IN_CURSOR.get(kind_of(field), str))
         if not fits:
             raise BadValue(cursors.DAMAGED)
@@ -102,7 +97,7 @@ def parse_expand(table: str, text: str) -> tuple[Expansion, ...]:
 
 
 def _shape(table: str, names: Names, example: str, level: int = 0, in_list: bool = False) -> Shape:
-    own, expandable = vocabulary(table).fields, expansions_of(table)
+    own, expandable = VOCABULARIES[table].fields, EXPANSIONS[table]
     columns: dict[str, None] = {}
     keys: dict[Place, None] = {}
     expansions: dict[str, Expansion] = {}
@@ -114,7 +109,7 @@ def _shape(table: str, names: Names, example: str, level: int = 0, in_list: bool
         elif name.partition(".")[0] in expandable:
             expansions[name] = _expansion(table, name, inner, example, level, in_list)
         else:
-            raise _unknown(name, "column", [*own, *expandable], example)
+            _refuse_unknown(name, "column", [*own, *expandable], example)
     if len(keys) > MAX_KEYS:
         raise BadValue(f"names {len(keys)} keys inside objects; {MAX_KEYS} are allowed.")
     return Shape(tuple(columns), tuple(expansions.values()), tuple(keys))
@@ -122,7 +117,7 @@ def _shape(table: str, names: Names, example: str, level: int = 0, in_list: bool
 
 def _key(table: str, name: str) -> Place:
     try:
-        return vocabulary(table).place(name)[0]
+        return VOCABULARIES[table].place(name)[0]
     except UnknownName as error:
         raise BadValue(f"names {name[:50]!r}, which {error}") from None
 
@@ -131,26 +126,25 @@ def _expansion(
     table: str, name: str, inner: Names | None, example: str, level: int = 0, in_list: bool = False
 ) -> Expansion:
     head, dot, behind = name.partition(".")
-    if dot and head in expansions_of(table):
+    if dot and head in EXPANSIONS[table]:
         raise BadValue(f"names {name[:50]!r}, which is written {head}({behind[:50]}).")
-    if name not in expansions_of(table):
-        raise _unknown(name, "name to expand", expansions_of(table), example)
+    _require_known(name, "name to expand", list(EXPANSIONS[table]), example)
     if level == MAX_REFERENCES:
         raise BadValue(f"goes more than {MAX_REFERENCES} levels deep. Ask for {name} by the ids that it has.")
     is_list = name in LISTS.get(table, ())
     if is_list and in_list:
         raise BadValue(f"puts a list, {name}, into each row of a list. Ask for one of them by itself.")
-    there = table_of_expansion(table, name)
+    there = EXPANSIONS[table][name]
     options, names = _options(inner or [])
     if options and not is_list:
         raise BadValue(f"gives {name} a {next(iter(options))}, which only a list takes.")
     if names and not there:
-        raise _unknown(names[0][0], f"column of {name}", [], example)
+        _refuse_unknown(names[0][0], f"column of {name}", [], example)
     inside = example.format(f"{name}({{}})")
     shape = _shape(there, names, inside, level + 1, in_list or is_list) if there and names else WHOLE_ROW
     if not (there and is_list):
         return Expansion(name, shape)
-    columns = list(vocabulary(there).fields)
+    columns = list(VOCABULARIES[there].fields)
     sort = parse_sort(columns, options.get("sort", "created_at"), inside.format("sort:{}"))
     return Expansion(name, shape, _limit(name, options), settled(sort))
 
@@ -181,41 +175,23 @@ def _limit(name: str, options: dict[str, str]) -> int:
 
 def parse_groups(text: str) -> tuple[str, ...]:
     """The names to group by."""
-    names = text.split(",")
-    for name in names:
-        if name not in GROUPS:
-            raise _unknown(name, "group", GROUPS, "group_by={}")
-    return tuple(dict.fromkeys(names))
+    return _parse_several(text, "group", GROUPS, "group_by={}")
 
 
 def parse_time_column(table: str, text: str) -> str:
     """The name of a column of times."""
-    columns = [name for name, field in vocabulary(table).fields.items() if kind_of(field) == "time"]
-    if text not in columns:
-        raise _unknown(text, "time column", columns, "bucket_on={}")
+    columns = [name for name, kind in VOCABULARIES[table].kinds.items() if kind == "time"]
+    _require_known(text, "time column", columns, "bucket_on={}")
     return text
 
 
 def parse_written(table: str, control: str, text: str) -> tuple[str, ...]:
     """The names of columns that callers write; `replace` takes objects alone."""
-    objects = control == "replace"
-    columns = [
-        name
-        for name, field in vocabulary(table).fields.items()
-        if name not in READ_ONLY and (kind_of(field) == "object" or not objects)
-    ]
-    names = tuple(dict.fromkeys(text.split(",")))
-    for name in names:
-        if name not in columns:
-            raise _unknown(name, "object" if objects else "column to write", columns, f"{control}={{}}")
-    return names
-
-
-def parse_choice(choices: Sequence[str], text: str) -> str:
-    """One of these texts."""
-    if text not in choices:
-        raise BadValue(f"must be one of {', '.join(choices)}.")
-    return text
+    kinds = VOCABULARIES[table].kinds
+    columns = [name for name in VOCABULARIES[table].fields if name not in READ_ONLY]
+    if control != "replace":
+        return _parse_several(text, "column to write", columns, f"{control}={{}}")
+    return _parse_several(text, "object", [name for name in columns if kinds[name] == "object"], "replace={}")
 
 
 def parse_word(word: str, text: str) -> bool:
@@ -225,13 +201,25 @@ def parse_word(word: str, text: str) -> bool:
     return True
 
 
-def _unknown(name: str, what: str, known: Sequence[str], example: str) -> BadValue:
-    """The fault of a name that is none of those known; in the example one of them is put."""
+def _parse_several(text: str, what: str, known: Sequence[str], example: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    for name in names:
+        _require_known(name, what, known, example)
+    return names
+
+
+def _require_known(name: str, what: str, known: Sequence[str], example: str) -> None:
+    if name not in known:
+        _refuse_unknown(name, what, known, example)
+
+
+def _refuse_unknown(name: str, what: str, known: Sequence[str], example: str) -> NoReturn:
+    """Raise BadValue for a name that is none of those known; in the example one of them is put."""
     message = f"names {name[:50]!r}, which is no {what}."
     found = closest(name, known)
     if found:
-        return BadValue(message + sentence(found, example.format(found)))
+        raise BadValue(message + sentence(found, example.format(found)))
     if not known:
-        return BadValue(message)
+        raise BadValue(message)
     control, _, _ = example.partition("=")
-    return BadValue(f"{message} For example {example.format(known[0])}.", f"{control} takes {', '.join(known)}.")
+    raise BadValue(f"{message} For example {example.format(known[0])}.", f"{control} takes {', '.join(known)}.")

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
+from marshmallow import ValidationError
 
 from app import exact_json
 from app.errors import Fault, Invalid
@@ -16,10 +17,6 @@ from app.errors import Fault, Invalid
 CHECK_BYTES = 8
 MAX_CURSOR_LENGTH = 20_000
 DAMAGED = "is damaged. Take next_cursor as it was answered."
-
-
-class BadCursor(ValueError):
-    """A text that is no cursor of this list; its message is the second half of a sentence."""
 
 
 def fingerprint(parts: Iterable[str]) -> str:
@@ -40,9 +37,9 @@ def encode(position: Iterable[Any], list_fingerprint: str) -> str:
 
 
 def decode(cursor: str, list_fingerprint: str, keys: int) -> tuple[Any, ...]:
-    """The sort keys in a cursor of this list; raises BadCursor."""
+    """The sort keys in a cursor of this list; raises ValidationError."""
     if len(cursor) > MAX_CURSOR_LENGTH:
-        raise BadCursor("is too long to be a cursor of this service.")
+        raise ValidationError("is too long to be a cursor of this service.")
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         found, position = exact_json.loads(raw[CHECK_BYTES:])
@@ -51,9 +48,9 @@ def decode(cursor: str, list_fingerprint: str, keys: int) -> tuple[Any, ...]:
     except (TypeError, ValueError, RecursionError, Invalid):
         damaged = True
     if damaged:
-        raise BadCursor(DAMAGED)
+        raise ValidationError(DAMAGED)
     if found != list_fingerprint or len(position) != keys:
-        raise BadCursor("belongs to another list, other filters or another sort. Start again without a cursor.")
+        raise ValidationError("belongs to another list, other filters or another sort. Start again without a cursor.")
     return tuple(position)
 
 

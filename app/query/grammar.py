@@ -2,8 +2,10 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, TypeVar
+
+from marshmallow import ValidationError
 
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 UNCLOSED = 'has a " that is not closed. For the sign itself write \\" inside quotes.'
@@ -11,14 +13,11 @@ HALF_QUOTED = (
     'has a " inside a value. Put the whole value in quotes, and write \\" for the sign itself, as in "say \\"hi\\"".'
 )
 
+Item = TypeVar("Item")
 RawValue = str | list[str]
 Names = list[tuple[str, "Names | None"]]
 MAX_BRACKETS = 3
 Kind = Literal["sign", "quoted", "plain"]
-
-
-class Malformed(ValueError):
-    """A text that does not follow the grammar; its message is the second half of a sentence."""
 
 
 def _signs(signs: str) -> re.Pattern[str]:
@@ -39,6 +38,10 @@ class Tokens:
     def __init__(self, text: str, signs: re.Pattern[str] = BRACKETS) -> None:
         self._left = deque(_tokens(text, signs))
 
+    def take(self, *kinds: Kind) -> str:
+        """The next token if it is of one of these kinds, else an empty text."""
+        return self._left.popleft()[0] if self._left and self._left[0][1] in kinds else ""
+
     def next_is(self, sign: str) -> bool:
         """Whether the next token is this sign; then it is taken."""
         found = bool(self._left) and self._left[0] == (sign, "sign")
@@ -46,33 +49,33 @@ class Tokens:
             self._left.popleft()
         return found
 
-    def plain(self) -> str:
-        """The next token if it is neither a sign nor in quotes, else an empty text."""
-        return self._take("plain")
-
     def value(self) -> str:
-        """The next characters up to a sign, or a text in quotes; may be empty. Raises Malformed for both in one."""
-        found = self._take("quoted", "plain")
+        """The next characters up to a sign, or a text in quotes; may be empty. Raises ValidationError for both."""
+        found = self.take("quoted", "plain")
         self.expect_sign()
         return found
 
+    def several(self, parse: Callable[["Tokens"], Item], sign: str = ",") -> list[Item]:
+        """What is parsed again and again, as long as this sign stands between."""
+        found = [parse(self)]
+        while self.next_is(sign):
+            found.append(parse(self))
+        return found
+
     def expect_sign(self) -> None:
-        """Raise Malformed unless a sign is next, or the end."""
+        """Raise ValidationError unless a sign is next, or the end."""
         if self._left and self._left[0][1] != "sign":
-            raise Malformed(HALF_QUOTED)
+            raise ValidationError(HALF_QUOTED)
 
     def expect(self, sign: str) -> None:
-        """Take this sign; raises Malformed when it is not there."""
+        """Take this sign; raises ValidationError when it is not there."""
         if not self.next_is(sign):
-            raise Malformed(f"lacks a {sign}{self._where()}.")
+            raise ValidationError(f"lacks a {sign}{self._where()}.")
 
     def expect_end(self) -> None:
-        """Raise Malformed unless everything is taken."""
+        """Raise ValidationError unless everything is taken."""
         if self._left:
-            raise Malformed(f"goes on where it should end{self._where()}.")
-
-    def _take(self, *kinds: Kind) -> str:
-        return self._left.popleft()[0] if self._left and self._left[0][1] in kinds else ""
+            raise ValidationError(f"goes on where it should end{self._where()}.")
 
     def _where(self) -> str:
         rest = "".join(text for text, _ in self._left)
@@ -80,39 +83,30 @@ class Tokens:
 
 
 def _tokens(text: str, signs: re.Pattern[str]) -> Iterator[tuple[str, Kind]]:
-    """The parts of a text, the quoted ones without their quotes, each with its kind. Raises Malformed."""
+    """The parts of a text, the quoted ones without their quotes, each with its kind. Raises ValidationError."""
     for quoted, closed, sign, plain in signs.findall(text):
         if sign or plain:
             yield sign or plain, "sign" if sign else "plain"
         elif closed:
             yield ESCAPED.sub(r"\1", quoted), "quoted"
         else:
-            raise Malformed(UNCLOSED)
+            raise ValidationError(UNCLOSED)
 
 
 def parse_groups(text: str) -> list[list[tuple[str, RawValue]]]:
     """The groups of `(name:value,name:value;name:value)`: names with a text, or with the list in `(…)`."""
     tokens = Tokens(text)
     tokens.expect("(")
-    groups = [_group(tokens)]
-    while tokens.next_is(";"):
-        groups.append(_group(tokens))
+    groups = tokens.several(lambda tokens: tokens.several(_condition), ";")
     tokens.expect(")")
     tokens.expect_end()
     return groups
 
 
-def _group(tokens: Tokens) -> list[tuple[str, RawValue]]:
-    conditions = [_condition(tokens)]
-    while tokens.next_is(","):
-        conditions.append(_condition(tokens))
-    return conditions
-
-
 def _condition(tokens: Tokens) -> tuple[str, RawValue]:
-    name, colon, value = tokens.plain().partition(":")
+    name, colon, value = tokens.take("plain").partition(":")
     if not colon:
-        raise Malformed("is made of name:value, such as (status:done;goal_id__isnull:true).")
+        raise ValidationError("is made of name:value, such as (status:done;goal_id__isnull:true).")
     if value:
         tokens.expect_sign()
         return name, value
@@ -120,21 +114,14 @@ def _condition(tokens: Tokens) -> tuple[str, RawValue]:
         return name, tokens.value()
     if tokens.next_is(")"):
         return name, []
-    values = _values(tokens)
+    values = tokens.several(Tokens.value)
     tokens.expect(")")
     return name, values
 
 
-def _values(tokens: Tokens) -> list[str]:
-    values = [tokens.value()]
-    while tokens.next_is(","):
-        values.append(tokens.value())
-    return values
-
-
 def parse_list(text: str) -> Sequence[str]:
     """The values between commas; one with a comma or a quote of its own is put in double quotes."""
-    return _values(Tokens(text, COMMAS)) if '"' in text else text.split(",")
+    return Tokens(text, COMMAS).several(Tokens.value) if '"' in text else text.split(",")
 
 
 def parse_names(text: str) -> Names:
@@ -146,10 +133,7 @@ def parse_names(text: str) -> Names:
 
 
 def _names(tokens: Tokens, brackets: int) -> Names:
-    found = [_name(tokens, brackets)]
-    while tokens.next_is(","):
-        found.append(_name(tokens, brackets))
-    return found
+    return tokens.several(lambda tokens: _name(tokens, brackets))
 
 
 def _name(tokens: Tokens, brackets: int) -> tuple[str, Names | None]:
@@ -157,7 +141,7 @@ def _name(tokens: Tokens, brackets: int) -> tuple[str, Names | None]:
     if not tokens.next_is("("):
         return name, None
     if not brackets:
-        raise Malformed("has too many brackets in one another.")
+        raise ValidationError("has too many brackets in one another.")
     inner = _names(tokens, brackets - 1)
     tokens.expect(")")
     return name, inner

@@ -1,5 +1,6 @@
 """What a query is made of, once it is read: plain values without SQL and without HTTP."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 # A term like the others; the schemas take it in bodies too.
@@ -30,6 +31,16 @@ class Either(NamedTuple):
 
 
 Filter = tuple[Condition | Either, ...]
+
+
+def conditions(filter: Filter) -> Iterator[Condition]:
+    """All conditions of a filter, in their order."""
+    for term in filter:
+        if isinstance(term, Either):
+            for group in term.groups:
+                yield from group
+        else:
+            yield term
 
 
 # The column that grows with each row that is stored: it settles ties, and no row shows it.

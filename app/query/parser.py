@@ -1,6 +1,7 @@
 """A query's parameters become a Query: every name and value checked, every fault told at once."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -10,11 +11,9 @@ from marshmallow import ValidationError
 from app.errors import MAX_FAULTS, Fault, Invalid
 from app.query import controls, cursors
 from app.query.controls import settled
-from app.query.faults import BadValue, UnknownName
-from app.query.grammar import Malformed, RawValue, parse_groups, parse_list
+from app.query.grammar import RawValue, parse_groups, parse_list
 from app.query.model import (
     MAX_GROUPS,
-    TABLES_OF_GROUPS,
     WHOLE_ROW,
     Condition,
     Either,
@@ -25,11 +24,12 @@ from app.query.model import (
     Shape,
     SortKey,
     Writing,
+    conditions,
 )
-from app.query.relations import REVERSE, tables_along, tables_shown
+from app.query.relations import tables_beside
 from app.query.spelling import suggestion
-from app.query.values import Parse, parse_flag, parse_values
-from app.query.vocabulary import NO_PARAMETER, Parameter, vocabulary
+from app.query.values import BadValue, Parse, parse_flag, parse_values
+from app.query.vocabulary import NO_PARAMETER, VOCABULARIES, Parameter, UnknownName
 from app.schemas.faults import PLUS_IN_QUERY
 from app.schemas.fields import Time
 
@@ -37,6 +37,9 @@ Pairs = Sequence[tuple[str, str]]
 
 # Given more than once they must hold each time.
 ELEMENTS = ("contains", "ncontains")
+LISTED = ("in", "nin")
+# What names the fields that are written in another way.
+WRITTEN = ("replace", "if_null", "update")
 MAX_CONDITIONS = 50
 MAX_LIST_VALUES = 1000
 # Callers poll: of the queries read lately this many are remembered, those of all operations together.
@@ -60,6 +63,7 @@ class Fixed(NamedTuple):
     schema: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, eq=False)
 class QueryParser:
     """Parses the queries of one operation.
 
@@ -68,27 +72,15 @@ class QueryParser:
     a reference, or on the row that it points to.
     """
 
-    def __init__(
-        self,
-        table: str,
-        operation: str,
-        controls: Sequence[str] = (),
-        sort: Sequence[SortKey] = (),
-        fixed: Mapping[str, Fixed] | None = None,
-        required: Sequence[str] = (),
-        required_alone: Sequence[str] = (),
-        required_row: str | None = None,
-        filters: bool = True,
-    ) -> None:
-        self.table = table
-        self.operation = operation
-        self.controls = tuple(controls)
-        self.sort = settled(sort)
-        self.fixed = dict(fixed or {})
-        self.required = tuple(required)
-        self.required_alone = tuple(required_alone)
-        self.required_row = required_row
-        self.filters = filters
+    table: str
+    operation: str
+    controls: Sequence[str] = ()
+    sort: Sequence[SortKey] = ()
+    fixed: Mapping[str, Fixed] = field(default_factory=dict)
+    required: Sequence[str] = ()
+    required_alone: Sequence[str] = ()
+    required_row: str | None = None
+    filters: bool = True
 
     def parse(self, text: str) -> Query:
         """The query in a URL, after its question mark. Raises Invalid, naming each fault."""
@@ -109,23 +101,19 @@ class _Parsing:
 
     def __init__(self, parser: QueryParser, pairs: Pairs) -> None:
         self.parser = parser
-        self.vocabulary = vocabulary(parser.table)
         self.faults: list[Fault] = []
         self.hints: dict[str, None] = {}
         self.where: list[Condition | Either] = []
-        self.conditions = 0
         self.controls: dict[str, str] = {}
         self.filters: list[str] = []
-        self.others: set[str] = set()
         texts: dict[str, list[str]] = {}
         for name, text in pairs:
             texts.setdefault(name, []).append(text)
         for name, given in texts.items():
             self._take(name, given)
-        self.given = set(texts)
-        alone = not self.given.difference(parser.required_alone, controls.READING)
+        alone = not texts.keys() - {*parser.required_alone, *controls.READING}
         for name in (*parser.required, *(parser.required_alone if alone else ())):
-            if name not in self.given:
+            if name not in texts:
                 self._fault(name, "is required.")
         row = parser.required_row
         if row and not self.faults and not any(_is_about(term, row) for term in self.where):
@@ -136,46 +124,30 @@ class _Parsing:
         limit = self._control("limit", controls.LIMIT.deserialize, None)
         grouping = self._grouping(limit)
         sort = self._sort()
-        skip = self._control("skip", controls.SKIP.deserialize, 0)
-        shape = self._shape()
-        list_fingerprint = cursors.fingerprint(
-            [self.parser.operation, self.controls.get("sort", ""), *sorted(self.filters)]
-        )
-        after = self._control(
-            "cursor", lambda text: controls.parse_cursor(self.parser.table, text, list_fingerprint, sort), None
-        )
-        count = self._control("count", partial(controls.parse_choice, controls.COUNTS), "none" if after else "exact")
-        writing = Writing(
-            self._control("skip_locked", parse_flag, False),
-            self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
-            self._control("return", partial(controls.parse_word, "rows"), False),
-            self._control("upsert", partial(controls.parse_choice, controls.UPSERTS), None),
-            self._rules(),
-        )
-        eventual = self._control("consistency", partial(controls.parse_word, "eventual"), False)
-        if after and "skip" in self.controls:
-            self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
-        if self.conditions > MAX_CONDITIONS:
-            self.faults = [Fault("?", f"The query has {self.conditions} conditions; {MAX_CONDITIONS} are allowed.")]
-        if self.faults:
-            raise Invalid.from_faults(self.faults, " ".join(self.hints) or None)
-        self.others |= tables_shown(self.parser.table, shape)
-        if grouping:
-            self.others |= {TABLES_OF_GROUPS[each] for each in grouping.by if each in TABLES_OF_GROUPS}
-        return Query(
+        fingerprint = cursors.fingerprint([self.parser.operation, self.controls.get("sort", ""), *sorted(self.filters)])
+        parse_cursor = partial(controls.parse_cursor, self.parser.table, fingerprint, sort)
+        after = self._control("cursor", parse_cursor, None)
+        query = Query(
             tuple(self.where),
             sort,
-            skip,
+            self._control("skip", controls.SKIP.deserialize, 0),
             limit,
             after,
-            shape,
-            count,
-            list_fingerprint,
+            self._shape(),
+            self._control("count", controls.COUNT.deserialize, "none" if after else "exact"),
+            fingerprint,
             grouping,
-            writing,
-            tuple(sorted(self.others)),
-            eventual,
+            self._writing(),
+            eventual=self._control("consistency", partial(controls.parse_word, "eventual"), False),
         )
+        if after and "skip" in self.controls:
+            self._fault("skip", "cannot be combined with cursor. Leave one of them out.")
+        count = sum(1 for _ in conditions(query.where))
+        if count > MAX_CONDITIONS:
+            self.faults = [Fault("?", f"The query has {count} conditions; {MAX_CONDITIONS} are allowed.")]
+        if self.faults:
+            raise Invalid.from_faults(self.faults, " ".join(self.hints) or None)
+        return query._replace(others=tuple(sorted(tables_beside(self.parser.table, query))))
 
     def _take(self, name: str, texts: list[str]) -> None:
         if name in self.parser.controls:
@@ -184,31 +156,22 @@ class _Parsing:
                 self._fault(name, TWICE)
             return
         self.filters += [f"{name}={text}" for text in texts]
-        self._try(name, lambda: self._filter(name, texts))
+        try:
+            self._filter(name, texts)
+        except ValidationError as error:
+            self._refuse(name, error)
 
     def _filter(self, name: str, texts: list[str]) -> None:
         if name == "or" and self.parser.filters:
             self.where += [self._either(text) for text in texts]
             return
-        operator = self._parameter(name).operator
-        if operator in ("in", "nin"):
-            self.where.append(self._condition(name, [value for text in texts for value in parse_list(text)]))
-        elif len(texts) > 1 and operator not in ELEMENTS:
+        parameter = self._parameter(name)
+        if parameter.operator in LISTED:
+            self.where.append(_condition(name, parameter, [value for text in texts for value in parse_list(text)]))
+        elif len(texts) > 1 and parameter.operator not in ELEMENTS:
             raise BadValue(TWICE)
         else:
-            self.where += [self._condition(name, text) for text in texts]
-
-    def _condition(self, name: str, given: RawValue) -> Condition:
-        self.conditions += 1
-        place, operator, or_null, parse = self._parameter(name)
-        self.others.update(tables_along(self.parser.table, place.references))
-        if operator == "exists":
-            self.others.add(REVERSE[self.parser.table][place.column].table)
-        if operator in ("in", "nin"):
-            return Condition(place, operator, tuple(_listed(parse, given)), or_null)
-        if isinstance(given, list):
-            raise BadValue(f"takes one value, not a list; a list is for {name}__in.")
-        return Condition(place, operator, parse(given), or_null)
+            self.where += [_condition(name, parameter, text) for text in texts]
 
     def _parameter(self, name: str) -> Parameter:
         fixed = self.parser.fixed.get(name)
@@ -216,7 +179,7 @@ class _Parsing:
             return Parameter(fixed.place, fixed.operator, False, fixed.parse)
         if not self.parser.filters:
             raise UnknownName(NO_PARAMETER)
-        return self.vocabulary.parameter(name)
+        return VOCABULARIES[self.parser.table].parameter(name)
 
     def _either(self, text: str) -> Either:
         groups = parse_groups(text)
@@ -224,8 +187,8 @@ class _Parsing:
 
     def _alternative(self, name: str, given: RawValue) -> Condition:
         try:
-            return self._condition(name, given)
-        except (BadValue, ValidationError) as error:
+            return _condition(name, self._parameter(name), given)
+        except ValidationError as error:
             raise BadValue(f"holds {name[:100]}, which {self._explained(name, error, ())}") from None
 
     def _shape(self) -> Shape:
@@ -237,20 +200,26 @@ class _Parsing:
     def _sort(self) -> tuple[SortKey, ...]:
         if "group_by" in self.parser.controls:
             return ()
-        columns = list(self.vocabulary.fields)
-        return self._control("sort", lambda text: settled(controls.parse_sort(columns, text)), self.parser.sort)
+        columns = list(VOCABULARIES[self.parser.table].fields)
+        return settled(self._control("sort", partial(controls.parse_sort, columns), self.parser.sort))
+
+    def _writing(self) -> Writing:
+        return Writing(
+            self._control("skip_locked", parse_flag, False),
+            self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
+            self._control("return", partial(controls.parse_word, "rows"), False),
+            self._control("upsert", controls.UPSERT.deserialize, None),
+            self._rules(),
+        )
 
     def _rules(self) -> FieldRules:
         if "if_null" not in self.parser.controls:
             return FieldRules()
         if "upsert" in self.parser.controls and self.controls.get("upsert") != "merge":
-            for name in FieldRules._fields:
-                if name in self.controls:
-                    self._fault(name, "says how upsert=merge changes a row. Add that, or leave it out.")
+            for name in set(WRITTEN) & self.controls.keys():
+                self._fault(name, "says how upsert=merge changes a row. Add that, or leave it out.")
         parse = partial(controls.parse_written, self.parser.table)
-        return FieldRules(
-            **{name: self._control(name, partial(parse, name), ()) for name in FieldRules._fields},
-        )
+        return FieldRules(**{name: self._control(name, partial(parse, name), ()) for name in WRITTEN})
 
     def _grouping(self, limit: int | None) -> Grouping | None:
         if "group_by" not in self.parser.controls:
@@ -268,20 +237,19 @@ class _Parsing:
     def _control(self, name: str, parse: Callable[[str], Any], otherwise: Any) -> Any:
         if name not in self.controls:
             return otherwise
-        found = [otherwise]
-        self._try(name, lambda: found.append(parse(self.controls[name])))
-        return found[-1]
-
-    def _try(self, name: str, work: Callable[[], Any]) -> None:
         try:
-            work()
-        except (BadValue, Malformed, ValidationError) as error:
-            others = [*self.parser.fixed, *self.parser.controls, *(["or"] if self.parser.filters else [])]
-            self._fault(name, self._explained(name, error, others))
+            return parse(self.controls[name])
+        except ValidationError as error:
+            self._refuse(name, error)
+            return otherwise
 
-    def _explained(self, name: str, error: Exception, others: Sequence[str]) -> str:
+    def _refuse(self, name: str, error: ValidationError) -> None:
+        others = [*self.parser.fixed, *self.parser.controls, *(["or"] if self.parser.filters else [])]
+        self._fault(name, self._explained(name, error, others))
+
+    def _explained(self, name: str, error: ValidationError, others: Sequence[str]) -> str:
         """What is wrong, with the name's right spelling if there is one; the hint says once what there is instead."""
-        message = str(error.messages[0]) if isinstance(error, ValidationError) else str(error)
+        message = str(error.messages[0])
         if Time.default_error_messages["space"] in message:
             self.hints[PLUS_IN_QUERY] = None
         if isinstance(error, UnknownName) and len(self.faults) < MAX_FAULTS:
@@ -309,11 +277,16 @@ def pairs_of(text: str) -> Pairs:
         raise Invalid("The query has more than 200 parameters.") from None
 
 
-def _listed(parse: Parse, given: RawValue) -> list[Any]:
+def _condition(name: str, parameter: Parameter, given: RawValue) -> Condition:
+    place, operator, or_null, parse = parameter
+    if operator not in LISTED:
+        if isinstance(given, list):
+            raise BadValue(f"takes one value, not a list; a list is for {name}__in.")
+        return Condition(place, operator, parse(given), or_null)
     texts = given if isinstance(given, list) else parse_list(given)
     if len(texts) > MAX_LIST_VALUES:
         raise BadValue(f"has {len(texts)} values; {MAX_LIST_VALUES} are allowed.")
-    return parse_values(parse, texts)
+    return Condition(place, operator, tuple(parse_values(parse, texts)), or_null)
 
 
 def _is_about(term: Condition | Either, reference: str) -> bool:

@@ -6,10 +6,9 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
 
-from app.query.faults import UnknownName
 from app.query.relations import REFERENCES
-from app.query.values import OPERATORS_OF_KIND, PATTERNS, WITHOUT_NULL, kind_of
-from app.query.vocabulary import Vocabulary, vocabulary
+from app.query.values import PATTERNS, WITHOUT_NULL, kind_of
+from app.query.vocabulary import OPERATORS, VOCABULARIES, UnknownName, Vocabulary
 from app.schemas.fields import Choice, Object
 
 MAX_LENGTH = 100
@@ -73,7 +72,7 @@ def suggestion(name: str, others: Sequence[str], table: str | None) -> str:
     if len(name) > MAX_LENGTH:
         return ""
     parts = [part for part in SEPARATORS.split(name) if part]
-    known = vocabulary(table) if table else None
+    known = VOCABULARIES[table] if table else None
     control = _control(name, parts, others, known)
     if control:
         return sentence(control, f"{control}={EXAMPLES_OF_CONTROLS.get(control, TIME)}")
@@ -99,7 +98,7 @@ def _control(name: str, parts: list[str], others: Sequence[str], known: Vocabula
     for other in others:
         if word in WORDS_FOR_CONTROLS.get(other, "").split():
             return other
-    found = closest(name, [*others, *(known.names if known else ())]) if len(parts) == 1 else None
+    found = closest(name, [*others, *(known.kinds if known else ())]) if len(parts) == 1 else None
     return found if found in others else None
 
 
@@ -107,15 +106,15 @@ def _filter(known: Vocabulary, parts: list[str]) -> tuple[str, str] | None:
     """The name of a filter and an example of it, by the parts of a name that is nearly one."""
     head, *rest = parts or [""]
     further = REFERENCES[known.table] if rest else {}
-    found = closest(head, [*further, *known.names])
+    found = closest(head, [*further, *known.kinds])
     if found in further:
-        behind = _filter(vocabulary(further[found]), rest)
+        behind = _filter(VOCABULARIES[further[found]], rest)
         return behind and (f"{found}.{behind[0]}", f"{found}.{behind[1]}")
     if found is None:
         return None
-    operators = [each.operator for each in known.own.values() if each.place.column == found and not each.or_null]
+    operators = OPERATORS[known.kinds[found]]
     keys, word = _split(known.fields.get(found), rest, operators)
-    operator = _operator(OPERATORS_OF_KIND["key"] if keys else operators, word)
+    operator = _operator(OPERATORS["key"] if keys else operators, word)
     if operator is None:
         return None
     name = ".".join([found, *keys]) + ("" if operator == "eq" else f"__{operator}")
@@ -126,7 +125,7 @@ def _split(field: Any, rest: list[str], operators: Sequence[str]) -> tuple[list[
     """The keys inside an object, and the word for an operator behind them."""
     if not isinstance(field, Object):
         return [], rest[-1] if rest else ""
-    has_word = rest and _operator(operators if len(rest) == 1 else OPERATORS_OF_KIND["key"], rest[-1])
+    has_word = rest and _operator(operators if len(rest) == 1 else OPERATORS["key"], rest[-1])
     return (rest[:-1], rest[-1]) if has_word else (rest, "")
 
 

@@ -9,22 +9,7 @@ import orjson
 from marshmallow import ValidationError, fields
 
 from app import exact_json
-from app.schemas.fields import (
-    INTEGER_FORM,
-    MAX_INTEGER,
-    MIN_INTEGER,
-    Choice,
-    Flag,
-    Integer,
-    ListOf,
-    Number,
-    Object,
-    Text,
-    Time,
-    Uuid,
-    check_storable,
-    text_fault,
-)
+from app.schemas.fields import Choice, Flag, Integer, ListOf, Number, Object, QueryInteger, Text, Time, Uuid
 from app.schemas.relative_time import RelativeTime
 
 Parse = Callable[[str], Any]
@@ -59,46 +44,29 @@ MAX_PATTERN_LENGTH = 1000
 NUMBER_FORM = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
+class BadValue(ValidationError):
+    """A value that cannot be read, in the second half of a sentence; `known` is one that says what there is."""
+
+    def __init__(self, message: str, known: str = "") -> None:
+        super().__init__(message)
+        self.known = known
+
+
 def kind_of(field: fields.Field[Any]) -> str:
     """The kind of values that a schema's field has."""
     return next(kind for each, kind in KINDS if isinstance(field, each))
 
 
-def parser_of(field: fields.Field[Any] | None, operator: str) -> Parse:
-    """How the text after `name__operator=` is read; without a field it is of a key inside an object."""
+def parser_of(field: fields.Field[Any] | None, kind: str, operator: str) -> Parse:
+    """How the text after `name__operator=` is read, of a name that has this kind of values, and perhaps a field."""
     if operator in WITHOUT_NULL:
         return parse_flag
     if operator in PATTERNS:
         return parse_pattern
-    if field is None:
-        return parse_text
     if isinstance(field, ListOf):
-        return lambda text: [parser_of(field.inner, "eq")(text)]
-    if isinstance(field, Choice):
-        return lambda text: field.deserialize(text)
-    return PARSERS[kind_of(field)]
-
-
-def parse_text(text: str) -> str:
-    """A text that the database can hold."""
-    fault = text_fault(text)
-    if fault:
-        raise ValidationError(fault)
-    return text
-
-
-def parse_flag(text: str) -> bool:
-    """true or false."""
-    if text not in ("true", "false"):
-        raise ValidationError("must be true or false.")
-    return text == "true"
-
-
-def parse_integer(text: str) -> int:
-    """A whole number of 32 bits."""
-    if not INTEGER_FORM.fullmatch(text) or not MIN_INTEGER <= int(text) <= MAX_INTEGER:
-        raise ValidationError(f"must be a whole number from {MIN_INTEGER} to {MAX_INTEGER}.")
-    return int(text)
+        parse = parser_of(field.inner, kind_of(field.inner), "eq")
+        return lambda text: [parse(text)]
+    return field.deserialize if isinstance(field, Choice) else PARSERS[kind]
 
 
 def parse_number(text: str) -> float:
@@ -113,11 +81,8 @@ def parse_object(text: str) -> dict[str, Any]:
     try:
         value = exact_json.loads(text)
     except (orjson.JSONDecodeError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ValidationError('must be a JSON object, such as {"name": "Ada"}.')
-    check_storable(value)
-    return value
+        value = text
+    return OBJECT.deserialize(value)
 
 
 def parse_pattern(text: str) -> str:
@@ -128,6 +93,14 @@ def parse_pattern(text: str) -> str:
     if pattern.count("*") > MAX_WILDCARDS:
         raise ValidationError(f"must have at most {MAX_WILDCARDS} wildcards.")
     return pattern
+
+
+def parse_digits(text: str) -> str:
+    """The digits of a phone number."""
+    digits = re.sub(r"[^0-9]", "", parse_text(text))
+    if not digits:
+        raise ValidationError("must have digits, as a phone number such as +971501234567 has.")
+    return digits
 
 
 def parse_values(parse: Parse, texts: Sequence[str]) -> list[Any]:
@@ -143,14 +116,20 @@ def parse_values(parse: Parse, texts: Sequence[str]) -> list[Any]:
     return values
 
 
-TIME = Time()
-UUID = Uuid()
+OBJECT = Object(error_messages={"invalid": 'must be a JSON object, such as {{"name": "Ada"}}.'})
+parse_text = Text().deserialize
+parse_time = Time().deserialize
+parse_flag = fields.Boolean(
+    truthy={"true"}, falsy={"false"}, error_messages={"invalid": "must be true or false."}
+).deserialize
 PARSERS: dict[str, Parse] = {
-    "uuid": UUID.deserialize,
+    "uuid": Uuid().deserialize,
     "text": parse_text,
-    "integer": parse_integer,
+    "integer": QueryInteger().deserialize,
     "number": parse_number,
-    "time": TIME.deserialize,
+    "time": parse_time,
     "flag": parse_flag,
     "object": parse_object,
+    "key": parse_text,
+    "phone": parse_digits,
 }

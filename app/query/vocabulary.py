@@ -1,17 +1,14 @@
 """The names that an entity's queries know: its columns with their operators, its references, what points to it."""
 
-import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from marshmallow import ValidationError
 from marshmallow.fields import Field
 
-from app.query.faults import UnknownName
 from app.query.model import Place
 from app.query.relations import MAX_REFERENCES, REFERENCES, REVERSE
-from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, Parse, kind_of, parse_text, parser_of
+from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, BadValue, Parse, kind_of, parse_text, parser_of
 from app.schemas.base import BaseSchema
 from app.schemas.conversations import ConversationSchema
 from app.schemas.dispatch_log import DispatchLogEntrySchema
@@ -26,7 +23,13 @@ MAX_PATH_DEPTH = 3
 MAX_CACHED_LENGTH = 200
 OR_NULL = "_or_null"
 NO_PARAMETER = "is not a parameter of this operation."
-OPERATORS = (*dict.fromkeys(each for kind in OPERATORS_OF_KIND.values() for each in kind), "exists")
+# Of the kinds of columns, of rows that point here, and of a person's phone number.
+OPERATORS = OPERATORS_OF_KIND | {"rows": ("exists",), "phone": ("eq",)}
+ALL_OPERATORS = tuple(dict.fromkeys(each for kind in OPERATORS.values() for each in kind))
+
+
+class UnknownName(BadValue):
+    """A name that no query of this entity knows."""
 
 
 class Parameter(NamedTuple):
@@ -44,81 +47,76 @@ class Vocabulary:
     def __init__(self, table: str, schema: type[BaseSchema]) -> None:
         self.table = table
         self.fields: dict[str, Field[Any]] = dict(schema().fields)
+        # The names to which operators can be added, each with its kind of values.
+        self.kinds = {name: kind_of(field) for name, field in self.fields.items()}
+        self.kinds |= dict.fromkeys(REVERSE[table], "rows") | ({"phone": "phone"} if table == "users" else {})
         self._resolved = lru_cache(maxsize=2000)(self._resolve)
 
     def parameter(self, name: str) -> Parameter:
         """What the name means; raises UnknownName."""
-        return self.own.get(name) or (self._resolved if len(name) <= MAX_CACHED_LENGTH else self._resolve)(name)
+        return self._resolved(name) if len(name) <= MAX_CACHED_LENGTH else self._resolve(name)
 
     @cached_property
     def own(self) -> dict[str, Parameter]:
         """The names about the entity's own columns and about what points to it."""
-        names = {
-            _written(column, operator, or_null): Parameter(Place(column), operator, or_null, parser_of(field, operator))
-            for column, field in self.fields.items()
-            for operator, or_null in operators_of(kind_of(field))
-        }
-        for name in REVERSE[self.table]:
-            names[f"{name}__exists"] = Parameter(Place(name), "exists", False, parser_of(None, "exists"))
-        if self.table == "users":
-            names["phone"] = Parameter(Place("phone"), "eq", False, parse_digits)
-        return names
-
-    @cached_property
-    def names(self) -> list[str]:
-        """The names to which operators can be added."""
-        return [*self.fields, *REVERSE[self.table], *(["phone"] if self.table == "users" else [])]
+        names = [
+            _written(name, operator, or_null)
+            for name, kind in self.kinds.items()
+            for operator, or_null in _operators_of(kind)
+        ]
+        return {name: self._resolve(name) for name in names}
 
     def _resolve(self, name: str) -> Parameter:
         path, operator, or_null = _split(name)
-        place, field = self.place(path)
-        kind = kind_of(field) if field else "key"
-        if operator == "eq" and operator not in OPERATORS_OF_KIND[kind]:
-            raise UnknownName("cannot be compared as a whole.", _known_operators(path, kind))
-        if operator not in OPERATORS_OF_KIND[kind]:
-            raise UnknownName(f"does not exist: {path} cannot be compared by {operator}.", _known_operators(path, kind))
+        place, field, kind = self.place(path)
+        if operator not in OPERATORS[kind]:
+            others = [f"__{each}" for each in OPERATORS[kind] if each != "eq"]
+            known = f"{path} has the operators {', '.join(others)}." if others else ""
+            if operator == "eq":
+                raise UnknownName("cannot be compared as a whole.", known)
+            raise UnknownName(f"does not exist: {path} cannot be compared by {operator}.", known)
         if or_null and operator in WITHOUT_NULL:
             raise UnknownName(f"does not exist: {operator} cannot be combined with or_null.")
-        return Parameter(place, operator, or_null, parser_of(field, operator))
+        return Parameter(place, operator, or_null, parser_of(field, kind, operator))
 
-    def place(self, path: str, references: tuple[str, ...] = ()) -> tuple[Place, Field[Any] | None]:
-        """The place of a path behind these references, and its field unless it is a key; raises UnknownName."""
+    def place(self, path: str, references: tuple[str, ...] = ()) -> tuple[Place, Field[Any] | None, str]:
+        """The place of a path behind these references, its field if it is a column, its kind; raises UnknownName."""
         head, *rest = path.split(".")
+        if head in self.fields and not rest:
+            return Place(head, (), references), self.fields[head], self.kinds[head]
         if head in self.fields:
-            return _inside(head, self.fields[head], rest, references)
+            self._refuse_keys(head, rest)
+            return Place(head, tuple(rest), references), None, "key"
         if head in REFERENCES[self.table] and rest:
             if len(references) == MAX_REFERENCES:
                 raise UnknownName(f"does not exist: a path leads over {MAX_REFERENCES} references at most.")
-            other = vocabulary(REFERENCES[self.table][head])
+            other = VOCABULARIES[REFERENCES[self.table][head]]
             return other.place(".".join(rest), (*references, head))
         if references:
             known = f"{'.'.join(references)} has the columns {', '.join(self.fields)}."
             raise UnknownName(f"does not exist: {'.'.join(references)} has no column {head}.", known)
+        if head in self.kinds and not rest:
+            return Place(head), None, self.kinds[head]
         if head in REVERSE[self.table]:
             raise UnknownName(f"does not exist: of {head} one can only ask {head}__exists=true or false.")
-        known = f"The columns are {', '.join(self.names)}, with operators such as __in, __gte or __isnull."
+        known = f"The columns are {', '.join(self.kinds)}, with operators such as __in, __gte or __isnull."
         raise UnknownName(NO_PARAMETER, known)
 
-
-def _inside(
-    column: str, field: Field[Any], keys: list[str], references: tuple[str, ...]
-) -> tuple[Place, Field[Any] | None]:
-    if not keys:
-        return Place(column, (), references), field
-    if kind_of(field) != "object":
-        raise UnknownName(f"does not exist: {column} is no object, so it has no key {keys[0]}.")
-    if len(keys) > MAX_PATH_DEPTH:
-        raise UnknownName(f"is too deep: a path leads {MAX_PATH_DEPTH} levels into an object at most.")
-    for key in keys:
-        parse_text(key)
-    return Place(column, tuple(keys), references), None
+    def _refuse_keys(self, column: str, keys: list[str]) -> None:
+        """Raise ValidationError unless the column may have values under these keys."""
+        if self.kinds[column] != "object":
+            raise UnknownName(f"does not exist: {column} is no object, so it has no key {keys[0]}.")
+        if len(keys) > MAX_PATH_DEPTH:
+            raise UnknownName(f"is too deep: a path leads {MAX_PATH_DEPTH} levels into an object at most.")
+        for key in keys:
+            parse_text(key)
 
 
-def operators_of(kind: str) -> Iterator[tuple[str, bool]]:
+def _operators_of(kind: str) -> Iterator[tuple[str, bool]]:
     """The operators of a kind of value, each with whether a null passes too."""
-    for operator in OPERATORS_OF_KIND[kind]:
+    for operator in OPERATORS[kind]:
         yield operator, False
-        if operator not in WITHOUT_NULL:
+        if operator not in WITHOUT_NULL and kind != "phone":
             yield operator, True
 
 
@@ -134,25 +132,12 @@ def _split(name: str) -> tuple[str, str, bool]:
     if not separator:
         return name, "eq", False
     plain = operator.removesuffix(OR_NULL)
-    if plain not in OPERATORS:
-        known = f"The operators are {', '.join(f'__{each}' for each in OPERATORS if each != 'eq')}."
+    if plain not in ALL_OPERATORS:
+        known = f"The operators are {', '.join(f'__{each}' for each in ALL_OPERATORS if each != 'eq')}."
         raise UnknownName(f"does not exist: there is no operator {operator}.", known)
     if operator == "eq":
         raise UnknownName("does not exist: to be equal is written without an operator.")
     return path, plain, plain != operator
-
-
-def _known_operators(path: str, kind: str) -> str:
-    names = [each for each in OPERATORS_OF_KIND[kind] if each != "eq"]
-    return f"{path} has the operators {', '.join(f'__{each}' for each in names)}."
-
-
-def parse_digits(text: str) -> str:
-    """The digits of a phone number."""
-    digits = re.sub(r"[^0-9]", "", parse_text(text))
-    if not digits:
-        raise ValidationError("must have digits, as a phone number such as +971501234567 has.")
-    return digits
 
 
 SCHEMAS = {
@@ -166,8 +151,3 @@ SCHEMAS = {
     "dispatch_log": DispatchLogEntrySchema,
 }
 VOCABULARIES = {table: Vocabulary(table, schema) for table, schema in SCHEMAS.items()}
-
-
-def vocabulary(table: str) -> Vocabulary:
-    """The names of this table's entity."""
-    return VOCABULARIES[table]

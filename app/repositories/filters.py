@@ -16,7 +16,7 @@ from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
 from app.database.literals import array_literal, json_literal
 from app.database.statements import parameter
 from app.exact_json import MAX_DECIMALS, decimals
-from app.query.model import Condition, Either, Filter, Place
+from app.query.model import Condition, Either, Filter, Place, conditions
 from app.repositories.columns import Model, as_compared, bound, column, compared, reference, sql_type
 
 WITHOUT_VALUE = ("isnull", "empty", "exists")
@@ -45,7 +45,7 @@ def where_without_joins(row: Any, filter: Filter) -> list[ColumnBase]:
 
 def join(query: Any, row: Model, filter: Filter) -> Any:
     """The query with the rows to which the references of a filter point, each under the reference's name."""
-    looked_at = [each.place.references for each in _conditions(filter)]
+    looked_at = [each.place.references for each in conditions(filter)]
     for path in dict.fromkeys(each[: end + 1] for each in looked_at for end in range(len(each))):
         before, other = _referenced(row, path[:-1]), _referenced(row, path)
         query = query.join_from(before, other, JOIN.LEFT_OUTER, on=(reference(before, path[-1]) == other.id))
@@ -56,7 +56,7 @@ def values(filter: Filter) -> dict[str, Any]:
     """The values of a filter, by the names of their parameters."""
     found: dict[str, Any] = {}
     with_value = with_keys = 0
-    for condition in _conditions(filter):
+    for condition in conditions(filter):
         if condition.operator not in WITHOUT_VALUE:
             found[f"p{with_value}"] = _bound(condition)
             with_value += 1
@@ -195,15 +195,6 @@ def _mark(condition: Condition) -> Any:
     if condition.place.keys and condition.operator in SIGNS:
         return "0" if _is_number(condition.value) else ""
     return None
-
-
-def _conditions(filter: Filter) -> Iterator[Condition]:
-    for term in filter:
-        if isinstance(term, Either):
-            for group in term.groups:
-                yield from group
-        else:
-            yield term
 
 
 def _bound(condition: Condition) -> Any:

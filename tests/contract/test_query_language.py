@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app.query.relations import REFERENCES, REVERSE
 from app.query.values import kind_of
-from app.query.vocabulary import vocabulary
+from app.query.vocabulary import VOCABULARIES
 
 TEXTS_OF_KIND = {
     "uuid": NOWHERE, "text": "x", "integer": "3", "number": "0.5", "time": "2026-03-01T09:00:00Z", "flag": "true",
@@ -60,7 +60,7 @@ def test_every_column_can_be_told_apart_from_null(client: FlaskClient, entity: E
 @every_entity
 def test_every_operator_of_every_column_is_understood(client: FlaskClient, entity: Entity):
     row = created(client, entity)
-    known = vocabulary(table_of(entity))
+    known = VOCABULARIES[table_of(entity)]
     for name, parameter in known.own.items():
         field = known.fields.get(parameter.place.column)
         text = "5" if name == "phone" else TEXTS_OF_KIND["flag"]
@@ -76,7 +76,7 @@ def test_every_operator_of_every_column_is_understood(client: FlaskClient, entit
 @every_entity
 def test_different_also_means_null_and_none_of_also_means_null(client: FlaskClient, entity: Entity):
     row = created(client, entity)
-    known = vocabulary(table_of(entity))
+    known = VOCABULARIES[table_of(entity)]
     for column, value in row.items():
         kind = kind_of(known.fields[column])
         if kind in ("list", "object", "flag"):
@@ -390,7 +390,7 @@ def test_rows_are_sorted_by_any_columns_with_nulls_last_unless_asked_first(clien
 @every_listed_entity
 def test_every_column_can_be_sorted_by_and_paged_through(client: FlaskClient, entity: Entity):
     made = {created(client, entity)["id"] for _ in range(3)}
-    for column in vocabulary(table_of(entity)).fields:
+    for column in VOCABULARIES[table_of(entity)].fields:
         for sort in (column, f"-{column}", f"{column}:nullsfirst", f"-{column}:nullsfirst"):
             seen = [row["id"] for page in pages(client, f"/{entity.name}", {"sort": sort, "limit": 1}) for row in page]
             assert len(seen) == len(set(seen)), sort

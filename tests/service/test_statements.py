@@ -30,7 +30,7 @@ from app import create_app
 from app.auth.keys import digest, new_key
 from app.config import Settings
 from app.database import database
-from app.query.relations import REFERENCES, REVERSE, expansions_of
+from app.query.relations import EXPANSIONS, REFERENCES, REVERSE
 from app.repositories import keys, tasks
 
 sent: list[str] = []
@@ -108,7 +108,7 @@ def test_a_page_by_cursor_a_count_and_a_page_that_is_not_counted_are_one_stateme
 def test_what_expands_rows_or_filters_by_others_adds_no_statement(client: FlaskClient, entity: Entity):
     row = client.post(entity.path, json=entity.body(client)).json
     table = entity.name.replace("-", "_")
-    names = expansions_of(table)
+    names = EXPANSIONS[table]
     filters = [f"{name}.version__isnull=true" for name in REFERENCES[table]]
     filters += [f"{name}__exists=false" for name in REVERSE[table]]
     query = "&".join([*filters, "version=1", *([f"expand={','.join(names)}"] if names else [])])
