@@ -10,8 +10,7 @@ from flask.cli import AppGroup
 from app.cli import upgrades
 from app.cli.common import answer, dry_run_option, json_option, readable_errors, with_database
 from app.cli.files import whole_file
-from app.database import atomic, migrations
-from app.database.backups import Backups
+from app.database import atomic, backups, migrations
 from app.upgrades import access
 
 PURPOSE = "Migrate the database's schema; back the database up and restore it."
@@ -42,7 +41,7 @@ def backup(file: Path, as_json: bool) -> None:
     """
     started = monotonic()
     with whole_file(file) as unfinished:
-        Backups(current_app.config["SETTINGS"]).back_up(unfinished)
+        backups.back_up(current_app.config["SETTINGS"], unfinished)
     size, seconds = file.stat().st_size, round(monotonic() - started, 1)
     name = click.format_filename(file)
     document = {"file": name, "bytes": size, "seconds": seconds}
@@ -56,10 +55,10 @@ def backup(file: Path, as_json: bool) -> None:
 @with_database
 def restore(file: Path, dry_run: bool, as_json: bool) -> None:
     """Fill the database, which must be empty, from the backup in FILE: all of it or nothing."""
-    backups = Backups(current_app.config["SETTINGS"])
-    tables = backups.tables_in(file)
+    settings = current_app.config["SETTINGS"]
+    tables = backups.tables_in(settings, file)
     if not dry_run:
-        backups.restore(file)
+        backups.restore(settings, file)
         # A restore grants nothing of what was granted, but what a new function gives to everybody.
         with atomic():
             access.close()

@@ -86,7 +86,10 @@ def status(as_json: bool) -> None:
     lines = [
         f"{step.name}  {f'applied {step.applied:%Y-%m-%d %H:%M:%S}' if step.applied else 'pending'}" for step in steps
     ]
-    document = {"database": asdict(found), "migrations": [asdict(step) for step in steps]}
+    document = {
+        "database": asdict(found),
+        "migrations": [{"name": step.name, "applied": step.applied} for step in steps],
+    }
     answer(document, as_json, "\n".join([found.sentence, *lines]))
     if not steps or any(step.applied is None for step in steps):
         raise click.exceptions.Exit(1)

@@ -1,4 +1,7 @@
-"""Backups in pg_dump's custom format, made and restored by PostgreSQL's own programs."""
+"""Backups in pg_dump's custom format, made and restored by PostgreSQL's own programs.
+
+Those on PATH serve, and for the embedded database those of its wheel. What they say of a failure is raised as Invalid.
+"""
 
 import os
 import re
@@ -17,44 +20,43 @@ from app.errors import Invalid, ServiceError
 ROWS_OF_A_TABLE = re.compile(r"^\d+;.* TABLE DATA \S+ (\S+) ", re.MULTILINE)
 
 
-class Backups:
-    """pg_dump and pg_restore for the settings' database: those on PATH, and for the embedded one those of its wheel."""
+def back_up(settings: Settings, file: Path) -> None:
+    """Write the whole database, as of one moment, to the file."""
+    _refuse_pooler()
+    _run(settings, "pg_dump", "--format=custom", f"--file={file.absolute()}")
 
-    def __init__(self, settings: Settings) -> None:
-        self._folder = str(programs()) if settings.embedded else None
 
-    def back_up(self, file: Path) -> None:
-        """Write the whole database, as of one moment, to the file. Raises Invalid with what pg_dump says."""
-        _refuse_pooler()
-        self._run("pg_dump", "--format=custom", "--no-password", f"--file={file.absolute()}", f"--dbname={_target()}")
+def tables_in(settings: Settings, file: Path) -> list[str]:
+    """The tables whose rows the backup holds."""
+    return ROWS_OF_A_TABLE.findall(_run(settings, "pg_restore", "--list", str(file.absolute()), connects=False))
 
-    def tables_in(self, file: Path) -> list[str]:
-        """The tables whose rows the backup holds. Raises Invalid with what pg_restore says when it is none."""
-        return ROWS_OF_A_TABLE.findall(self._run("pg_restore", "--list", str(file.absolute())))
 
-    def restore(self, file: Path) -> None:
-        """Fill the empty database, all or nothing, and make the statistics, without which statements are slow.
+def restore(settings: Settings, file: Path) -> None:
+    """Fill the empty database, all or nothing, and make the statistics, without which statements are slow."""
+    _refuse_pooler()
+    how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
+    _run(settings, "pg_restore", *how, str(file.absolute()))
+    database.execute_sql("ANALYZE")
 
-        Raises Invalid with what pg_restore says.
-        """
-        _refuse_pooler()
-        how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password")
-        self._run("pg_restore", *how, f"--dbname={_target()}", str(file.absolute()))
-        database.execute_sql("ANALYZE")
 
-    def _run(self, name: str, *arguments: str) -> str:
-        """What the program prints."""
-        program = shutil.which(name, path=self._folder)
-        if program is None:
-            raise ServiceError(f"There is no {name} here. Install PostgreSQL's client programs.")
-        done = subprocess.run(
-            [program, *arguments],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=_environment(), check=False,
-        )  # fmt: skip
-        if done.returncode:
-            said = done.stderr.strip() or f"{name} ended with {done.returncode}."
-            raise Invalid(f"It failed, and nothing was changed. {said}")
-        return done.stdout
+def _run(settings: Settings, name: str, *arguments: str, connects: bool = True) -> str:
+    """What the program prints."""
+    program = shutil.which(name, path=str(programs()) if settings.embedded else None)
+    if program is None:
+        raise ServiceError(f"There is no {name} here. Install PostgreSQL's client programs.")
+    target, environment = parse_dsn(database.database), os.environ | {"LC_ALL": "C"}
+    # Every process can read what a program was started with.
+    if password := target.pop("password", None):
+        environment["PGPASSWORD"] = password
+    connection = ("--no-password", f"--dbname={make_dsn(**target)}") if connects else ()
+    done = subprocess.run(
+        [program, *connection, *arguments],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = done.stderr.strip() or f"{name} ended with {done.returncode}."
+        raise Invalid(f"It failed, and nothing was changed. {said}")
+    return done.stdout
 
 
 def _refuse_pooler() -> None:
@@ -64,15 +66,3 @@ def _refuse_pooler() -> None:
             "A pooler stands before the database, and would pass on what this command sets for its session. "
             "Name the database itself in DATABASE_URL for this command."
         )
-
-
-def _target() -> str:
-    """What names the database. Every process can read it, so the password must not be there."""
-    parts = parse_dsn(database.database)
-    parts.pop("password", None)
-    return make_dsn(**parts)
-
-
-def _environment() -> dict[str, str]:
-    password = parse_dsn(database.database).get("password")
-    return os.environ | {"LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})

@@ -101,21 +101,13 @@ def driver_message(error: BaseException) -> str | None:
     return str(cause).strip().partition("\n")[0] if cause else None
 
 
-def explanation(error: BaseException) -> str:
-    """What the driver says of an error, as a sentence; nothing when it says nothing.
-
-    Without what stands before an @ in a name: a password's own @ must be written as %40, or its rest is of the host.
-    """
-    said = driver_message(error)
-    return f"PostgreSQL says: {BEFORE_AN_AT.sub(MASK, said)}." if said else ""
-
-
 def sentence(error: ServiceError) -> str:
     """What a person is told of an error: where the database cannot be reached, what PostgreSQL says of that."""
     if isinstance(error, Unavailable) and connection_is_lost(error):
-        said = explanation(error)
+        # A password's own @ must be written as %40, or its rest is taken for the host's beginning.
+        said = BEFORE_AN_AT.sub(MASK, driver_message(error) or "")
         remedy = f" {REMEDY}" if PASSWORD_REFUSED in said else ""
-        return f"The database cannot be reached. {said}{remedy}"
+        return f"The database cannot be reached. PostgreSQL says: {said}.{remedy}"
     return error.detail
 
 

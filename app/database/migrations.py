@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import psycopg2.errors
-from playhouse.migrations import Runner
+from playhouse.migrations import Migration, Runner
 
 from app.config import PROJECT
 from app.database.connection import Database, database
@@ -22,19 +20,10 @@ BASE = "base"
 # Any number will do, if it is always the same: who migrates holds the advisory lock of this number.
 LOCK = 4_631_207
 
-
 HIDDEN = (
     "Row level security hides every row from this role. Make it a member of flux_service, as docs/database-role.md "
     "says, and run flask db upgrade as the owner of the tables."
 )
-
-
-@dataclass(frozen=True)
-class Step:
-    """One migration; `applied` is None while it is pending."""
-
-    name: str
-    applied: datetime | None
 
 
 def to_apply(target: str | None = None) -> list[str]:
@@ -55,9 +44,9 @@ def to_revert(target: str | None = None) -> list[str]:
     return steps
 
 
-def status() -> list[Step]:
-    """Every migration in order, applied or pending."""
-    return [Step(each.name, each.applied) for each in _runner().status()]
+def status() -> list[Migration]:
+    """Every migration in order; `applied` is None while it is pending."""
+    return list(_runner().status())
 
 
 def revision(name: str) -> Path:

@@ -16,9 +16,8 @@ import orjson
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from app.config import SettingError, Settings
-from app.database import migrations
+from app.database import embedded_server, migrations
 from app.database.connection import Database
-from app.database.session import embedded_server
 from app.errors import Unavailable
 
 StartResponse = Callable[..., Any]

@@ -86,12 +86,9 @@ def fault(settings: Settings) -> str | None:
     try:
         with open_database(settings):
             found = recognize()
-            if found.kind != "ours":
-                return found.sentence
-            pending = migrations.pending()
+            return migrations.not_ready_reason() if found.kind == "ours" else found.sentence
     except ServiceError as error:
         return sentence(error)
-    return f"The database lacks migrations: {', '.join(pending)}. Run flask db upgrade." if pending else None
 
 
 def to_revert(target: str | None = None) -> Reverted:

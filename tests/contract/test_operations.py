@@ -9,8 +9,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.config import Settings
-from app.database import database
-from app.database.session import configure
+from app.database import configure, database
 from app.development.embedded import EmbeddedServer
 
 

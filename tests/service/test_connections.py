@@ -11,8 +11,7 @@ from flask.testing import FlaskClient
 from waiting import wait_until
 
 from app.config import Settings
-from app.database import atomic, database, pool
-from app.database.session import configure
+from app.database import atomic, configure, database, pool
 from app.errors import Busy, Unavailable
 from app.repositories import users
 

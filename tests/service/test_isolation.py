@@ -14,8 +14,7 @@ from neighbours import running_pgbouncer
 from test_races import at_the_same_moment
 
 from app.config import Settings
-from app.database import atomic, database
-from app.database.session import configure
+from app.database import atomic, configure, database
 from app.repositories import goals, users
 
 CALLERS = 16

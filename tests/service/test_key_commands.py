@@ -18,8 +18,7 @@ from app import create_app
 from app.auth.key_cache import KeyCache
 from app.auth.keys import digest, is_mistyped, new_key
 from app.config import Settings
-from app.database import atomic, database
-from app.database.session import configure
+from app.database import atomic, configure, database
 from app.development.embedded import EmbeddedServer
 from app.errors import Busy
 from app.repositories import keys

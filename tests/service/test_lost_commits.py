@@ -15,8 +15,7 @@ from flask.testing import FlaskClient
 from psycopg2.extensions import parse_dsn
 
 from app.config import Settings
-from app.database import database
-from app.database.session import configure
+from app.database import configure, database
 
 USERS = "/api/v1/users"
 ID = "0198f3c2-0000-7000-8000-00000000000a"

@@ -11,8 +11,7 @@ from neighbours import running_pgbouncer
 
 from app import models
 from app.config import PROJECT, Settings
-from app.database import database, migrations
-from app.database.session import configure
+from app.database import configure, database, migrations
 from app.development.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.commands

@@ -19,8 +19,7 @@ from servers import command_environment
 
 from app import create_app, models
 from app.config import PROJECT, Settings
-from app.database import database, migrations
-from app.database.session import configure
+from app.database import configure, database, migrations
 from app.development.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.commands, pytest.mark.direct("An upgrade goes to the database itself.")]

@@ -17,9 +17,8 @@ from neighbours import running_pgbouncer
 
 from app.api import batch
 from app.config import Settings
-from app.database import atomic, database
+from app.database import atomic, configure, database
 from app.database.migrations import LOCK
-from app.database.session import configure
 from app.development.embedded import EmbeddedServer
 from app.errors import Unavailable
 from app.repositories import users
