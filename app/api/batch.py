@@ -26,7 +26,7 @@ from app.schemas.batch import BatchAnswerSchema, BatchSchema
 from app.schemas.faults import BODY, QUERY, path_of, pointer
 
 HEADERS = {"if-match": IF_MATCH, "if-none-match": IF_NONE_MATCH, "content-type": "CONTENT_TYPE"}
-ANSWERED_HEADERS = ("ETag", "Location", "Link")
+ANSWERED_HEADERS = ("ETag", "Location", "Link", "Upserted", "Hint")
 COUNTS = ("updated_count", "deleted_count", "created_count", "count")
 # When an operation is skipped: by whether the reference leads anywhere.
 SKIPPED_IF = {"skip_if_missing": False, "skip_if_present": True}

@@ -23,8 +23,9 @@ View = Callable[..., Any]
 Decorator = Callable[[View], View]
 # Marks on a view: the parameters that its query has in the document, and that it takes a body.
 TAKES_QUERY, TAKES_BODY = "takes_query", "takes_body"
-# The answers that operations share, by their names in the document: any problem, and a condition that is not met.
-PROBLEM, UNMET = "Problem", "ConditionUnmet"
+# The answers that operations share, by their names in the document: any problem, a condition that is not met, and those
+# without a body.
+PROBLEM, UNMET, UNCHANGED, DELETED = "Problem", "ConditionUnmet", "Unchanged", "Deleted"
 READS = ("GET", "HEAD")
 # What a write shows of a row to a caller who may not read it.
 UNREAD = Shape(("id", "version"))
@@ -137,10 +138,13 @@ def _write_unread(view: View, query: Query, table: str, *args: Any, **path: Any)
     if shows or not all(isinstance(term, Condition) and _names_rows(term, table) for term in query.where):
         _require_reading([table])
     try:
-        return view(query._replace(shape=UNREAD), *args, **path)
+        answer = view(query._replace(shape=UNREAD), *args, **path)
     except ConditionFailed as error:
         error.current = b""
         raise
+    # It would name keys of the row.
+    answer.headers.pop("Hint", None)
+    return answer
 
 
 def _names_rows(term: Condition, table: str) -> bool:

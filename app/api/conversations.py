@@ -6,7 +6,7 @@ from flask import Response
 
 from app.api import crud
 from app.api.blueprint import Blueprint
-from app.api.responses import ETAG, row_response
+from app.api.responses import WRITTEN, row_response
 from app.api.transaction import one_statement
 from app.query.controls import CHANGING
 from app.query.model import Query
@@ -29,7 +29,7 @@ crud.item(blueprint, conversations, NewConversationSchema, ConversationPatchSche
 @blueprint.route(f"{blueprint.row_path}/voice", methods=["PATCH"])
 @blueprint.query(VOICE)
 @blueprint.arguments(ConversationVoicePatchSchema, example=ConversationVoicePatchSchema.example)
-@blueprint.response(200, ConversationSchema, example=ConversationSchema.example, headers=ETAG)
+@blueprint.response(200, ConversationSchema, example=ConversationSchema.example, headers=WRITTEN)
 @one_statement
 def update_conversation_voice(query: Query, values: dict[str, Any], id: str) -> Response:
     """Record how a voice session ended and what came of it."""

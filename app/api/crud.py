@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request
 
 from app.api import crud_many
-from app.api.blueprint import Blueprint, merges_objects
+from app.api.blueprint import DELETED, UNCHANGED, Blueprint, merges_objects
 from app.api.crud_many import name_of, refuse_filter
 from app.api.preconditions import IF_NONE_MATCH, reader_has, versions_to_match
 from app.api.responses import (
@@ -13,6 +13,8 @@ from app.api.responses import (
     LINK,
     LOCATION,
     NDJSON,
+    UPSERTED,
+    WRITTEN,
     json_response,
     no_content,
     not_modified,
@@ -89,8 +91,8 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
     )
     @blueprint.query(parser)
     @blueprint.arguments(new, example=new.example)
-    @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION)
-    @blueprint.alt_response(200, schema=row, example=row.example, headers=ETAG)
+    @blueprint.response(201, row, example=row.example, headers=ETAG | LOCATION | UPSERTED)
+    @blueprint.alt_response(200, schema=row, example=row.example, headers=WRITTEN)
     @one_statement
     def create_row(query: Query, values: dict[str, Any]) -> Response:
         how = query.writing.upsert
@@ -99,9 +101,10 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
             created = repository.create(values, query.shape)
             return row_response(created, query, 201, location=_place(created.id))
         found, outcome = repository.upsert(values, how, query.where, query.shape, query.writing.rules)
-        if outcome is not Outcome.CREATED:
-            return row_response(found, query)
-        return row_response(found, query, 201, location=_place(found.id))
+        is_new = outcome is Outcome.CREATED
+        answer = row_response(found, query, 201 if is_new else 200, _place(found.id) if is_new else None)
+        answer.headers["Upserted"] = outcome.value
+        return answer
 
 
 def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
@@ -117,7 +120,7 @@ def get_row(blueprint: Blueprint, repository: Repository, row: Schema) -> None:
     )
     @blueprint.query(parser)
     @blueprint.response(200, row, example=row.example, headers=ETAG)
-    @blueprint.alt_response(304, description="It is at the version of If-None-Match", headers=ETAG)
+    @blueprint.alt_response(304, UNCHANGED)
     def get_row(query: Query, id: str) -> Response:
         found = repository.get(id, query.shape, query.where)
         if IF_NONE_MATCH in request.environ and reader_has(found, query):
@@ -137,7 +140,7 @@ def update_row(blueprint: Blueprint, repository: Repository, patch: Schema, row:
     )
     @blueprint.query(parser)
     @blueprint.arguments(patch, example=patch.example)
-    @blueprint.response(200, row, example=row.example, headers=ETAG)
+    @blueprint.response(200, row, example=row.example, headers=WRITTEN)
     @one_statement
     def update_row(query: Query, values: dict[str, Any], id: str) -> Response:
         return row_response(changed_row(repository, id, values, query), query)
@@ -166,7 +169,7 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
         summary=f"Delete a {repository.noun}, and what belongs to it.",
     )
     @blueprint.query(parser)
-    @blueprint.response(204)
+    @blueprint.alt_response(204, DELETED)
     @one_statement
     def delete_row(query: Query, id: str) -> Response:
         repository.delete(id, versions=versions_to_match(), filter=query.where)
@@ -187,7 +190,7 @@ def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row
     )
     @blueprint.query(parser)
     @blueprint.arguments(amounts, example=amounts.example)
-    @blueprint.response(200, row, example=row.example, headers=ETAG)
+    @blueprint.response(200, row, example=row.example, headers=WRITTEN)
     @one_statement
     def increment_row(query: Query, values: dict[str, Any], id: str) -> Response:
         return row_response(repository.increment(id, values, query.shape), query)

@@ -6,7 +6,7 @@ import orjson
 from flask import Response
 
 from app.api.blueprint import Blueprint, merges_objects
-from app.api.responses import json_bytes, json_response
+from app.api.responses import HINT, hint_of, json_bytes, json_response
 from app.api.transaction import one_statement
 from app.database import atomic
 from app.errors import Invalid
@@ -14,7 +14,7 @@ from app.query.controls import CREATING, DELETING, WRITING
 from app.query.model import Query
 from app.query.parser import QueryParser
 from app.repositories.base import Repository
-from app.repositories.many import Outcome, counted
+from app.repositories.many import Outcome
 from app.repositories.rows import Row
 from app.schemas.base import BaseSchema
 from app.schemas.pages import DeletedCountSchema, created_many_schema, updated_many_schema
@@ -47,16 +47,16 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
         if how is None:
             refuse_filter(query)
             created = repository.create_many(rows, query.shape)
-            return _rows_response({"created_count": len(created)}, created, 201 if created else 200)
+            return _rows_response({"created_count": len(created)}, created)
         with atomic():
             done = repository.upsert_many(rows, how, query.where, query.shape, query.writing.rules)
-        counts = dict(counted(done))
-        created_count, updated_count = counts[Outcome.CREATED], counts[Outcome.UPDATED]
-        return _rows_response(
-            {"created_count": created_count, "updated_count": updated_count},
-            [each for each, _ in done],
-            201 if created_count else 200,
-        )
+        outcomes = [outcome.value for _, outcome in done]
+        counts = {
+            "created_count": outcomes.count(Outcome.CREATED.value),
+            "updated_count": outcomes.count(Outcome.MERGED.value),
+            "upserted": outcomes,
+        }
+        return _rows_response(counts, [each for each, _ in done])
 
 
 def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row: Schema) -> None:
@@ -73,14 +73,14 @@ def update_rows(blueprint: Blueprint, repository: Repository, patch: Schema, row
     )
     @blueprint.query(parser)
     @blueprint.arguments(patch, example=patch.example)
-    @blueprint.response(200, answer, example=answer.example)
+    @blueprint.response(200, answer, example=answer.example, headers=HINT)
     @one_statement
     def update_rows(query: Query, values: dict[str, Any]) -> Response:
         require_filter(query)
         rules = query.writing.rules._replace(merge=merges_objects())
-        changed, rows = repository.update_many(query, values, rules)
+        changed, rows, dropped = repository.update_many(query, values, rules)
         items = b',"items":%b' % rows if query.writing.return_rows else b""
-        return json_bytes(b'{"updated_count":%d%b}' % (changed, items))
+        return json_bytes(b'{"updated_count":%d%b}' % (changed, items), headers=hint_of(dropped))
 
 
 def delete_rows(blueprint: Blueprint, repository: Repository) -> None:
@@ -120,6 +120,7 @@ def name_of(repository: Repository) -> str:
     return repository.noun.replace(" ", "_")
 
 
-def _rows_response(counts: dict[str, int], rows: list[Row], status: int) -> Response:
+def _rows_response(counts: dict[str, Any], rows: list[Row]) -> Response:
     items = b",".join(row.json for row in rows)
+    status = 201 if counts["created_count"] else 200
     return json_bytes(b'%b,"items":[%b]}' % (orjson.dumps(counts)[:-1], items), status)

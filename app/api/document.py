@@ -6,12 +6,14 @@ from typing import Any
 
 from app.api import parameters
 from app.api.parser import MAX_BULK_ROWS
+from app.query.vocabulary import SCHEMAS
+from app.repositories.natural_keys import in_words
 from app.schemas.operations import ProblemSchema
 
 Document = dict[str, Any]
 
 BOUNDS = {"minLength", "maxLength", "minimum", "maximum"}
-PAGE = "Page"
+LISTS = ("Page", "Many")
 REPLAYED = "Idempotent-Replayed"
 
 
@@ -24,7 +26,10 @@ def finish(document: Document) -> None:
     components["schemas"]["Problem"]["examples"] = [ProblemSchema.example]
     for row, expansions in parameters.expansions().items():
         _describe_row(row, expansions, components["schemas"])
-    _share_pages(components["schemas"])
+    _share_lists(components["schemas"])
+    for table in SCHEMAS:
+        keys = " or ".join([*in_words(table), "id"])
+        components["schemas"][f"New{parameters.row_name(table)}"]["description"] = f"An upsert goes by {keys}."
     for name in [name for name in components["schemas"] if name.endswith("Increment")]:
         components["schemas"][name]["minProperties"] = 1
     for path in document["paths"].values():
@@ -64,15 +69,15 @@ def _open(answer: Document) -> None:
             del member[bound]
 
 
-def _share_pages(schemas: Document) -> None:
-    """Pages differ in their items alone."""
-    for name in [name for name in schemas if name.endswith("Page")]:
-        page = schemas[name]
-        items = page["properties"].pop("items")
-        page["required"].remove("items")
-        assert schemas.setdefault(PAGE, page) == page
+def _share_lists(schemas: Document) -> None:
+    """Pages differ in their items alone, and so do the answers to many new rows."""
+    for name, shared in [(name, shared) for name in schemas for shared in LISTS if name.endswith(shared)]:
+        answer = schemas[name]
+        items = answer["properties"].pop("items")
+        answer["required"].remove("items")
+        assert schemas.setdefault(shared, answer) == answer
         own = {"type": "object", "properties": {"items": items}, "required": ["items"]}
-        schemas[name] = {"allOf": [_ref("schemas", PAGE), own]}
+        schemas[name] = {"allOf": [_ref("schemas", shared), own]}
 
 
 def _name_choices(row: str, properties: Document) -> None:
@@ -108,7 +113,7 @@ def _limit_rows(operation: Document) -> None:
 def _note_replays(operation: Document) -> None:
     if _ref("parameters", "Idempotency-Key") in operation["parameters"]:
         for status, answer in operation["responses"].items():
-            if status.startswith("2"):
+            if status.startswith("2") and "$ref" not in answer:
                 answer.setdefault("headers", {})[REPLAYED] = _ref("headers", REPLAYED)
 
 

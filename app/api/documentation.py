@@ -11,8 +11,8 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import HTTPException
 
 from app.api import parameters, problems
-from app.api.blueprint import PROBLEM, UNMET, Blueprint
-from app.api.document import finish
+from app.api.blueprint import DELETED, PROBLEM, UNCHANGED, UNMET, Blueprint
+from app.api.document import REPLAYED, finish
 from app.api.parser import JSON
 from app.api.routing import RowId
 from app.schemas.base import EXAMPLE_ID
@@ -50,7 +50,9 @@ HEADERS = {
     "ETag": 'The row\'s version, as in `"7"`.',
     "Link": "The next page, if there is one (RFC 8288).",
     "Location": "Where the new row is.",
-    "Idempotent-Replayed": "`true` when this is the answer of an earlier request with the same Idempotency-Key.",
+    REPLAYED: "`true` when this is the answer of an earlier request with the same Idempotency-Key.",
+    "Hint": "After a PATCH as `application/json`: which keys its objects have dropped.",
+    "Upserted": "With `upsert`: `created`, `merged` or `left` as it was.",
     "Retry-After": "Seconds to wait.",
     "RateLimit": 'What is left, as in `"requests";r=0;t=12`.',
     "RateLimit-Policy": 'The limit, as in `"requests";q=600;w=60`.',
@@ -109,6 +111,11 @@ def _describe_problems(api: Api) -> None:
         content = {problems.CONTENT_TYPE: {"schema": ProblemSchema}}
         response = {"description": description, "content": content, "headers": {each: each for each in headers}}
         api.spec.components.response(name, response, lazy=True)
+    for name, description, header in (
+        (UNCHANGED, "It is at the version of If-None-Match", "ETag"),
+        (DELETED, "No Content", REPLAYED),
+    ):
+        api.spec.components.response(name, {"description": description, "headers": {header: header}}, lazy=True)
 
 
 def scripts_in_page(app: Flask) -> list[str]:

@@ -24,7 +24,7 @@ OF_ROWS = [*OF_DATA, ("Cache-Control", "private, no-cache")]
 OF_PAGES = "HEADERS_OF_PAGES"
 READABLE = ", ".join((
     "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy",
-    "Server-Timing",
+    "Server-Timing", "Upserted", "Hint",
 ))  # fmt: skip
 SENDABLE = ", ".join((
     KEY_HEADER, "Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-Id",

@@ -1,6 +1,7 @@
 """Answers: bytes that are JSON already, with the headers that the contract gives them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from werkzeug.datastructures import Headers
 from app.api.blueprint import query_text
 from app.api.documentation import PAGES_PATH
 from app.api.headers import OF_ANSWERS, OF_PAGES, OF_ROWS
-from app.api.parser import ACCEPT_PATCH, JSON
+from app.api.parser import ACCEPT_PATCH, JSON, MERGE_PATCH
 from app.query import cursors
 from app.query.model import Query
 from app.query.parser import pairs_of
@@ -26,6 +27,9 @@ NDJSON = "application/x-ndjson"
 BY_ACCEPT = {"Vary": "Accept"}
 # Headers, by the names under which the OpenAPI document describes them.
 ETAG, LINK, LOCATION = {"ETag": "ETag"}, {"Link": "Link"}, {"Location": "Location"}
+UPSERTED, HINT = {"Upserted": "Upserted"}, {"Hint": "Hint"}
+# Of a row as a write has left it; one description for POST and PATCH keeps the document short.
+WRITTEN = ETAG | UPSERTED | HINT
 
 
 class Answer(Response):
@@ -70,7 +74,17 @@ def row_response(row: Row, query: Query, status: int = 200, location: str | None
     headers = {} if query.shape.expansions else {"ETag": f'"{row.version}"'}
     if location:
         headers["Location"] = location
+    if row.dropped:
+        headers |= hint_of(row.dropped)
     return json_bytes(row.json, status, headers)
+
+
+def hint_of(dropped: Sequence[str]) -> dict[str, str]:
+    """The header that tells which keys objects have lost by a change, in ASCII and short, as headers are."""
+    if not dropped:
+        return {}
+    names = json.dumps([name[:50] for name in sorted(dropped)[:5]])
+    return {"Hint": f"Objects were replaced whole, which dropped {names}. As {MERGE_PATCH} a PATCH keeps other keys."}
 
 
 def rows_response(rows: Rows, query: Query) -> Response:

@@ -18,7 +18,7 @@ from app.repositories.idempotency import StoredAnswer
 KEY_HEADER = "Idempotency-Key"
 KEY_IN_ENVIRONMENT = "HTTP_IDEMPOTENCY_KEY"
 MAX_KEY_LENGTH = 255
-STORED_HEADERS = ("Content-Type", "ETag", "Location", "Link")
+STORED_HEADERS = ("Content-Type", "ETag", "Location", "Link", "Upserted", "Hint")
 # In the WSGI environment of a batch: the operation that it is at.
 OPERATION = "flux.operation"
 # In that of the operation itself. The batch has one transaction, one caller and one key around all of them.

@@ -6,13 +6,12 @@ from typing import Any
 
 from marshmallow.fields import Field
 
-from app import repositories
 from app.api.problems import KINDS
 from app.docs import pages
 from app.query.relations import EXPANSIONS, REFERENCES, REVERSE
 from app.query.values import kind_of
 from app.query.vocabulary import SCHEMAS
-from app.repositories.natural_keys import NATURAL_KEYS
+from app.repositories import natural_keys
 from app.schemas.fields import Choice
 
 ASSIGNED = ("id", "created_at", "updated_at", "version")
@@ -58,8 +57,7 @@ def _column(table: str, name: str, field: Field[Any], new: dict[str, Any], requi
 
 
 def _more(table: str) -> Iterator[str]:
-    for key in NATURAL_KEYS[getattr(repositories, table).model]:
-        yield f"key: {' + '.join(key.columns)}{key.when}"
+    yield from (f"key: {key}" for key in natural_keys.in_words(table))
     if EXPANSIONS[table]:
         yield f"expand: {', '.join(EXPANSIONS[table])}"
     if REVERSE[table]:

@@ -128,20 +128,26 @@ class Repository:
             found = database.write(*writes.update_one(self.model, target, values, rules, shape))
         else:
             found = database.read(*writes.select_one(self.model, target, shape))
-        return Row(*found[0]) if found else self._refuse(id, filter, versions)
+        if not found:
+            self._refuse(id, filter, versions)
+        json, version, *dropped = found[0]
+        return Row(json, version, None, *dropped)
 
-    def update_many(self, query: Query, values: Mapping[str, Any], rules: FieldRules = PLAIN) -> tuple[int, bytes]:
-        """How many rows a query chose and these values were written to, and their JSON array if it asks for rows.
+    def update_many(
+        self, query: Query, values: Mapping[str, Any], rules: FieldRules = PLAIN
+    ) -> tuple[int, bytes, Sequence[str]]:
+        """How many rows a query chose and these values were written to, their JSON array if it asks for rows, and the
+        keys that objects have lost by being replaced.
 
         Raises TooManyAffected, and then nothing is changed.
         """
         if not values:
             raise Invalid("The body names nothing to change. Send at least one field.")
-        [(matches, changed, *rows)] = database.write(*writes.update_many(self.model, query, values, rules))
+        [(matches, changed, rows, dropped)] = database.write(*writes.update_many(self.model, query, values, rules))
         self._refuse_too_many(matches, query)
-        if rows and rows[0] is None and changed:
+        if query.writing.return_rows and rows is None and changed:
             raise AnswerTooLarge(database.max_answer_bytes)
-        return changed, (rows[0] or EMPTY) if rows else EMPTY
+        return changed, rows or EMPTY, dropped or ()
 
     def increment(self, id: Id, amounts: Mapping[str, Any], shape: Shape = WHOLE_ROW) -> Row:
         """The row after these amounts were added to its numbers; raises NotFound, NotANumber."""

@@ -1,6 +1,6 @@
 """Many rows at once: one INSERT for those of one key, with faults that tell which row is wrong."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, NoReturn
 
@@ -29,8 +29,8 @@ class Outcome(Enum):
     """What an upsert did with a row."""
 
     CREATED = "created"
-    UPDATED = "updated"
-    LEFT_ALONE = "left alone"
+    MERGED = "merged"
+    LEFT = "left"
 
 
 def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
@@ -128,8 +128,8 @@ def _outcome(
     key: tuple[str, ...], written: Mapping[tuple[str, ...], Row], there: Mapping[tuple[str, ...], Row]
 ) -> tuple[Row, Outcome]:
     if key in there:
-        return there[key], Outcome.LEFT_ALONE
-    return written[key], Outcome.CREATED if _is_new(written[key]) else Outcome.UPDATED
+        return there[key], Outcome.LEFT
+    return written[key], Outcome.CREATED if _is_new(written[key]) else Outcome.MERGED
 
 
 def _is_new(row: Row | None) -> bool:
@@ -206,9 +206,3 @@ def _existing(model: Model, key: Key, rows: Sequence[Values]) -> dict[tuple[str,
     """The ids of the rows of the table that have the same keys as these."""
     found = _by_key(key, database.read(*writes.select_by_keys(model, rows, key, Shape(("id",)))))
     return {values: row["id"] for values, row in found.items()}
-
-
-def counted(done: Sequence[tuple[Row, Outcome]]) -> Iterator[tuple[Outcome, int]]:
-    """How many rows each outcome has."""
-    for outcome in Outcome:
-        yield outcome, sum(each is outcome for _, each in done)

@@ -43,6 +43,7 @@ PATTERN_WITHOUT_TYPE = Key(
     ("user_id", "pattern_key"),
     lambda row: row.pattern_key.is_null(False) & row.pattern_type.is_null(),
     covers=lambda row: row.get("pattern_type") is None,
+    when=" (without a pattern_type)",
 )
 PLACE_IN_PIPELINE = Key(
     ("user_id", "pipeline_order"),
@@ -85,6 +86,11 @@ def key_with(model: Model, columns: Sequence[str]) -> Key:
     """The key that has these columns, as a violated constraint names them."""
     known = (key for key in NATURAL_KEYS[model] if key.columns == tuple(columns))
     return next(known, Key(tuple(columns)))
+
+
+def in_words(table: str) -> list[str]:
+    """The natural keys of a table's rows, such as `user_id + pipeline_order`, with when they hold."""
+    return [" + ".join(key.columns) + key.when for key in NATURAL_KEYS[models.ENTITIES[table]]]
 
 
 def _missing(model: Model) -> str:

@@ -16,15 +16,17 @@ CUT_HERE = BETWEEN_ROWS + b"null]"
 class Row(Mapping[str, Any]):
     """One row, as a mapping of its columns to JSON values; `json` is the document itself, `version` its version.
 
-    `id` is set for a new row, also when it does not show it.
+    `id` is set for a new row, also when it does not show it. `dropped` are the keys that its objects have just lost by
+    being replaced, such as profile.language.
     """
 
-    __slots__ = ("_values", "id", "json", "version")
+    __slots__ = ("_values", "dropped", "id", "json", "version")
 
-    def __init__(self, json: bytes, version: int, id: str | None = None) -> None:
+    def __init__(self, json: bytes, version: int, id: str | None = None, dropped: Sequence[str] = ()) -> None:
         self.json = json
         self.version = version
         self.id = id
+        self.dropped = dropped
         self._values: dict[str, Any] | None = None
 
     def __getitem__(self, column: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache, reduce
 from itertools import chain
-from operator import and_
+from operator import add, and_
 from typing import Any, NamedTuple
 
 from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Field, Select, Tuple, fn
@@ -19,6 +19,7 @@ from app.repositories.reads import STATEMENT_CACHE_SIZE, bounded, matching
 from app.repositories.shapes import row_as_json
 
 Values = Mapping[str, Any]
+NULL = SQL("NULL")
 
 
 class Target(NamedTuple):
@@ -107,7 +108,9 @@ def delete_one(model: Model, target: Target) -> Bound:
 
 
 def update_many(model: Model, query: Query, values: Values, rules: FieldRules) -> Bound:
-    """The UPDATE of the rows that a query chooses: how many match, how many have changed, and their array."""
+    """The UPDATE of the rows that a query chooses: how many match, how many have changed, their array if the query asks
+    for it, and the keys that objects have lost by being replaced.
+    """
     return _update_many(model, _shape_of(query), tuple(values), rules).bind(
         _chosen_values(query) | _named(model, values)
     )
@@ -207,7 +210,7 @@ def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _update_one(model: Model, target: Target, columns: tuple[str, ...], rules: FieldRules, shape: Shape) -> Statement:
     update = model.update(_changes(model, columns, rules)).where(*_one(model, target))
-    return compiled(update.returning(row_as_json(model, shape), model.version))
+    return compiled(update.returning(row_as_json(model, shape), model.version, *_dropped(model, columns, rules)))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
@@ -230,12 +233,12 @@ def _delete_one(model: Model, target: Target) -> Statement:
 def _update_many(model: Model, query: Query, columns: tuple[str, ...], rules: FieldRules) -> Statement:
     chosen, numbered = _chosen(model, query, "FOR NO KEY UPDATE")
     row = [row_as_json(model, query.shape).alias("row")] if query.writing.return_rows else []
+    dropped = [keys.alias("dropped") for keys in _dropped(model, columns, rules)]
     update = model.update(_changes(model, columns, rules)).from_(numbered).where(model.id == numbered.c.id)
-    changed = update.where(_not_too_many(chosen)).returning(numbered.c.number, *row).cte("changed")
-    answer = [_count(chosen), _count(changed)]
-    if row:
-        answer.append(Select([changed], [bounded(fn.json_agg(changed.c.row).order_by(changed.c.number))]))
-    return compiled(Select(columns=answer).with_cte(chosen, numbered, changed))
+    changed = update.where(_not_too_many(chosen)).returning(numbered.c.number, *row, *dropped).cte("changed")
+    rows = Select([changed], [bounded(fn.json_agg(changed.c.row).order_by(changed.c.number))]) if row else NULL
+    names = fn.ARRAY(Select([changed], [fn.unnest(changed.c.dropped)]).distinct()) if dropped else NULL
+    return compiled(Select(columns=[_count(chosen), _count(changed), rows, names]).with_cte(chosen, numbered, changed))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
@@ -295,6 +298,29 @@ def _changed(model: Model, name: str, value: Any, rules: FieldRules) -> Any:
     if name in rules.if_null:
         return fn.coalesce(column(model, name), value)
     return _bounded(model, name, fn.merge_patch, value.cast("jsonb")) if _is_merged(model, name, rules) else value
+
+
+def _dropped(model: Model, columns: Sequence[str], rules: FieldRules) -> list[Any]:
+    """The keys that objects have lost by being replaced, such as profile.language, as an array; where none are,
+    nothing. A subquery of RETURNING sees the row as it was.
+    """
+    replaced = [name for name in columns if _is_object(model, name) and name not in rules.if_null]
+    if rules.merge or not replaced:
+        return []
+    before: Any = model.alias("before")
+    was = [
+        # What is emptied by null has no key that was forgotten.
+        Select([before], [_keys(before, name)]).where((before.id == model.id) & column(model, name).is_null(False))
+        for name in replaced
+    ]
+    now = [Select(columns=[_keys(model, name)]) for name in replaced]
+    return [fn.ARRAY(reduce(add, was) - reduce(add, now))]
+
+
+def _keys(row: Any, name: str) -> Any:
+    """The names of the keys of an object, one a row, each behind the column's name."""
+    value = column(row, name)
+    return fn.CONCAT(f"{name}.", fn.jsonb_object_keys(Case(None, [(fn.jsonb_typeof(value) == "object", value)])))
 
 
 def _is_merged(model: Model, name: str, rules: FieldRules) -> bool:

@@ -47,7 +47,7 @@ class BaseSchema(Schema):
 class NewRowSchema(BaseSchema):
     """A row as a caller creates it."""
 
-    id = Uuid(metadata={"description": "One of your own, or the service makes one."})
+    id = Uuid(metadata={"description": "Yours, or made by the service."})
 
 
 class PatchSchema(BaseSchema):

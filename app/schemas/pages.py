@@ -17,6 +17,9 @@ def created_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
     counts: Mapping[str, Any] = {
         "created_count": Integer(0, required=True),
         "updated_count": Integer(0, metadata={"description": "With upsert: how many rows were there and were merged."}),
+        "upserted": fields.List(
+            fields.String(), metadata={"description": "With upsert, for each row: created, merged or left as it was."}
+        ),
         "items": fields.List(fields.Nested(row), required=True, metadata={"description": "In the order given."}),
     }
     name = row.__name__.removesuffix("Schema")
@@ -28,7 +31,7 @@ def updated_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
     """The schema of the answer to a change by filter."""
     counts: Mapping[str, Any] = {
         "updated_count": Integer(0, required=True),
-        "items": fields.List(fields.Nested(row), metadata={"description": "With return=rows: the rows as they are."}),
+        "items": fields.List(fields.Nested(row), metadata={"description": "With return=rows."}),
     }
     name = row.__name__.removesuffix("Schema")
     return type(f"{name}ChangesSchema", (BaseSchema,), {**counts, "example": {"updated_count": 1}})

@@ -313,7 +313,7 @@ def test_a_list_of_nothing_does_nothing(client: FlaskClient):
     created = {"created_count": 0, "items": []}
     assert [answer["body"] for answer in answers] == [
         created,
-        created | {"updated_count": 0},
+        created | {"updated_count": 0, "upserted": []},
         created,
         {"updated_count": 0},
         {"updated_count": 0},

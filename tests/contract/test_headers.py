@@ -72,7 +72,7 @@ def test_a_page_of_a_set_origin_may_call_and_read_what_it_needs(open_client: Fla
     assert "Origin" in answer.headers.getlist("Vary")
     assert answer.headers["Access-Control-Expose-Headers"].split(", ") == [
         "ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed", "RateLimit",
-        "RateLimit-Policy", "Server-Timing",
+        "RateLimit-Policy", "Server-Timing", "Upserted", "Hint",
     ]  # fmt: skip
 
 

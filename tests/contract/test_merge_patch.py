@@ -84,9 +84,51 @@ def test_a_null_column_counts_as_an_empty_object_and_null_makes_it_null(client: 
 
 
 @every_object
-def test_plain_json_replaces_an_object_whole(client: FlaskClient, entity: Entity, column: str):
-    place = client.post(entity.path, json=entity.body(client) | {column: {"a": 1}}).headers["Location"]
-    assert client.patch(place, json={column: {"b": None}}).json[column] == {"b": None}
+def test_plain_json_replaces_an_object_whole_and_says_which_keys_that_drops(
+    client: FlaskClient, entity: Entity, column: str
+):
+    place = client.post(entity.path, json=entity.body(client) | {column: {"a": 1, "ä\n": 2}}).headers["Location"]
+    answer = client.patch(place, json={column: {"b": None}})
+    assert answer.json[column] == {"b": None}
+    assert f'dropped ["{column}.a", "{column}.\\u00e4\\n"]' in answer.headers["Hint"]
+    assert "application/merge-patch+json" in answer.headers["Hint"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "query"),
+    [
+        ({"profile": {"a": 2, "b": {}, "c": 1}}, {}, ""),
+        ({"profile": None}, {}, ""),
+        ({"push_subscription": {"a": 1}}, {}, ""),
+        ({"profile": {"c": 1}}, {}, "if_null=profile"),
+        ({"profile": {"a": None}}, MERGE, ""),
+        ({"profile": {"c": 1}}, MERGE, "replace=profile"),
+        ({"timezone": "Asia/Dubai"}, {}, ""),
+    ],
+)
+def test_what_drops_no_key_by_mistake_has_no_hint(client: FlaskClient, body: dict, headers: dict, query: str):
+    place = f"/api/v1/users/{user(client, profile={'a': 1, 'b': {'d': 1}})['id']}"
+    assert "Hint" not in client.patch(place, query_string=query, json=body, headers=headers).headers
+
+
+def test_a_change_of_many_says_which_keys_it_dropped_from_any(client: FlaskClient):
+    rows = [user(client, profile={"a": 1, name: 2}) for name in "bc"]
+    query = f"id__in={rows[0]['id']},{rows[1]['id']}"
+    for more in ("", "&return=rows"):
+        assert "Hint" not in client.patch(f"/api/v1/users?{query}{more}", json={"timezone": "Asia/Dubai"}).headers
+    hint = client.patch(f"/api/v1/users?{query}", json={"profile": {"a": 3}}).headers["Hint"]
+    assert ('"profile.b"' in hint, '"profile.c"' in hint, '"profile.a"' in hint) == (True, True, False)
+    answer = client.patch(f"/api/v1/users?{query}&return=rows", json={"profile": {}})
+    assert 'dropped ["profile.a"]' in answer.headers["Hint"]
+    assert [row["profile"] for row in answer.json["items"]] == [{}, {}]
+
+
+def test_a_hint_is_short_and_plain_whatever_the_keys_are(client: FlaskClient):
+    row = user(client, profile={f"{number}\N{ROBOT FACE}" * 100: 1 for number in range(100)})
+    hint = client.patch(f"/api/v1/users/{row['id']}", json={"profile": {}}).headers["Hint"]
+    assert hint.isascii()
+    assert hint.isprintable()
+    assert len(hint) < 4000
 
 
 @pytest.mark.parametrize("entity", EDITABLE, ids=lambda entity: entity.name)

@@ -143,6 +143,25 @@ def test_objects_are_merged_and_other_values_replaced(client: FlaskClient):
     assert upsert(client, "users", email | {"profile": None}).json["profile"] is None
 
 
+def test_an_upsert_says_whether_it_created_merged_or_left(client: FlaskClient):
+    key = {"Idempotency-Key": str(uuid4())}
+    body = {"user_id": user(client)["id"], "pattern_key": "k", "confidence": 0.1}
+    answers = [
+        upsert(client, "patterns", body),
+        upsert(client, "patterns", body | {"confidence": 0.2}),
+        upsert(client, "patterns", body | {"confidence": 0.3}, "ignore"),
+        upsert(client, "patterns", body | {"confidence": 0.3}, more="&confidence__gt=0.5"),
+        client.post(f"{PATTERNS}?upsert=merge", json=body, headers=key),
+        client.post(f"{PATTERNS}?upsert=merge", json=body, headers=key),
+    ]
+    assert [each.headers["Upserted"] for each in answers] == ["created", "merged", "left", "left", "merged", "merged"]
+    assert answers[-1].headers["Idempotent-Replayed"] == "true"
+    operation = {"method": "POST", "path": "/patterns?upsert=ignore", "body": body}
+    [done] = client.post("/api/v1/batch", json={"operations": [operation]}).json["operations"]
+    assert done["headers"]["Upserted"] == "left"
+    assert "Upserted" not in client.post(PATTERNS, json={"user_id": body["user_id"]}).headers
+
+
 def test_filters_say_when_a_row_may_be_merged(client: FlaskClient):
     body = {"user_id": user(client)["id"], "pattern_key": "k", "data": {"n": 1}}
     more = "&data.user_overridden__ne=true"
@@ -153,7 +172,7 @@ def test_filters_say_when_a_row_may_be_merged(client: FlaskClient):
     assert (left_alone.status_code, left_alone.json) == (200, overridden)
     in_bulk = upsert(client, "patterns/bulk", [body | {"confidence": 0.9}], more=more)
     assert (in_bulk.status_code, in_bulk.json) == (
-        200, {"created_count": 0, "updated_count": 0, "items": [overridden]}
+        200, {"created_count": 0, "updated_count": 0, "upserted": ["left"], "items": [overridden]}
     )  # fmt: skip
 
 
@@ -190,6 +209,7 @@ def test_many_of_mixed_forms_are_counted_and_answered_in_the_order_given(client:
     assert (answer.json["created_count"], answer.json["updated_count"]) == (4, 1)
     assert [row["email"] for row in answer.json["items"]] == [body["email"] for body in bodies]
     assert answer.json["items"][1]["id"] == there["id"]
+    assert answer.json["upserted"] == ["created", "merged", "created", "created", "created"]
     again = upsert(client, "users/bulk", bodies)
     assert again.status_code == 200
     # The one that names only its key is left alone; the one with an id of its own names its address.
