@@ -11,6 +11,7 @@ SECONDS ?= 60
 PROFILE ?= fuzz
 GENERATIONS ?= a b
 FAULT_REPORT ?= docs/reliability.md
+CALM ?= 15
 URL ?= http://127.0.0.1:$(or $(PORT),8000)
 
 PRINT_OPENAPI := from app import create_app; from app.config import Settings; \
@@ -87,7 +88,7 @@ test-faults: $(INSTALLED) ## Break the database and the service under load, SECO
 	$(BIN)/pytest tests/faults/test_faults.py --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)
 
 test-failover: $(INSTALLED) ## Move, kill and freeze the primary of a Patroni cluster under load, where Debian's packages are; write docs/reliability.md (8 minutes)
-	$(BIN)/pytest -rs tests/faults/test_patroni.py $(if $(ONLY),-k "$(ONLY)",--fault-report=$(FAULT_REPORT))
+	$(BIN)/pytest -rs tests/faults/test_patroni.py --fault-seconds $(CALM) $(if $(ONLY),-k "$(ONLY)",--fault-report=$(FAULT_REPORT))
 
 test-newest: ## Run the unit and contract tests with the newest libraries that the index has, in .venv-newest
 	$(PYTHON) -m venv --clear .venv-newest

@@ -4,14 +4,16 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 import psycopg2
+import pytest
 import yaml
+from faults.network import Namespaces, Network, network_of_its_own
 from neighbours import installed
 from servers import free_port
 
@@ -21,10 +23,16 @@ from app.development.embedded import give_to_server, server_account
 TTL = 20
 STARTS_WITHIN_SECONDS = 90
 PROBE_EVERY_SECONDS = 0.25
-ACCESS = ["local all all trust", "host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/32 trust"]
+# A standby is away for so long, and a cut lasts so much longer than the cluster needs to have another primary.
+STANDBY_AWAY_SECONDS = 10.0
+CUT_LONGER_BY_SECONDS = 5.0
+ACCESS = ["local all all trust", "host all all samenet trust", "host replication all samenet trust"]
+# Only who may write answers it, and only once the synchronous standby has it.
+WRITE = "SELECT pg_logical_emit_message(true, 'probe', '')"
 PARAMETERS = {"max_connections": 100, "shared_buffers": "32MB", "wal_keep_size": "256MB"}
+HAPROXY = "HAProxy"
 # As Patroni's documentation has it.
-HAPROXY = """
+HAPROXY_CONFIGURATION = """
 global
     maxconn 100
 defaults
@@ -44,57 +52,100 @@ listen primary
 
 
 def what_is_missing() -> str | None:
-    """Which of the programs are not installed, as a sentence; None when all are."""
-    missing = [name for name in ("patroni", "etcd", "haproxy") if not installed(name)]
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    missing += [] if binaries else ["postgresql"]
-    packages = "patroni etcd-server haproxy postgresql python3-etcd"
-    return f"{', '.join(missing)} not installed; they are in Debian's packages {packages}." if missing else None
+    """Which of Debian's packages are not installed, as a sentence; None when all are."""
+    found = {
+        "patroni": installed("patroni"),
+        "python3-etcd": Path("/usr/lib/python3/dist-packages/etcd").exists(),
+        "etcd-server": installed("etcd"),
+        "haproxy": installed("haproxy"),
+        "postgresql": list(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
+    }
+    missing = [package for package, there in found.items() if not there]
+    return f"Not installed, of Debian's packages: {', '.join(missing)}." if missing else None
+
+
+def takes_writes(url: str) -> bool:
+    """Whether who is there has acknowledged a write, now."""
+    limits = {"target_session_attrs": "read-write", "connect_timeout": 2, "tcp_user_timeout": 3000}
+    with suppress(psycopg2.Error), closing(psycopg2.connect(url, **limits)) as connection:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(WRITE)
+        return True
+    return False
+
+
+class Program:
+    """A program that runs as PostgreSQL's account, who is not root, in a folder and with a log of its own."""
+
+    def __init__(self, folder: Path, command: list[str], entry: Sequence[str] = ()) -> None:
+        account = server_account()
+        become = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account else []
+        self._command = [*entry, *(["setpriv", *become] if become else []), *command]
+        self._folder = folder
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        give_to_server(self._folder)
+        with Path(f"{self._folder}.log").open("a") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd="/")
+
+    def terminate(self) -> None:
+        if self._process:
+            self._process.terminate()
+
+    def wait(self) -> None:
+        if self._process:
+            self._process.wait(timeout=60)
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
 
 
 class Node:
     """One PostgreSQL and its Patroni."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
+    def __init__(self, name: str, folder: Path, network: Network) -> None:
+        self.name, self.folder, self.network = name, folder, network
+        self.address = network.add(name)
         self.port, self.patroni_port = free_port(), free_port()
+        self.patroni = Program(folder, ["patroni", f"{folder}.yml"], network.entry(name))
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://postgres@{self.address}:{self.port}/postgres"
 
-    def configuration(self, etcd_port: int) -> str:
-        rest = f"127.0.0.1:{self.patroni_port}"
+    @property
+    def rest(self) -> str:
+        return f"{self.address}:{self.patroni_port}"
+
+    def kill(self) -> None:
+        """Kill Patroni and the PostgreSQL with -9; nobody starts them again."""
+        self.patroni.kill()
+        self.processes()[0].kill()
+
+    def configuration(self, etcd: str) -> str:
         common = {"loop_wait": 2, "ttl": TTL, "retry_timeout": 3, "synchronous_mode": True}
         return yaml.safe_dump({
             "scope": "flux", "name": self.name,
-            "restapi": {"listen": rest, "connect_address": rest},
+            "restapi": {"listen": self.rest, "connect_address": self.rest},
             # By its older interface: by the newer one Patroni 3.0 lets a primary that thaws take its place back, and
             # undoes what the new one has acknowledged.
-            "etcd": {"host": f"127.0.0.1:{etcd_port}"},
+            "etcd": {"host": etcd},
             "bootstrap": {
                 "dcs": common | {"postgresql": {"use_pg_rewind": True, "parameters": PARAMETERS}},
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}],
             },
             "postgresql": {
-                "listen": f"127.0.0.1:{self.port}", "connect_address": f"127.0.0.1:{self.port}",
+                "listen": f"{self.address}:{self.port}", "connect_address": f"{self.address}:{self.port}",
                 "data_dir": str(self.folder / "data"), "pg_hba": ACCESS,
                 "bin_dir": str(sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]),
                 "authentication": {"superuser": {"username": "postgres"}, "replication": {"username": "postgres"}},
                 "pgpass": str(self.folder / "pgpass"), "parameters": {"unix_socket_directories": str(self.folder)},
             },
         })  # fmt: skip
-
-    def is_primary(self) -> bool:
-        """Whether it answers, and takes writes, now."""
-        with suppress(psycopg2.Error):
-            connection = psycopg2.connect(self.url, connect_timeout=2)
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_is_in_recovery()")
-                answer = cursor.fetchone()
-            connection.close()
-            return answer == (False,)
-        return False
 
     def processes(self) -> list[psutil.Process]:
         """The first process of the PostgreSQL, and then all others."""
@@ -103,65 +154,98 @@ class Node:
 
 
 class Cluster:
-    """The nodes, and who of them has been seen as the primary, and when."""
+    """The nodes, and when each of them, and who HAProxy leads to, has acknowledged a write of the test's own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.nodes = [Node(name, folder / name) for name in ("one", "two", "three")]
+    def __init__(self, folder: Path, network: Network) -> None:
+        self.network = network
+        self.nodes = [Node(name, folder / name, network) for name in ("one", "two", "three")]
         self.haproxy_port = free_port()
-        self.seen: list[tuple[float, str]] = []
+        self.seen: dict[str, list[float]] = {HAPROXY: [], **{node.name: [] for node in self.nodes}}
         self.over = threading.Event()
 
     @property
     def url(self) -> str:
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        hosts = ",".join(f"{node.address}:{node.port}" for node in self.nodes)
         return f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=3"
 
     @property
     def url_of_haproxy(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.haproxy_port}/postgres"
 
-    def watch(self, node: Node) -> None:
-        """Note whenever it is seen as the primary."""
+    def watch(self, name: str, url: str) -> None:
+        """Note whenever who is there takes a write."""
         while not self.over.is_set():
-            asked = time.monotonic()
-            if node.is_primary():
-                self.seen.append((asked, node.name))
+            if takes_writes(url):
+                self.seen[name].append(time.monotonic())
             self.over.wait(PROBE_EVERY_SECONDS)
 
-    def primary(self) -> Node:
-        """Who is the primary; waits until somebody is."""
+    def primary(self, since: float = 0.0) -> Node:
+        """Who takes writes, and has after this moment, too; waits until somebody does."""
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-        while time.monotonic() < deadline:
+        while (now := time.monotonic()) < deadline:
             for node in self.nodes:
-                if self.seen and self.seen[-1][1] == node.name and self.seen[-1][0] > time.monotonic() - 1:
+                if self.seen[node.name][-1:] > [max(since, now - 1)]:
                     return node
             time.sleep(0.1)
         raise AssertionError("The cluster has no primary.")
 
+    def taken(self, way: str) -> list[float]:
+        """When writes were taken, in order: by whom HAProxy leads to, or by any node."""
+        names = [HAPROXY] if way == HAPROXY else [node.name for node in self.nodes]
+        return sorted(moment for name in names for moment in self.seen[name])
+
+    def members(self) -> dict[str, str]:
+        """Each node that runs, by its role."""
+        for node in self.nodes:
+            with suppress(httpx.HTTPError):
+                found = httpx.get(f"http://{node.rest}/cluster").json()["members"]
+                return {each["role"]: each["name"] for each in found if each["state"] in ("running", "streaming")}
+        return {}
+
     def wait_until_whole(self) -> None:
         """Until all nodes run, and one is the synchronous standby."""
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-        members: list[dict] = []
-        while time.monotonic() < deadline:
-            with suppress(httpx.HTTPError):
-                members = httpx.get(f"http://127.0.0.1:{self.nodes[0].patroni_port}/cluster").json()["members"]
-                roles = sorted(each["role"] for each in members if each["state"] in ("running", "streaming"))
-                if roles == ["leader", "replica", "sync_standby"]:
-                    return
+        while set(members := self.members()) != {"leader", "replica", "sync_standby"}:
+            assert time.monotonic() < deadline, f"The cluster does not become whole: {members}"
             time.sleep(0.5)
-        raise AssertionError(f"The cluster does not become whole: {members}")
 
     def switch_over(self) -> None:
         """Let another node be the primary, as an operator does."""
         leader = self.primary()
-        answer = httpx.post(
-            f"http://127.0.0.1:{leader.patroni_port}/switchover", json={"leader": leader.name}, timeout=60
-        )
+        answer = httpx.post(f"http://{leader.rest}/switchover", json={"leader": leader.name}, timeout=60)
         assert answer.status_code == 200, answer.text
 
-    def kill(self) -> None:
+    def kill_postmaster(self) -> None:
         """Kill the first process of the primary with -9."""
         self.primary().processes()[0].kill()
+
+    def kill_with_patroni(self) -> None:
+        """Kill the primary and its Patroni with -9; it is started again when another is the primary."""
+        killed = self.primary()
+        killed.kill()
+        self.primary(since=time.monotonic())
+        killed.patroni.start()
+
+    def kill_standby(self) -> None:
+        """Kill the synchronous standby and its Patroni with -9; it is started again when writes have gone on."""
+        name = self.members()["sync_standby"]
+        [killed] = [node for node in self.nodes if node.name == name]
+        killed.kill()
+        time.sleep(STANDBY_AWAY_SECONDS)
+        self.primary()
+        killed.patroni.start()
+
+    def cut(self) -> None:
+        """Let the primary and all others lose each other, until another is the primary, and some seconds longer."""
+        if not isinstance(self.network, Namespaces):
+            pytest.skip(f"The network cannot be cut: {self.network.description}.")
+        leader = self.primary()
+        self.network.cut(leader.name)
+        try:
+            self.primary(since=time.monotonic())
+            time.sleep(CUT_LONGER_BY_SECONDS)
+        finally:
+            self.network.mend(leader.name)
 
     def freeze(self, seconds: float) -> None:
         """Stop the primary for so long; Patroni beside it goes on."""
@@ -176,43 +260,36 @@ class Cluster:
 
 @contextmanager
 def running_cluster(folder: Path) -> Iterator[Cluster]:
-    """A whole cluster and its HAProxy, on ports of this machine."""
-    cluster = Cluster(folder)
-    etcd, peers = free_port(), free_port()
-    client, peer = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peers}"
-    started = [_start(folder, "etcd", [
-        "etcd", "--enable-v2", "--name", "etcd", "--data-dir", str(folder / "etcd" / "data"),
-        "--listen-client-urls", client, "--advertise-client-urls", client,
-        "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"etcd={peer}",
-    ])]  # fmt: skip
-    try:
+    """A whole cluster and its HAProxy."""
+    with network_of_its_own() as network:
+        cluster = Cluster(folder, network)
+        etcd, peers = f"{network.own}:{free_port()}", f"http://{network.own}:{free_port()}"
         for node in cluster.nodes:
-            configuration = folder / f"{node.name}.yml"
-            configuration.write_text(node.configuration(etcd))
-            started.append(_start(folder, node.name, ["patroni", str(configuration)]))
-            threading.Thread(target=cluster.watch, args=(node,), daemon=True).start()
-        haproxy = folder / "haproxy.cfg"
-        line = "    server {0.name} 127.0.0.1:{0.port} maxconn 100 check port {0.patroni_port}"
+            Path(f"{node.folder}.yml").write_text(node.configuration(etcd))
+        line = "    server {0.name} {0.address}:{0.port} maxconn 100 check port {0.patroni_port}"
         servers = "\n".join(line.format(node) for node in cluster.nodes)
-        haproxy.write_text(HAPROXY.format(port=cluster.haproxy_port, servers=servers))
-        started.append(_start(folder, "haproxy", [installed("haproxy") or "", "-db", "-f", str(haproxy)]))
-        cluster.wait_until_whole()
-        yield cluster
-    finally:
-        cluster.over.set()
-        for process in reversed(started):
-            process.terminate()
-        for process in reversed(started):
-            process.wait(timeout=60)
-
-
-def _start(folder: Path, name: str, command: list[str]) -> subprocess.Popen:
-    """Start it as PostgreSQL's account, whom it may not be root for, in a folder and with a log of its own."""
-    own = folder / name
-    own.mkdir(mode=0o700)
-    give_to_server(own)
-    account, become = server_account(), {}
-    if account:
-        become = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    with (folder / f"{name}.log").open("w") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **become)
+        haproxy = folder / "haproxy.cfg"
+        haproxy.write_text(HAPROXY_CONFIGURATION.format(port=cluster.haproxy_port, servers=servers))
+        programs = [
+            Program(folder / "etcd", [
+                "etcd", "--enable-v2", "--name", "etcd", "--data-dir", str(folder / "etcd" / "data"),
+                "--listen-client-urls", f"http://{etcd}", "--advertise-client-urls", f"http://{etcd}",
+                "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers,
+                "--initial-cluster", f"etcd={peers}",
+            ]),
+            *(node.patroni for node in cluster.nodes),
+            Program(folder / "haproxy", [installed("haproxy") or "", "-db", "-f", str(haproxy)]),
+        ]  # fmt: skip
+        try:
+            for program in programs:
+                program.start()
+            for each in [(node.name, node.url) for node in cluster.nodes] + [(HAPROXY, cluster.url_of_haproxy)]:
+                threading.Thread(target=cluster.watch, args=each, daemon=True).start()
+            cluster.wait_until_whole()
+            yield cluster
+        finally:
+            cluster.over.set()
+            for program in reversed(programs):
+                program.terminate()
+            for program in reversed(programs):
+                program.wait()
