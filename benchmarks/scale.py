@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import psycopg2
 
+from app.models import Task
 from app.query.model import Query
 from app.query.parser import ask
 from app.repositories import reads
@@ -38,7 +39,7 @@ from benchmarks.measuring import (
 PAGE = 100
 STATEMENT_RUNS = 21
 # A statement, and its values.
-Statement = tuple[str, dict[str, Any]]
+Statement = tuple[str, tuple[Any, ...]]
 HEAD = (
     "Operation", "Requests/s", "larger", "p50 ms", "larger", "Server CPU µs", "larger", "PostgreSQL CPU µs", "larger",
     "CPU ratio", "p50 ratio",
@@ -107,15 +108,14 @@ def list_statements(url: str, tasks: int) -> dict[str, Statement]:
         "First page of 100": page_statement(first),
         "Last page of 100, by cursor": page_statement(first._replace(after=behind)),
         "Last page of 100, by skip": page_statement(first._replace(skip=tasks - PAGE)),
-        "Exact total": reads.count("tasks", ()),
-        "Estimated total": reads.estimate("tasks", ()),
+        "Exact total": reads.count(Task, ()).bind(),
+        "Estimated total": reads.estimate(Task, ()).bind(),
     }
 
 
 def page_statement(query: Query) -> Statement:
     """The statement that reads one page."""
-    select, values = reads.page("tasks", query)
-    return select.sql, values
+    return reads.page(Task, reads.shape_of(query)).bind(reads.values(query, more=1))
 
 
 def timed_in_turn(urls: Sequence[str], statements: Sequence[Statement]) -> list[float]:

@@ -95,12 +95,11 @@ def create_row(blueprint: Blueprint, repository: Repository, new: Schema, row: S
     @blueprint.alt_response(200, schema=row, example=row.example, headers=WRITTEN)
     @one_statement
     def create_row(query: Query, values: dict[str, Any]) -> Response:
-        how = query.writing.upsert
-        if how is None:
+        if query.writing.upsert is None:
             refuse_filter(query)
             created = repository.create(values, query.shape)
             return row_response(created, query, 201, location=_place(created.id))
-        found, outcome = repository.upsert(values, how, query.where, query.shape, query.writing.rules)
+        found, outcome = repository.upsert(values, query)
         is_new = outcome is Outcome.CREATED
         answer = row_response(found, query, 201 if is_new else 200, _place(found.id) if is_new else None)
         answer.headers["Upserted"] = outcome.value

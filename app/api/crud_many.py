@@ -43,13 +43,12 @@ def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: 
     @blueprint.alt_response(200, schema=answer, example=answer.example, description=STORED)
     @one_statement
     def create_rows(query: Query, rows: list[dict[str, Any]]) -> Response:
-        how = query.writing.upsert
-        if how is None:
+        if query.writing.upsert is None:
             refuse_filter(query)
             created = repository.create_many(rows, query.shape)
             return _rows_response({"created_count": len(created)}, created)
         with atomic():
-            done = repository.upsert_many(rows, how, query.where, query.shape, query.writing.rules)
+            done = repository.upsert_many(rows, query)
         outcomes = [outcome.value for _, outcome in done]
         counts = {
             "created_count": outcomes.count(Outcome.CREATED.value),

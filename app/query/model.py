@@ -112,10 +112,9 @@ PLAIN = FieldRules()
 
 
 class Writing(NamedTuple):
-    """How a write by filter goes about it: what others hold is passed over; more matches than `most` are refused."""
+    """How a write goes about it: what others hold is passed over; a row with the same key is merged, or left alone."""
 
     skip_locked: bool = False
-    most: int = 1000
     return_rows: bool = False
     upsert: str | None = None
     rules: FieldRules = PLAIN
@@ -124,7 +123,7 @@ class Writing(NamedTuple):
 class Query(NamedTuple):
     """Which rows, in which order, from where on, how many (None: all), what each shows; into which `others` it looks.
 
-    `eventual` when the answer may be some seconds old.
+    `eventual` when the answer may be some seconds old. A write by filter may change `max_affected` rows.
     `after` are the sort keys of the row before the first. `fingerprint` tells lists apart for cursors.
     """
 
@@ -138,5 +137,6 @@ class Query(NamedTuple):
     fingerprint: str = ""
     grouping: Grouping | None = None
     writing: Writing = Writing()
+    max_affected: int = 1000
     others: tuple[str, ...] = ()
     eventual: bool = False

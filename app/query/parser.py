@@ -138,6 +138,7 @@ class _Parsing:
             fingerprint,
             grouping,
             self._writing(),
+            self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
             eventual=self._control("consistency", partial(controls.parse_word, "eventual"), False),
         )
         if after and "skip" in self.controls:
@@ -206,7 +207,6 @@ class _Parsing:
     def _writing(self) -> Writing:
         return Writing(
             self._control("skip_locked", parse_flag, False),
-            self._control("max_affected", controls.MAX_AFFECTED.deserialize, controls.DEFAULT_MAX_AFFECTED),
             self._control("return", partial(controls.parse_word, "rows"), False),
             self._control("upsert", controls.UPSERT.deserialize, None),
             self._rules(),

@@ -9,13 +9,14 @@ import uuid_utils
 
 from app import models
 from app.database import database
+from app.database.statements import Bound
 from app.errors import AnswerTooLarge, ConditionFailed, Invalid, NotFound, Stale, TooManyAffected
 from app.query.model import PLAIN, WHOLE_ROW, Condition, Either, FieldRules, Filter, Query, Shape
-from app.repositories import many, reads, writes
+from app.repositories import filters, many, reads, writes
 from app.repositories.many import Outcome
 from app.repositories.natural_keys import ID
+from app.repositories.reads import Target
 from app.repositories.rows import CUT_HERE, EMPTY, LongRows, Row, Rows, page
-from app.repositories.writes import Target
 
 Id = str | UUID
 ROWS_AT_ONCE = 1000
@@ -37,14 +38,15 @@ class Repository:
 
     def get(self, id: Id, shape: Shape = WHOLE_ROW, filter: Filter = ()) -> Row:
         """The row with this id, in this shape; raises NotFound, also when it does not match the filter."""
-        return self._one(database.read(*reads.one(self.model, id, shape, filter)), id)
+        target = Target(id, filter=filter)
+        return self._one(database.read(*reads.one(self.model, target.shape(), shape).bind(target.values())), id)
 
     def find(self, query: Query) -> Rows:
         """The rows of one page of a query; `last` of them tells where the next page starts."""
-        [(array, count, *hidden)] = database.read(*reads.page(self.model, query))
+        [(array, count, *hidden)] = self._page(query, more=1)
         if array is None and query.limit and count > query.limit:
             # It may be the row behind the page that is too much.
-            [(array, _, *hidden)] = database.read(*reads.page(self.model, query, more=0))
+            [(array, _, *hidden)] = self._page(query, more=0)
             array = array and array[:-1] + CUT_HERE
         if array is None and count:
             raise AnswerTooLarge(database.max_answer_bytes)
@@ -58,20 +60,22 @@ class Repository:
         except AnswerTooLarge:
             first = None
         if first is None or first.last:
-            return LongRows(database.streamed(*reads.every(self.model, query), ROWS_AT_ONCE))
+            return LongRows(database.streamed(*self._every(query), ROWS_AT_ONCE))
         return first
 
     def stream(self, query: Query) -> Iterator[list[bytes]]:
         """The rows of a query as JSON, in portions and from one snapshot."""
-        return database.stream(*reads.every(self.model, query), ROWS_AT_ONCE)
+        return database.stream(*self._every(query), ROWS_AT_ONCE)
 
     def count(self, filter: Filter = ()) -> int:
         """How many rows a filter matches; all of them without one."""
-        return database.read(*reads.count(self.model, filter))[0][0]
+        statement = reads.count(self.model, filters.shape_of(filter))
+        return database.read(*statement.bind(filters.values(filter)))[0][0]
 
     def estimate(self, filter: Filter = ()) -> int:
         """How many rows the planner expects a filter to match."""
-        [(plan,)] = database.read(*reads.estimate(self.model, filter))
+        statement = reads.estimate(self.model, filters.shape_of(filter))
+        [(plan,)] = database.read(*statement.bind(filters.values(filter)))
         return int(orjson.loads(plan)[0]["Plan"]["Plan Rows"])
 
     def create(self, values: Mapping[str, Any], shape: Shape = WHOLE_ROW) -> Row:
@@ -82,31 +86,16 @@ class Repository:
 
     def create_many(self, rows: Sequence[Mapping[str, Any]], shape: Shape = WHOLE_ROW) -> list[Row]:
         """New rows in the order given, by one statement; a fault in one has its index in the pointer."""
-        return many.create(self.model, _with_ids(rows), shape)
+        return many.create(self.model, [{"id": new_id(), **row} for row in rows], shape)
 
-    def upsert(
-        self,
-        values: Mapping[str, Any],
-        how: str,
-        filter: Filter = (),
-        shape: Shape = WHOLE_ROW,
-        rules: FieldRules = PLAIN,
-    ) -> tuple[Row, Outcome]:
-        """A new row, or the one that has its key: merged with these values if it matches, or left alone."""
-        wanted = many.Upsert(how, filter, shape, rules)
-        [(row, outcome)] = many.upsert(self.model, [values], wanted, new_id, indexed=False)
+    def upsert(self, values: Mapping[str, Any], query: Query) -> tuple[Row, Outcome]:
+        """A new row, or the one that has its key: merged with these values if the query matches it, or left alone."""
+        [(row, outcome)] = many.upsert(self.model, [values], query, new_id, indexed=False)
         return row, outcome
 
-    def upsert_many(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        how: str,
-        filter: Filter = (),
-        shape: Shape = WHOLE_ROW,
-        rules: FieldRules = PLAIN,
-    ) -> list[tuple[Row, Outcome]]:
+    def upsert_many(self, rows: Sequence[Mapping[str, Any]], query: Query) -> list[tuple[Row, Outcome]]:
         """For each row, in the order given, what `upsert` gives; those with the same kind of key take one statement."""
-        return many.upsert(self.model, rows, many.Upsert(how, filter, shape, rules), new_id)
+        return many.upsert(self.model, rows, query, new_id)
 
     def update(
         self,
@@ -125,9 +114,10 @@ class Repository:
         """
         target = Target(id, versions, filter)
         if values:
-            found = database.write(*writes.update_one(self.model, target, values, rules, shape))
+            statement = writes.update_one(self.model, target.shape(), tuple(values), rules, shape)
+            found = database.write(*statement.bind(target.values() | writes.new_values(self.model, values)))
         else:
-            found = database.read(*writes.select_one(self.model, target, shape))
+            found = database.read(*reads.one(self.model, target.shape(), shape).bind(target.values()))
         if not found:
             self._refuse(id, filter, versions)
         json, version, *dropped = found[0]
@@ -143,7 +133,9 @@ class Repository:
         """
         if not values:
             raise Invalid("The body names nothing to change. Send at least one field.")
-        [(matches, changed, rows, dropped)] = database.write(*writes.update_many(self.model, query, values, rules))
+        statement = writes.update_many(self.model, reads.shape_of(query), tuple(values), rules)
+        bound = statement.bind(writes.values(query) | writes.new_values(self.model, values))
+        [(matches, changed, rows, dropped)] = database.write(*bound)
         self._refuse_too_many(matches, query)
         if query.writing.return_rows and rows is None and changed:
             raise AnswerTooLarge(database.max_answer_bytes)
@@ -153,18 +145,28 @@ class Repository:
         """The row after these amounts were added to its numbers; raises NotFound, NotANumber."""
         if not amounts:
             raise Invalid("The body names nothing to add to. Send at least one number.")
-        return self._one(database.write(*writes.increment_one(self.model, id, amounts, shape)), id)
+        target = Target(id)
+        statement = writes.increment_one(self.model, target.shape(), tuple(amounts), shape)
+        return self._one(database.write(*statement.bind(target.values() | writes.new_values(self.model, amounts))), id)
 
     def delete(self, id: Id, *, versions: Sequence[int] | None = None, filter: Filter = ()) -> None:
         """Delete the row, and with it what cannot stand without it; raises NotFound, Stale, ConditionFailed."""
-        if not database.change(*writes.delete_one(self.model, Target(id, versions, filter))):
+        target = Target(id, versions, filter)
+        if not database.change(*writes.delete_one(self.model, target.shape()).bind(target.values())):
             self._refuse(id, filter, versions)
 
     def delete_many(self, query: Query) -> int:
         """How many rows a query chose and are gone; raises TooManyAffected, and then none is."""
-        [(matches, gone)] = database.write(*writes.delete_many(self.model, query))
+        statement = writes.delete_many(self.model, reads.shape_of(query))
+        [(matches, gone)] = database.write(*statement.bind(writes.values(query)))
         self._refuse_too_many(matches, query)
         return gone
+
+    def _page(self, query: Query, more: int) -> list[tuple[Any, ...]]:
+        return database.read(*reads.page(self.model, reads.shape_of(query)).bind(reads.values(query, more)))
+
+    def _every(self, query: Query) -> Bound:
+        return reads.every(self.model, reads.shape_of(query)).bind(reads.values(query))
 
     def _refuse(self, id: Id, filter: Filter, versions: Sequence[int] | None) -> NoReturn:
         """Say why a write that has a condition left its row alone."""
@@ -185,9 +187,9 @@ class Repository:
         )
 
     def _refuse_too_many(self, matches: int, query: Query) -> None:
-        if query.limit is None and matches > query.writing.most:
+        if query.limit is None and matches > query.max_affected:
             raise TooManyAffected(
-                f"More than {query.writing.most} {self.plural} match, so nothing was changed. Narrow the filter, raise "
+                f"More than {query.max_affected} {self.plural} match, so nothing was changed. Narrow the filter, raise "
                 "max_affected, or go on in steps with limit."
             )
 
@@ -203,7 +205,3 @@ class Repository:
 def _names_owner(term: Condition | Either) -> bool:
     """Whether a term asks for one person's row: another's is not there for who asks."""
     return isinstance(term, Condition) and term.place.column == "user_id" and term.operator == "eq"
-
-
-def _with_ids(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{"id": new_id(), **row} for row in rows]

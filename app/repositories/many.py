@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from app.database import atomic, database
 from app.errors import Conflict, Contended, Fault, Invalid, MissingReference
-from app.query.model import WHOLE_ROW, FieldRules, Filter, Shape
+from app.query.model import Query, Shape
 from app.repositories import writes
 from app.repositories.columns import Model
 from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of
@@ -14,15 +14,6 @@ from app.repositories.rows import Row
 
 Values = Mapping[str, Any]
 ATTEMPTS = 3
-
-
-class Upsert(NamedTuple):
-    """What is to become of rows that are there: merged if they match the filter, or left alone; and what they show."""
-
-    how: str
-    filter: Filter = ()
-    shape: Shape = WHOLE_ROW
-    rules: FieldRules = FieldRules()
 
 
 class Outcome(Enum):
@@ -49,7 +40,7 @@ def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
 def upsert(
     model: Model,
     rows: Sequence[Values],
-    wanted: Upsert,
+    query: Query,
     new_id: Callable[[], str],
     indexed: bool = True,
 ) -> list[tuple[Row, Outcome]]:
@@ -58,7 +49,7 @@ def upsert(
     for key, numbers in _keys(model, rows, indexed).items():
         group = [rows[number] for number in numbers]
         try:
-            done = _upsert_group(model, key, group, wanted, new_id)
+            done = _upsert_group(model, key, group, query, new_id)
         except (Conflict, MissingReference) as error:
             if not indexed:
                 raise
@@ -82,26 +73,26 @@ def _keys(model: Model, rows: Sequence[Values], indexed: bool) -> dict[Key, list
 
 
 def _upsert_group(
-    model: Model, key: Key, rows: Sequence[Values], wanted: Upsert, new_id: Callable[[], str]
+    model: Model, key: Key, rows: Sequence[Values], query: Query, new_id: Callable[[], str]
 ) -> list[tuple[Row, Outcome]]:
     """Upsert rows that all have one key, whatever columns each names; what each became, in the order given."""
     # In one order, so that two at once wait for each other and never both.
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
-    naming = _naming(made, key, wanted.rules.update) if wanted.how == "merge" else {}
+    rules = query.writing.rules._replace(merge=True)
+    naming = _naming(made, key, rules.update) if query.writing.upsert == "merge" else {}
     partly = tuple(name for name, ids in naming.items() if len(ids) < len(made))
-    rules = wanted.rules._replace(merge=True)
-    merge = writes.Merge(tuple(naming), partly, wanted.filter, rules) if naming else writes.Merge()
+    merge = writes.Merge(tuple(naming), partly, query.where, rules) if naming else writes.Merge()
     written: dict[tuple[str, ...], Row] = {}
     there: dict[tuple[str, ...], Row] = {}
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with atomic():
-                written |= _by_key(key, database.write(*writes.upsert(model, made, key, wanted.shape, merge, naming)))
+                written |= _by_key(key, database.write(*writes.insert(model, made, key, query.shape, merge, naming)))
                 for row in made:
                     if _is_new(written.get(key.values(row))):
                         written[key.values(row)].id = row["id"]
                 made = [row for row in made if key.values(row) not in written]
-                there |= _left_alone(model, key, made, wanted.shape)
+                there |= _left_alone(model, key, made, query.shape)
         except Conflict:
             # Another unique value is taken, perhaps by a row of this same key that came after the key was looked for.
             if attempt == ATTEMPTS:

@@ -2,46 +2,62 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from peewee import SQL, Case, Entity, Expression, ModelSelect, Select, fn
+from peewee import SQL, Case, ColumnBase, Entity, Expression, ModelSelect, Select, fn
 
 from app.database import database
-from app.database.statements import Bound, Statement, compiled, explained, parameter
+from app.database.statements import Statement, compiled, explained, parameter
 from app.query.model import Filter, Query, Shape
 from app.repositories import filters, ordering
-from app.repositories.columns import Model, column, columns_of, compared
+from app.repositories.columns import Model, bound, column, columns_of, compared
 from app.repositories.shapes import json_of, row_as_json, selected, shown_columns, union_all
 
 STATEMENT_CACHE_SIZE = 1000
 
 
-def one(model: Model, id: Any, shape: Shape, filter: Filter = ()) -> Bound:
-    """The SELECT that gives the row of the id if it matches the filter, in this shape, and its version."""
-    return _one(model, shape, filters.shape_of(filter)).bind(filters.values(filter) | {"id": str(id)})
+class Target(NamedTuple):
+    """Which one row is meant: that of the id, if it has one of the versions and matches the filter."""
+
+    id: Any
+    versions: Sequence[int] | None = None
+    filter: Filter = ()
+
+    def shape(self) -> "Target":
+        """The target without its values: what the SQL of a statement depends on."""
+        return Target(None, None if self.versions is None else (), filters.shape_of(self.filter))
+
+    def values(self) -> dict[str, Any]:
+        """The id, the versions and the filter's values, by the names of their parameters."""
+        named = filters.values(self.filter) | {"id": str(self.id)}
+        return named if self.versions is None else named | {"versions": bound(list(self.versions))}
+
+    def conditions(self, model: Model) -> list[ColumnBase]:
+        """The conditions that the row of a model is the one that is meant."""
+        conditions = [model.id == parameter("id")]
+        if self.versions is not None:
+            conditions.append(model.version == fn.ANY(parameter("versions").cast("integer[]")))
+        return conditions + filters.where_without_joins(model, self.filter)
 
 
-def page(model: Model, query: Query, more: int = 1) -> Bound:
-    """The SELECT that gives so many rows more than the limit: a JSON array, how many, and an array of hidden keys."""
-    limit = None if query.limit is None else query.limit + more
-    return _page(model, _shape_of(query)).bind(
-        _values(query) | {"limit": limit, "most_bytes": database.max_answer_bytes}
+def shape_of(query: Query) -> Query:
+    """The query without its values: what its SQL depends on. Of a position, which of its keys are null."""
+    return Query(
+        filters.shape_of(query.where),
+        query.sort,
+        min(query.skip, 1),
+        None if query.limit is None else 0,
+        None if query.after is None else tuple(value is None for value in query.after),
+        query.shape,
+        writing=query.writing,
     )
 
 
-def every(model: Model, query: Query) -> Bound:
-    """The SELECT that gives each row as JSON, for a stream."""
-    return _every(model, _shape_of(query)).bind(_values(query))
-
-
-def count(model: Model, filter: Filter) -> Bound:
-    """The SELECT that counts the rows of a filter."""
-    return _count(model, filters.shape_of(filter)).bind(filters.values(filter))
-
-
-def estimate(model: Model, filter: Filter) -> Bound:
-    """The EXPLAIN that tells how many rows the planner expects."""
-    return _estimate(model, filters.shape_of(filter)).bind(filters.values(filter))
+def values(query: Query, more: int = 0) -> dict[str, Any]:
+    """The values of a query that reads so many rows more than its limit, by the names of their parameters."""
+    limit = None if query.limit is None else query.limit + more
+    limits = {"limit": limit, "skip": query.skip, "most_bytes": database.max_answer_bytes}
+    return filters.values(query.where) | ordering.values(query.after or ()) | limits
 
 
 def matching(model: Model, filter: Filter, columns: Sequence[Any]) -> ModelSelect:
@@ -57,28 +73,32 @@ def bounded(array: Any) -> Case:
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _one(model: Model, shape: Shape, filter: Filter) -> Statement:
-    conditions = [model.id == parameter("id"), *filters.where_without_joins(model, filter)]
-    return compiled(model.select(row_as_json(model, shape), model.version).where(*conditions))
+def one(model: Model, target: Target, shape: Shape) -> Statement:
+    """The SELECT that gives the one row in this shape, and its version."""
+    return compiled(model.select(row_as_json(model, shape), model.version).where(*target.conditions(model)))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _count(model: Model, filter: Filter) -> Statement:
+def count(model: Model, filter: Filter) -> Statement:
+    """The SELECT that counts the rows of a filter."""
     return compiled(matching(model, filter, [fn.count(SQL("*"))]))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _estimate(model: Model, filter: Filter) -> Statement:
+def estimate(model: Model, filter: Filter) -> Statement:
+    """The EXPLAIN that tells how many rows the planner expects a filter to match."""
     return explained(compiled(matching(model, filter, [SQL("1")])))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _every(model: Model, query: Query) -> Statement:
+def every(model: Model, query: Query) -> Statement:
+    """The SELECT that gives each row as JSON, for a stream."""
     return compiled(json_of(_rows(model, query)))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _page(model: Model, query: Query) -> Statement:
+def page(model: Model, query: Query) -> Statement:
+    """The SELECT that gives the rows as a JSON array, how many they are, and an array of their hidden keys."""
     hidden = hidden_keys(model, query)
     if not hidden:
         rows = _rows(model, query).alias("r")
@@ -151,20 +171,3 @@ def _cut(rows: Select, query: Query) -> Select:
 def _cut_part(rows: Select, query: Query) -> Select:
     most: Expression = parameter("limit").cast("bigint") + parameter("skip")
     return rows.limit(most) if _is_cut(query) else rows
-
-
-def _shape_of(query: Query) -> Query:
-    """The query without its values: what its SQL depends on. Of a position, which of its keys are null."""
-    nulls = None if query.after is None else tuple(value is None for value in query.after)
-    return query._replace(
-        where=filters.shape_of(query.where),
-        after=nulls,
-        limit=None if query.limit is None else 0,
-        skip=1 if query.skip else 0,
-        counting="",
-        fingerprint="",
-    )
-
-
-def _values(query: Query) -> dict[str, Any]:
-    return filters.values(query.where) | ordering.values(query.after or ()) | {"limit": query.limit, "skip": query.skip}

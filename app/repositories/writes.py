@@ -6,7 +6,7 @@ from itertools import chain
 from operator import add, and_
 from typing import Any, NamedTuple
 
-from peewee import CTE, EXCLUDED, SQL, Case, ColumnBase, Expression, Field, Select, Tuple, fn
+from peewee import CTE, EXCLUDED, SQL, Case, Expression, Field, Select, Tuple, fn
 
 from app.database import database
 from app.database.literals import json_literal
@@ -15,28 +15,11 @@ from app.query.model import FieldRules, Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, as_compared, bound, column, compared, sql_type
 from app.repositories.natural_keys import Key
-from app.repositories.reads import STATEMENT_CACHE_SIZE, bounded, matching
+from app.repositories.reads import STATEMENT_CACHE_SIZE, Target, bounded, matching
 from app.repositories.shapes import row_as_json
 
 Values = Mapping[str, Any]
 NULL = SQL("NULL")
-
-
-class Target(NamedTuple):
-    """Which one row is written to: that of the id, if it has one of the versions and matches the filter."""
-
-    id: Any
-    versions: Sequence[int] | None = None
-    filter: Filter = ()
-
-    def shape(self) -> "Target":
-        """The target without its values: what the SQL of a statement depends on."""
-        return Target(None, None if self.versions is None else (), filters.shape_of(self.filter))
-
-    def values(self) -> dict[str, Any]:
-        """The id, the versions and the filter's values, by the names of their parameters."""
-        named = filters.values(self.filter) | {"id": str(self.id)}
-        return named if self.versions is None else named | {"versions": bound(list(self.versions))}
 
 
 class Merge(NamedTuple):
@@ -61,23 +44,25 @@ class Merge(NamedTuple):
         return filters.values(self.filter) | named | {"n_any": bound(list(any_named))}
 
 
-def insert(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
-    """The INSERT of rows, which gives for each the JSON, the version, and the columns of the key as text."""
-    columns = _written_columns(model, rows)
-    return _insert(model, columns, key, shape, None).bind({"rows": _row_values(model, columns, rows)})
-
-
-def upsert(
-    model: Model, rows: Sequence[Values], key: Key, shape: Shape, merge: Merge, naming: Mapping[str, Sequence[str]]
+def insert(
+    model: Model,
+    rows: Sequence[Values],
+    key: Key,
+    shape: Shape,
+    merge: Merge | None = None,
+    naming: Mapping[str, Sequence[str]] = {},
 ) -> Bound:
-    """The INSERT of rows of which some may be there; gives the JSON, version and key of each row that it wrote."""
+    """The INSERT of rows, some of which may be there if there is a merge.
+
+    Gives for each row that it wrote the JSON, the version, and the columns of the key as text.
+    """
     columns = _written_columns(model, rows)
-    patches = {name: _removing(rows, name) for name in _merged_objects(model, merge)}
-    created = [
-        {name: _merged_into_nothing(row[name]) if name in patches else row[name] for name in row} for row in rows
-    ]
+    if not merge:
+        return _insert(model, columns, key, shape, None).bind({"rows": _row_values(model, columns, rows)})
+    merged = [name for name in merge.columns if _is_merged(model, name, merge.rules)]
+    created = [{name: _merged_into_nothing(row[name]) if name in merged else row[name] for name in row} for row in rows]
     values = {"rows": _row_values(model, columns, created)} | merge.values(naming)
-    values |= {f"p_{name}": json_literal(removing) for name, removing in patches.items()}
+    values |= {f"p_{name}": json_literal(_removing(rows, name)) for name in merged}
     return _insert(model, columns, key, shape, merge.shape()).bind(values)
 
 
@@ -87,45 +72,7 @@ def select_by_keys(model: Model, rows: Sequence[Values], key: Key, shape: Shape)
     return _select_by_keys(model, key, shape).bind(arrays)
 
 
-def update_one(model: Model, target: Target, values: Values, rules: FieldRules, shape: Shape) -> Bound:
-    """The UPDATE of one row, which gives its JSON and its version."""
-    return _update_one(model, target.shape(), tuple(values), rules, shape).bind(target.values() | _named(model, values))
-
-
-def increment_one(model: Model, id: Any, amounts: Values, shape: Shape) -> Bound:
-    """The UPDATE that adds to columns of the row of the id, and gives its JSON and its version."""
-    return _increment_one(model, tuple(amounts), shape).bind({"id": str(id)} | _named(model, amounts))
-
-
-def select_one(model: Model, target: Target, shape: Shape) -> Bound:
-    """The SELECT of the row that a write would be about: its JSON and its version."""
-    return _select_one(model, target.shape(), shape).bind(target.values())
-
-
-def delete_one(model: Model, target: Target) -> Bound:
-    """The DELETE of one row."""
-    return _delete_one(model, target.shape()).bind(target.values())
-
-
-def update_many(model: Model, query: Query, values: Values, rules: FieldRules) -> Bound:
-    """The UPDATE of the rows that a query chooses: how many match, how many have changed, their array if the query asks
-    for it, and the keys that objects have lost by being replaced.
-    """
-    return _update_many(model, _shape_of(query), tuple(values), rules).bind(
-        _chosen_values(query) | _named(model, values)
-    )
-
-
-def delete_many(model: Model, query: Query) -> Bound:
-    """The DELETE of the rows that a query chooses: how many match, and how many are gone."""
-    return _delete_many(model, _shape_of(query)).bind(_chosen_values(query))
-
-
-def _array(field: Field, values: Any) -> Any:
-    return as_compared(field, values).cast(f"{sql_type(field)}[]")
-
-
-def _named(model: Model, values: Values) -> dict[str, Any]:
+def new_values(model: Model, values: Values) -> dict[str, Any]:
     """Values to be written, by the names of their parameters."""
     objects = _objects(model)
     return {f"v_{name}": _document(value) if name in objects else bound(value) for name, value in values.items()}
@@ -153,11 +100,6 @@ def _row_values(model: Model, columns: Sequence[str], rows: Sequence[Values]) ->
     )
 
 
-def _merged_objects(model: Model, merge: Merge) -> list[str]:
-    """The columns whose objects an INSERT merges into those that are there."""
-    return [name for name in merge.columns if _is_merged(model, name, merge.rules)]
-
-
 def _removing(rows: Sequence[Values], name: str) -> dict[str, Any]:
     """The patches that remove keys, by the id of their row: a row that is created has not got those keys."""
     patches = {row["id"]: row[name] for row in rows if row.get(name)}
@@ -182,7 +124,7 @@ def _insert(model: Model, columns: tuple[str, ...], key: Key, shape: Shape, merg
     insertion = model.insert_from(rows, [column(model, name) for name in columns])
     if merge:
         insertion = insertion.on_conflict(**_on_conflict(model, key, merge))
-    return compiled(insertion.returning(*_written(model, key, shape)))
+    return compiled(insertion.returning(*_returned(model, key, shape)))
 
 
 def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
@@ -202,35 +144,40 @@ def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
 def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
     columns = [compared(model, name) for name in key.columns]
-    wanted = [fn.unnest(_array(model._meta.columns[name], parameter(f"k_{name}"))) for name in key.columns]
-    found = model.select(*_written(model, key, shape)).where(Tuple(*columns).in_(Select(columns=wanted)))
+    wanted = [_wanted(model._meta.columns[name], parameter(f"k_{name}")) for name in key.columns]
+    found = model.select(*_returned(model, key, shape)).where(Tuple(*columns).in_(Select(columns=wanted)))
     return compiled(found.where(key.where(model)) if key.where else found)
 
 
+def _wanted(field: Field, values: Any) -> Any:
+    return fn.unnest(as_compared(field, values).cast(f"{sql_type(field)}[]"))
+
+
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _update_one(model: Model, target: Target, columns: tuple[str, ...], rules: FieldRules, shape: Shape) -> Statement:
-    update = model.update(_changes(model, columns, rules)).where(*_one(model, target))
+def update_one(model: Model, target: Target, columns: tuple[str, ...], rules: FieldRules, shape: Shape) -> Statement:
+    """The UPDATE of one row: gives its JSON, its version, and if it replaces objects the keys that they have lost."""
+    update = model.update(_changes(model, columns, rules)).where(*target.conditions(model))
     return compiled(update.returning(row_as_json(model, shape), model.version, *_dropped(model, columns, rules)))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _increment_one(model: Model, columns: tuple[str, ...], shape: Shape) -> Statement:
+def increment_one(model: Model, target: Target, columns: tuple[str, ...], shape: Shape) -> Statement:
+    """The UPDATE that adds to columns of one row, and gives its JSON and its version."""
     update = model.update({column(model, name): _sum(model, name) for name in columns})
-    return compiled(update.where(*_one(model, Target(None))).returning(row_as_json(model, shape), model.version))
+    return compiled(update.where(*target.conditions(model)).returning(row_as_json(model, shape), model.version))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _select_one(model: Model, target: Target, shape: Shape) -> Statement:
-    return compiled(model.select(row_as_json(model, shape), model.version).where(*_one(model, target)))
+def delete_one(model: Model, target: Target) -> Statement:
+    """The DELETE of one row."""
+    return compiled(model.delete().where(*target.conditions(model)))
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _delete_one(model: Model, target: Target) -> Statement:
-    return compiled(model.delete().where(*_one(model, target)))
-
-
-@lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _update_many(model: Model, query: Query, columns: tuple[str, ...], rules: FieldRules) -> Statement:
+def update_many(model: Model, query: Query, columns: tuple[str, ...], rules: FieldRules) -> Statement:
+    """The UPDATE of the rows that a query chooses: how many match, how many have changed, their array if the query asks
+    for it, and the keys that objects have lost by being replaced.
+    """
     chosen, numbered = _chosen(model, query, "FOR NO KEY UPDATE")
     row = [row_as_json(model, query.shape).alias("row")] if query.writing.return_rows else []
     dropped = [keys.alias("dropped") for keys in _dropped(model, columns, rules)]
@@ -242,11 +189,19 @@ def _update_many(model: Model, query: Query, columns: tuple[str, ...], rules: Fi
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)
-def _delete_many(model: Model, query: Query) -> Statement:
+def delete_many(model: Model, query: Query) -> Statement:
+    """The DELETE of the rows that a query chooses: how many match, and how many are gone."""
     chosen, _ = _chosen(model, query, "FOR UPDATE")
     deletion = model.delete().where(model.id.in_(Select([chosen], [chosen.c.id])) & _not_too_many(chosen))
     gone = deletion.returning(model.id).cte("gone")
     return compiled(Select(columns=[_count(chosen), _count(gone)]).with_cte(chosen, gone))
+
+
+def values(query: Query) -> dict[str, Any]:
+    """The values of a write by filter. Without a limit it looks at one row more than it may change."""
+    most = query.max_affected
+    limits = {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
+    return filters.values(query.where) | limits | {"most_bytes": database.max_answer_bytes}
 
 
 def _chosen(model: Model, query: Query, lock: str) -> tuple[CTE, CTE]:
@@ -266,27 +221,8 @@ def _count(rows: CTE) -> Select:
     return Select([rows], [fn.count(SQL("*"))])
 
 
-def _shape_of(query: Query) -> Query:
-    writing = query.writing._replace(most=0)
-    return Query(filters.shape_of(query.where), query.sort, shape=query.shape, writing=writing)
-
-
-def _chosen_values(query: Query) -> dict[str, Any]:
-    """The values of a write by filter. Without a limit it looks at one row more than it may change."""
-    most = query.writing.most
-    limits = {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
-    return filters.values(query.where) | limits | {"most_bytes": database.max_answer_bytes}
-
-
-def _written(model: Model, key: Key, shape: Shape) -> list[Any]:
+def _returned(model: Model, key: Key, shape: Shape) -> list[Any]:
     return [row_as_json(model, shape), model.version, *[column(model, name).cast("text") for name in key.columns]]
-
-
-def _one(model: Model, target: Target) -> list[ColumnBase]:
-    conditions = [model.id == parameter("id")]
-    if target.versions is not None:
-        conditions.append(model.version == fn.ANY(parameter("versions").cast("integer[]")))
-    return conditions + filters.where_without_joins(model, target.filter)
 
 
 def _changes(model: Model, columns: Sequence[str], rules: FieldRules) -> dict[Any, Any]:

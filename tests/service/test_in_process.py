@@ -77,7 +77,7 @@ def test_messages_of_one_transaction_keep_their_order():
     with atomic():
         for turn in range(50):
             messages.create({"conversation_id": talk, "role": "user", "content": str(turn)})
-    said = messages.transcript(talk)
+    said = messages.find_all(ask("messages", {"conversation_id": talk, "sort": "created_at"}))
     assert [message["content"] for message in said] == [str(turn) for turn in range(50)]
     assert len({message["created_at"] for message in said}) == 1
 

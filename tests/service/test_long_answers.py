@@ -13,12 +13,18 @@ from app.config import Settings
 from app.database import atomic, database
 from app.query.parser import ask
 from app.repositories import messages
+from app.repositories.rows import Rows
 
 MANY = 2500
 FILL = """
 INSERT INTO messages (id, conversation_id, role, content, created_at)
     SELECT gen_random_uuid(), '{}', 'user', 'turn ' || i, now() + i * interval '1 second' FROM generate_series(1, {}) i
 """
+
+
+def transcript(talk: str) -> Rows:
+    """All messages of a conversation, oldest first."""
+    return messages.find_all(ask("messages", {"conversation_id": talk, "sort": "created_at"}))
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def test_no_number_of_rows_is_a_special_one(committing_client: FlaskClient, sett
 
 
 def test_what_is_written_meanwhile_is_not_in_the_snapshot(settings: Settings, talk: str):
-    pieces = messages.transcript(talk).pieces()
+    pieces = transcript(talk).pieces()
     first = next(pieces)
     run_alone(settings.database_url, f"DELETE FROM messages WHERE conversation_id = '{talk}'")
     assert (first + b"".join(pieces)).count(b'"content"') == MANY
@@ -55,13 +61,13 @@ def test_what_is_written_meanwhile_is_not_in_the_snapshot(settings: Settings, ta
 @pytest.mark.parametrize("closed_early", [False, True])
 def test_two_streams_of_one_thread_are_both_whole_whichever_ends_first(talk: str, inside: bool, closed_early: bool):
     with atomic() if inside else nullcontext():
-        one, two = (messages.transcript(talk).pieces() for _ in range(2))
+        one, two = (transcript(talk).pieces() for _ in range(2))
         read = [next(one), next(two)]
         if closed_early:
             one.close()
         else:
             assert (read[0] + b"".join(one)).count(b'"content"') == MANY
-        three = messages.transcript(talk).pieces()
+        three = transcript(talk).pieces()
         read.append(next(three))
         assert (read[1] + b"".join(two)).count(b'"content"') == MANY
         assert (read[2] + b"".join(three)).count(b'"content"') == MANY
@@ -71,7 +77,7 @@ def test_two_streams_of_one_thread_are_both_whole_whichever_ends_first(talk: str
 
 
 def test_a_reader_who_goes_away_frees_the_connection_at_once(talk: str):
-    pieces = messages.transcript(talk).pieces()
+    pieces = transcript(talk).pieces()
     next(pieces)
     assert database.in_transaction()
     pieces.close()
@@ -118,6 +124,6 @@ def test_a_stream_may_follow_another_in_one_transaction(talk: str):
 
 
 def test_in_process_a_long_transcript_is_a_sequence_like_any_other(talk: str):
-    rows = messages.transcript(talk)
+    rows = transcript(talk)
     assert (len(rows), rows[-1]["content"]) == (MANY, f"turn {MANY}")
     database.release()

@@ -31,7 +31,8 @@ from app.auth.keys import digest, new_key
 from app.config import Settings
 from app.database import database
 from app.query.relations import EXPANSIONS, REFERENCES, REVERSE
-from app.repositories import keys, tasks
+from app.repositories import keys
+from app.repositories.tasks import SET_STATUS
 
 sent: list[str] = []
 
@@ -267,7 +268,7 @@ def test_what_expands_a_row_comes_from_indexes(filled: Filled):
 
 
 def test_a_bulk_update_finds_its_rows_by_their_ids(filled: Filled):
-    assert "tasks_pkey" in plan(*tasks._set_status.bind({"ids": f"{{{NOWHERE}}}", "status": "done"}))
+    assert "tasks_pkey" in plan(*SET_STATUS.bind({"ids": f"{{{NOWHERE}}}", "status": "done"}))
 
 
 @pytest.mark.parametrize(
