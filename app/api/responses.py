@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 from flask import Response, current_app, request
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from app.api.blueprint import query_text
 from app.api.documentation import PAGES_PATH
@@ -23,6 +24,8 @@ from app.repositories.rows import LongRows, Row, Rows
 Portion = TypeVar("Portion")
 
 NDJSON = "application/x-ndjson"
+# Of what a client accepts, what stands further behind is not looked at.
+MAX_ACCEPT_LENGTH = 1000
 # A list is one of two types.
 BY_ACCEPT = {"Vary": "Accept"}
 # Headers, by the names under which the OpenAPI document describes them.
@@ -131,9 +134,11 @@ def lines_response(pieces: Iterator[bytes]) -> Response:
 
 def wants_stream() -> bool:
     """Whether the caller asked for NDJSON, and likes JSON no better (RFC 9110, section 12.5.1)."""
-    if NDJSON not in request.environ.get("HTTP_ACCEPT", "").lower():
+    # werkzeug takes as long as a text is long, times itself.
+    accept = request.environ.get("HTTP_ACCEPT", "")[:MAX_ACCEPT_LENGTH]
+    if NDJSON not in accept.lower():
         return False
-    accepted = request.accept_mimetypes
+    accepted = parse_accept_header(accept, MIMEAccept)
     return accepted[NDJSON] > 0 and accepted[NDJSON] >= accepted[JSON]
 
 

@@ -9,15 +9,19 @@ from time import thread_time
 from typing import Any
 
 import pytest
+from flask import Flask
 from marshmallow import ValidationError, validate
 
+from app.api.auth import request_key
+from app.api.blueprint import merges_objects
+from app.api.responses import NDJSON, wants_stream
 from app.config import PROJECT
 
 # Four times the text takes four times as long, or sixteen times where each character is looked at from each other.
 SIZES = (1_400, 5_600, 22_500, 90_000)
 MAX_RATIO = 9
 # Seconds of CPU, of which such an expression takes many more for 5,600 characters.
-FLOOR = 0.001
+FLOOR = 0.003
 METHODS = ("fullmatch", "match", "search", "findall", "finditer", "sub", "split")
 SIGNS = (" ", '"', "\\", "a", "0", "(", ",", ":", ".", "<")
 BLOCKS = [
@@ -123,6 +127,17 @@ def test_so_does_the_one_that_looks_at_addresses():
     def work(text: str) -> None:
         with pytest.raises(ValidationError):
             validate.Email()(text)
+
+    assert slow_text(work) is None
+
+
+def test_so_does_what_the_libraries_read_of_headers():
+    app = Flask(__name__)
+
+    def work(text: str) -> None:
+        fields = {"HTTP_ACCEPT": f"{NDJSON},{text}x", "CONTENT_TYPE": text, "HTTP_AUTHORIZATION": text}
+        with app.test_request_context(environ_overrides=fields):
+            assert (wants_stream(), merges_objects(), request_key()) is not None
 
     assert slow_text(work) is None
 
