@@ -50,7 +50,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         from app.api import rate_limit
 
         rate_limit.init_app(app, settings)
-    in_progress.init_app(app, settings)
     auth.init_app(app, settings)
+    in_progress.init_app(app, settings)
     documentation.init_app(app, BLUEPRINTS, PREFIX)
     headers.init_app(app, settings)

@@ -49,7 +49,7 @@ class Authenticator:
         name = self._listed(hashed)
         if name is not None:
             return Caller(name, frozenset((ADMIN,)))
-        if not self._known.has_seen(hashed):
+        if not self._known.seen_name(hashed):
             _check_form(key)
         found = self._known.find(hashed)
         if found is None:
@@ -57,15 +57,15 @@ class Authenticator:
         return Caller(found.name, found.scopes)
 
     def known_name(self, key: str) -> str | None:
-        """An identifier of this key, if somebody holds it. One that has the form of a key and is new to this
-        worker is looked up, so that made-up ones keep nobody out; raises Unavailable.
+        """The name of who holds this key, if somebody does. A key that has the form of one and is new to this worker is
+        looked up, so that made-up ones keep nobody out; raises Unavailable.
         """
         hashed = digest(key)
-        name = self._listed(hashed)
-        if name is not None or self._known.has_seen(hashed):
-            return name or hashed.hex()
-        could_be_ours = has_the_form_of_a_key(key) and not is_mistyped(key)
-        return hashed.hex() if could_be_ours and self._known.find(hashed) else None
+        name = self._listed(hashed) or self._known.seen_name(hashed)
+        if name or not has_the_form_of_a_key(key) or is_mistyped(key):
+            return name
+        found = self._known.find(hashed)
+        return found.name if found else None
 
     def _listed(self, hashed: bytes) -> str | None:
         """The name that SERVICE_API_KEYS gives the key with this SHA-256."""
@@ -105,7 +105,7 @@ def request_key() -> str:
 
 
 def known_caller() -> str | None:
-    """An identifier of the caller; None for a key that nobody holds, and in an open service."""
+    """The caller's name; None for a key that nobody holds, and in an open service."""
     authenticator: Authenticator | None = current_app.extensions.get(EXTENSION)
     key = request_key()
     return authenticator.known_name(key) if authenticator and key else None

@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from werkzeug.wsgi import ClosingIterator
 
-from app.api.auth import KEY_IN_ENVIRONMENT
 from app.api.problems import RequestError
 from app.config import Settings
 
-IS_TOO_MANY = "flux.too_many_in_progress"
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+# In the WSGI environment: whose request it is counted as.
+COUNTED = "flux.in_progress"
 
 
 class TooManyRequests(RequestError):
@@ -23,40 +22,39 @@ class TooManyRequests(RequestError):
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Refuse with 429 what a key asks while as many of its requests as it may have are in progress, to their last byte.
+    """Refuse with 429 what a caller, by whichever of its keys, asks while as many of its requests as it may have are in
+    progress, to their last byte.
 
     Where requests need no key there is one caller, and nothing is counted.
     """
     most = settings.caller_max_in_progress
     if not most or settings.open:
         return
-    app.wsgi_app = _counted(app.wsgi_app, most)  # type: ignore[method-assign, assignment]
-    sentence = f"This key has {most} requests in progress here, as many as it may have. Wait until one is answered."
-
-    @app.before_request
-    def refuse_too_many() -> None:
-        if IS_TOO_MANY in request.environ:
-            raise TooManyRequests(sentence, Retry_After="1")
-
-
-def _counted(application: Application, most: int) -> Application:
     counts: Counter[str] = Counter()
     lock = Lock()
+    application = app.wsgi_app
 
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        key = environ.get(KEY_IN_ENVIRONMENT) or environ.get("HTTP_AUTHORIZATION")
-        if not key:
-            return application(environ, start_response)
+    @app.before_request
+    def enter() -> None:
+        # The operations of a batch are its own request's.
+        if "caller" not in g or COUNTED in request.environ:
+            return
+        name = g.caller.name
         with lock:
-            counts[key] += 1
-            if counts[key] > most:
-                environ[IS_TOO_MANY] = True
+            if counts[name] >= most:
+                raise TooManyRequests(
+                    f"The caller {name} has {most} requests in progress here, as many as it may have. "
+                    "Wait until one is answered.",
+                    Retry_After="1",
+                )
+            counts[name] += 1
+            request.environ[COUNTED] = name
 
+    def counted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def leave() -> None:
-            with lock:
-                counts[key] -= 1
-                if not counts[key]:
-                    del counts[key]
+            if COUNTED in environ:
+                with lock:
+                    counts[environ[COUNTED]] -= 1
 
         try:
             return ClosingIterator(application(environ, start_response), leave)
@@ -64,4 +62,4 @@ def _counted(application: Application, most: int) -> Application:
             leave()
             raise
 
-    return answer
+    app.wsgi_app = counted  # type: ignore[method-assign]

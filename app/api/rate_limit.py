@@ -1,7 +1,7 @@
 """How many requests a caller may make, counted before the database is asked anything. Loaded only with RATE_LIMIT.
 
-A key that somebody holds is counted by itself; all others, and requests that bring none, by the address. A batch counts
-as its operations.
+The keys of one name are one caller; with any other key, and with none, it is the address. A batch counts as its
+operations.
 """
 
 import math

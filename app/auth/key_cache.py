@@ -57,9 +57,10 @@ class KeyCache:
         _note_use(cached)
         return cached.key
 
-    def has_seen(self, digest: bytes) -> bool:
-        """Whether it was the SHA-256 of an active key when this worker last asked; never asks."""
-        return digest in self._active
+    def seen_name(self, digest: bytes) -> str | None:
+        """The name of the key with this SHA-256, if it was active when this worker last asked; never asks."""
+        cached = self._active.get(digest)
+        return cached.key.name if cached else None
 
     def _cached(self, digest: bytes) -> CachedKey | None:
         cached = self._active.get(digest)

@@ -102,7 +102,7 @@ class Settings:
     )
     rate_limit: str = setting("", RATE, "Requests that one caller may make, such as 600/minute; empty: any number.")
     caller_max_in_progress: int = setting(
-        0, SECONDS, "Requests that one key may have in progress in a worker; more get 429; 0: any number."
+        0, SECONDS, "Requests that one caller may have in progress in a worker; more get 429; 0: any number."
     )
     rate_limit_storage: str = setting(
         "",

@@ -43,7 +43,7 @@ class Choice(fields.String):
 
 
 class Url(fields.String):
-    """The URL of a server. It is shown without its user, its password and the values in its query."""
+    """The URL of a server. It is shown without its user, its password, and what its query may have of a secret."""
 
     def __init__(self, *schemes: str) -> None:
         super().__init__(validate=self.check)
@@ -62,7 +62,9 @@ class Url(fields.String):
             raise ValidationError("it must name a host, and after a colon nothing but a port from 1 to 65535")
 
     def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return re.sub("=[^&]*", f"={MASK}", re.sub("//.*@", f"//{MASK}@", value))
+        # An @ behind a question mark may stand in a password or in the query: then all that follows goes too.
+        nameless = re.sub(r"//.*[?#].*@.*|//.*@", f"//{MASK}@", value)
+        return re.sub(r"=[^&]*|(?<=[?&#])[^=&]+(?![^&])", f"={MASK}", nameless)
 
 
 class DatabaseUrl(Url):

@@ -2,18 +2,21 @@
 
 import socket
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from asking import pages
 from entities import conversation, message, task, user
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app import create_app
+from app.auth.keys import digest, new_key
 from app.config import Settings
-from app.repositories import idempotency
+from app.repositories import idempotency, keys
 
 MERGE = {"Content-Type": "application/merge-patch+json"}
-PATTERNS = "/api/v1/patterns"
+USERS, PATTERNS = "/api/v1/users", "/api/v1/patterns"
 
 
 def part(number: int) -> dict[str, str]:
@@ -107,13 +110,25 @@ def test_a_batch_whose_client_has_gone_is_undone(client: FlaskClient):
 
 
 def test_a_caller_has_no_more_in_progress_than_it_may(client: FlaskClient, settings: Settings):
-    keys = {"a": "key-a", "b": "key-b"}
-    app = create_app(replace(settings, auth_disabled=False, service_api_keys=keys, caller_max_in_progress=1))
-    guarded, stream = app.test_client(), {"X-Flux-Service-Key": "key-a", "Accept": "application/x-ndjson"}
+    limits = {"caller_max_in_progress": 1, "rate_limit": "7/minute"}
+    app = create_app(replace(settings, auth_disabled=False, service_api_keys={"other": "other"}, **limits))
+    old, new = new_key(), new_key()
+    keys.create("planner", digest(old), ["read", "write"], None)
+    keys.rotate("planner", digest(new), timedelta(hours=1))
+
+    def ask(key: str, scheme: str = "Bearer") -> TestResponse:
+        return app.test_client().get(USERS, headers={"Authorization": f"{scheme} {key}"}, buffered=True)
+
     # Its answer is not read to its end, so that it stays in progress.
-    first = guarded.get("/api/v1/users", headers=stream, buffered=False)
-    refused, other = (guarded.get("/health", headers={"X-Flux-Service-Key": f"key-{a}"}, buffered=True) for a in "ab")
+    stream = {"X-Flux-Service-Key": old, "Accept": "application/x-ndjson"}
+    first = app.test_client().get(USERS, headers=stream, buffered=False)
+    refused = [ask(old), ask(new, "bearer "), ask(new)]
+    other, unknown = ask("other"), ask(new_key())
     first.close()
-    again = guarded.get("/health", headers={"X-Flux-Service-Key": "key-a"}, buffered=True)
-    assert [refused.status_code, other.status_code, again.status_code] == [429, 200, 200]
-    assert (refused.json["code"], refused.headers["Retry-After"]) == ("urn:flux:problem:rate-limited", "1")
+    batch = {"operations": [{"method": "GET", "path": "/users/count"}] * 2}
+    together = app.test_client().post("/api/v1/batch", json=batch, headers={"X-Flux-Service-Key": new}, buffered=True)
+    assert [each.status_code for each in (*refused, other, unknown, together)] == [429, 429, 429, 200, 401, 200]
+    assert (refused[0].json["code"], refused[0].headers["Retry-After"]) == ("urn:flux:problem:rate-limited", "1")
+    assert "planner has 1 requests" in refused[0].json["detail"]
+    # The batch counts as two: its keys are one caller for the other limit too.
+    assert [ask(new).status_code, ask(old).status_code] == [200, 429]

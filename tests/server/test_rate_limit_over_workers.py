@@ -1,6 +1,7 @@
-"""The rate limit over several workers: counted together in a Redis, and each by itself without one."""
+"""The rate limit of real workers: counted together in a Redis, each by itself without one, under a flood of keys."""
 
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,8 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
+from conftest import flask
 from neighbours import running_redis
 from servers import RunningServer, free_port, running_server
+from waiting import wait_until
+
+from app.auth.keys import new_key
 
 pytestmark = pytest.mark.server
 
@@ -72,3 +77,22 @@ def test_a_redis_that_comes_later_is_found(server_database: str, tmp_path: Path)
 def test_without_a_redis_the_start_says_that_each_worker_counts_by_itself(server_database: str, tmp_path: Path):
     with running_server(tmp_path, **limited(server_database)) as server:
         assert "RATE_LIMIT=10/hour is counted by each of the 2 workers for itself" in server.log
+
+
+def test_a_flood_of_made_up_keys_keeps_out_none_that_a_worker_has_not_seen(server_database: str, tmp_path: Path):
+    honest = [flask("keys", "create", f"flood-{n}", "--scope", "read", DATABASE_URL=server_database) for n in range(3)]
+    settings = {"DATABASE_URL": server_database, "DATABASE_KEYS": "true", "WEB_CONCURRENCY": "1"}
+    with running_server(tmp_path, **settings, RATE_LIMIT="5/hour") as server, ThreadPoolExecutor(8) as flood:
+        over = threading.Event()
+
+        def status(key: str) -> int:
+            return httpx.get(f"{server.url}{USERS}", headers={"X-Flux-Service-Key": key}, timeout=20).status_code
+
+        def call() -> set[int]:
+            return {status(new_key()) for _ in iter(over.is_set, True)}
+
+        calling = [flood.submit(call) for _ in range(8)]
+        wait_until(lambda: status(new_key()) == 429)
+        assert [status(made.stdout.strip()) for made in honest] == [200] * 3
+        over.set()
+        assert set().union(*(each.result() for each in calling)) == {401, 429}

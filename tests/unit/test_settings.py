@@ -156,6 +156,23 @@ def test_every_setting_that_cannot_be_parsed_is_named_at_once():
         load(PORT="x", RELOAD="maybe")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h/?geheim",
+        "https://h/#geheim",
+        "https://h/?a=1&geheim#b",
+        "https://u@h/?q=@geheim",
+        "https://u:1?geheim@h",
+        "https://u:1/geheim@h",
+    ],
+)
+def test_no_secret_is_shown_of_a_url(tmp_path: Path, url: str):
+    shown = show_settings({"OTEL_EXPORTER_OTLP_ENDPOINT": url, "RATE_LIMIT_STORAGE": "redis://h"}, tmp_path / ".env")
+    assert "heim" not in str(shown)
+    assert "redis://h" in str(shown)
+
+
 def test_settings_are_shown_with_their_source_and_no_secret(tmp_path: Path):
     file = tmp_path / ".env"
     file.write_text("PORT=9000\n")
