@@ -58,6 +58,7 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
     "group_by": ({"type": "array", "items": {"type": "string", "enum": list(GROUPS)}}, "What to group by."),
     "bucket_on": ({"type": "string"}, "The time column that is cut into days and so on; else `scheduled_at`."),
     "tz": ({"type": "string"}, "The time zone of those days, by its IANA name; else `UTC`."),
+    "fill": ({"type": "boolean"}, "Dates between others that have no task too, where `group_by` is one of them alone."),
     "consistency": (
         {"type": "string", "enum": ["eventual"]},
         "Let a replica answer, some seconds behind at most; left out, all that was written is seen.",

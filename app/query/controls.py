@@ -26,7 +26,7 @@ CREATING = ("upsert", "update", *CHANGING)
 DELETING = ("sort", "limit", "skip_locked", "max_affected")
 # What every GET takes.
 READING = ("consistency",)
-GROUPING = ("group_by", "bucket_on", "tz", "sort", "limit")
+GROUPING = ("group_by", "bucket_on", "tz", "fill", "sort", "limit")
 # What may be given several times, as some clients send a list.
 REPEATABLE = ("sort", "update", *CHANGING, "group_by")
 

@@ -75,7 +75,8 @@ class Expansion(NamedTuple):
     sort: tuple[SortKey, ...] = ()
 
 
-TIME_BUCKETS = ("day", "week", "month", "weekday", "hour")
+DATES = ("day", "week", "month")
+TIME_BUCKETS = (*DATES, "weekday", "hour")
 GROUPS = (*TIME_BUCKETS, "status", "goal_id", "class_tag", "goal_class_tag")
 # The tables that groups look into beside the rows' own.
 TABLES_OF_GROUPS = {"goal_class_tag": "goals"}
@@ -85,7 +86,8 @@ MAX_GROUPS = 1000
 class Grouping(NamedTuple):
     """How rows are gathered: the names to group by, the time column that is cut up, and the zone of its days.
 
-    `sort` has each of the names, and perhaps the total; `limit` is how many groups to answer at most.
+    `sort` has each of the names, and perhaps the total; `limit` is how many groups to answer at most. With `fill` the
+    one name is a date, and dates between others that have no row are groups too.
     """
 
     by: tuple[str, ...]
@@ -93,6 +95,7 @@ class Grouping(NamedTuple):
     time_zone: str
     sort: tuple[SortKey, ...]
     limit: int
+    fill: bool = False
 
 
 class FieldRules(NamedTuple):

@@ -13,6 +13,7 @@ from app.query import controls, cursors
 from app.query.controls import settled
 from app.query.grammar import RawValue, parse_groups, parse_list
 from app.query.model import (
+    DATES,
     MAX_GROUPS,
     WHOLE_ROW,
     Condition,
@@ -46,6 +47,7 @@ MAX_LIST_VALUES = 1000
 CACHE_SIZE = 4000
 MAX_CACHED_LENGTH = 500
 TWICE = "is given more than once."
+FILLED = "needs groups by day, week or month alone, sorted by that. For example group_by=week&fill=true."
 REQUIRED_ROW = (
     "is required, or another condition on the {0}, such as {0}_id__in=…,… or {0}.user_id=…, or one in each group of an "
     "or."
@@ -232,7 +234,10 @@ class _Parsing:
         for name in controls.GROUPING:
             if name in self.controls and "group_by" not in self.controls:
                 self._fault(name, "says how group_by groups. Give group_by too, or leave it out.")
-        return Grouping(by, bucket_on, time_zone, sort, limit or MAX_GROUPS) if by else None
+        fill = self._control("fill", parse_flag, False)
+        if fill and by and not (len(by) == 1 and by[0] in DATES and sort[0].column == by[0]):
+            self._fault("fill", FILLED)
+        return Grouping(by, bucket_on, time_zone, sort, limit or MAX_GROUPS, fill) if by else None
 
     def _control(self, name: str, parse: Callable[[str], Any], otherwise: Any) -> Any:
         if name not in self.controls:

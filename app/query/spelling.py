@@ -41,13 +41,14 @@ WORDS_FOR_CONTROLS = {
     "fields": "select columns only attributes",
     "expand": "include includes embed with populate join preload relations",
     "group_by": "group groupby",
+    "fill": "fillgaps gapfill zerofill includeempty",
     "tz": "timezone",
     "or": "any anyof either filter where",
 }
 EXAMPLES_OF_CONTROLS = {
     "sort": "-created_at", "limit": "20", "skip": "20", "cursor": "…", "count": "none", "fields": "id,created_at",
     "expand": "user", "upsert": "merge", "skip_locked": "true", "max_affected": "10", "return": "rows",
-    "consistency": "eventual", "group_by": "day", "bucket_on": "created_at", "tz": "Asia/Dubai",
+    "consistency": "eventual", "group_by": "day", "fill": "true", "bucket_on": "created_at", "tz": "Asia/Dubai",
     "or": "(version:1;version:2)",
 }  # fmt: skip
 TIME = "2026-03-01T09:00:00Z"

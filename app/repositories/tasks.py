@@ -1,6 +1,7 @@
 """Tasks: the shared operations, and what only tasks have: counts in groups, and one status for many."""
 
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from app.repositories.reads import STATEMENT_CACHE_SIZE, matching
 from app.repositories.rows import EMPTY
 
 TEXT_GROUPS = ("status", "class_tag", "goal_class_tag")
+# Day 1 of year 1 is a Monday.
+DAYS = {"day": 1, "week": 7}
 
 
 class TaskRepository(Repository):
@@ -31,10 +34,11 @@ class TaskRepository(Repository):
         """The groups of the tasks that a filter matches, in their order, each with its counts; one more than the
         limit when there are more.
         """
-        statement = _groups(filters.shape_of(filter), grouping._replace(time_zone="", limit=0))
+        statement = _groups(filters.shape_of(filter), grouping._replace(time_zone="", limit=0, fill=False))
         values = filters.values(filter) | {"time_zone": grouping.time_zone, "limit": grouping.limit + 1}
         [(found,)] = database.read(*statement.bind(values))
-        return orjson.loads(found or EMPTY)
+        groups = orjson.loads(found or EMPTY)
+        return _filled(groups, grouping) if grouping.fill else groups
 
     def set_status(self, ids: Sequence[Id], status: str) -> int:
         """Give these tasks one status; how many there were. Locks rows in id order, so that calls never deadlock."""
@@ -116,3 +120,36 @@ def _with_tags(tasks: ModelSelect, grouping: Grouping) -> ModelSelect:
 
 def _tags(row: Any) -> Select:
     return Select(columns=[fn.unnest(row.class_tags).alias("tag")]).distinct().lateral()
+
+
+def _filled(groups: Sequence[dict[str, Any]], grouping: Grouping) -> list[dict[str, Any]]:
+    """The groups by day, week or month with those between them in which no task is; at most one more than the limit."""
+    [name] = grouping.by
+    found: list[dict[str, Any]] = []
+    last = None
+    for group in groups:
+        number = _number_of(name, group[name])
+        if last is not None and number is not None:
+            step = 1 if number > last else -1
+            empty = range(last + step, number, step)[: grouping.limit]
+            found += [{name: _date_of(name, each), "total": 0, "by_status": {}} for each in empty]
+        found.append(group)
+        if len(found) > grouping.limit:
+            break
+        last = number
+    return found[: grouping.limit + 1]
+
+
+def _number_of(name: str, text: str | None) -> int | None:
+    """The number of a day, week or month; None for no date, and for one that a zone puts outside of the calendar."""
+    try:
+        day = date.fromisoformat(f"{text}-01" if name == "month" else text or "")
+    except ValueError:
+        return None
+    return day.year * 12 + day.month - 1 if name == "month" else (day.toordinal() - 1) // DAYS[name]
+
+
+def _date_of(name: str, number: int) -> str:
+    if name == "month":
+        return f"{number // 12:04}-{number % 12 + 1:02}"
+    return date.fromordinal(number * DAYS[name] + 1).isoformat()

@@ -18,9 +18,10 @@ def created_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
         "created_count": Integer(0, required=True),
         "updated_count": Integer(0, metadata={"description": "With upsert: how many rows were there and were merged."}),
         "upserted": fields.List(
-            fields.String(), metadata={"description": "With upsert, for each row: created, merged or left as it was."}
+            fields.String(),
+            metadata={"description": "With upsert, for each item, in the order given: created, merged or left."},
         ),
-        "items": fields.List(fields.Nested(row), required=True, metadata={"description": "In the order given."}),
+        "items": fields.List(fields.Nested(row), required=True),
     }
     name = row.__name__.removesuffix("Schema")
     example = {"created_count": 1, "items": [row.example]}

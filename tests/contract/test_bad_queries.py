@@ -206,6 +206,13 @@ def test_what_is_wrong_with_a_query_is_said(client: FlaskClient, query: str, sen
         ("status=done&sort=status", "group_by"),
         ("status=done&limit=5", "group_by"),
         ("group_by=day&start_date=now-5y", "start_date"),
+        ("group_by=day,status&fill=true", "For example group_by=week&fill=true."),
+        ("group_by=status&fill=true", "For example group_by=week&fill=true."),
+        ("group_by=hour&fill=true", "by day, week or month alone"),
+        ("group_by=day&fill=true&sort=-total", "sorted by that"),
+        ("status=done&fill=true", "group_by"),
+        ("group_by=day&fill=yes", "true or false"),
+        ("group_by=day&gapfill=true", "For example fill=true."),
     ],
 )
 def test_what_is_wrong_with_groups_is_said(client: FlaskClient, query: str, sentence: str):

@@ -769,6 +769,51 @@ def test_statistics_come_in_groups(client: FlaskClient):
     assert (group["week"], group["weekday"]) == ("2026-02-23", 7)
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("group_by=week", {"2026-03-23": 2, "2026-03-30": 0, "2026-04-06": 1, None: 1}),
+        ("group_by=week&sort=-week", {"2026-04-06": 1, "2026-03-30": 0, "2026-03-23": 2, None: 1}),
+        ("group_by=week&sort=week:nullsfirst", {None: 1, "2026-03-23": 2, "2026-03-30": 0, "2026-04-06": 1}),
+        ("group_by=week&sort=-week&limit=2", {"2026-04-06": 1, "2026-03-30": 0}),
+        ("group_by=month&bucket_on=completed_at", {"2025-11": 1, "2025-12": 0, "2026-01": 0, "2026-02": 3}),
+        ("group_by=day&scheduled_at__lt=2026-04-01T00:00:00Z",
+         {"2026-03-27": 1, "2026-03-28": 0, "2026-03-29": 1}),
+        ("group_by=day&title=nothing", {}),
+    ],
+)  # fmt: skip
+def test_dates_without_a_task_are_filled_in_between_others(client: FlaskClient, query: str, expected: dict):
+    owner = user(client)["id"]
+    for at, completed in (
+        ("2026-03-27T23:30:00+01:00", "2025-11-30T12:00:00Z"),
+        # The day when clocks go forward has 23 hours.
+        ("2026-03-29T23:30:00+02:00", "2026-02-01T12:00:00Z"),
+        ("2026-04-06T00:30:00+02:00", "2026-02-02T12:00:00Z"),
+        (None, "2026-02-28T12:00:00Z"),
+    ):
+        task(client, user_id=owner, scheduled_at=at, completed_at=completed)
+    answer = ask(client, "/tasks/statistics", f"user_id={owner}&tz=Europe/Berlin&fill=true&{query}")
+    name = query[len("group_by=") :].partition("&")[0]
+    assert [(each[name], each["total"]) for each in answer["groups"]] == list(expected.items())
+    assert ("truncated" in answer) == ("limit" in query)
+    empty = [each for each in answer["groups"] if each["total"] == 0]
+    assert all((each["by_status"], each["completion_rate"]) == ({}, 0) for each in empty)
+
+
+def test_no_more_than_a_thousand_dates_are_filled_in(client: FlaskClient):
+    owner = user(client)["id"]
+    for at in ("0001-01-01T00:00:00Z", "0001-01-03T12:00:00Z", "9999-12-31T23:59:00Z"):
+        task(client, user_id=owner, scheduled_at=at)
+    query = f"user_id={owner}&group_by=day&fill=true"
+    answer = ask(client, "/tasks/statistics", query)
+    assert (len(answer["groups"]), answer["groups"][-1]["day"], answer["truncated"]) == (1000, "0003-09-27", True)
+    newest = ask(client, "/tasks/statistics", f"user_id={owner}&group_by=week&fill=true&sort=-week&limit=2")
+    assert [each["week"] for each in newest["groups"]] == ["9999-12-27", "9999-12-20"]
+    # What a time zone puts outside of the years of the calendar is a group, with nothing filled in beside it.
+    answer = ask(client, "/tasks/statistics", f"{query}&tz=Asia/Dubai")
+    assert [each["day"] for each in answer["groups"]] == ["0001-01-01", "0001-01-02", "0001-01-03", "10000-01-01"]
+
+
 def test_statistics_without_any_match_have_no_groups(client: FlaskClient):
     assert ask(client, "/tasks/statistics", "group_by=day,status") == {"groups": []}
 
