@@ -30,7 +30,7 @@ from app.query.parser import QueryParser
 from app.repositories.base import Repository
 from app.repositories.many import Outcome
 from app.repositories.rows import Row
-from app.schemas.base import BaseSchema, has_numbers, increment_schema
+from app.schemas.base import BaseSchema, increment_schema
 from app.schemas.pages import DEFAULT_PAGE_SIZE, CountSchema, page_schema
 
 Schema = type[BaseSchema]
@@ -175,9 +175,8 @@ def delete_row(blueprint: Blueprint, repository: Repository) -> None:
         return no_content()
 
 
-def increment_row(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:
+def increment_row(blueprint: Blueprint, repository: Repository, amounts: Schema, row: Schema) -> None:
     """Add POST on a row's /increment: amounts are added to its numbers."""
-    amounts = increment_schema(new)
     parser = QueryParser(repository.table, f"increment {repository.table}", SHAPING, filters=False)
 
     @blueprint.route(
@@ -210,8 +209,9 @@ def item(blueprint: Blueprint, repository: Repository, new: Schema, patch: Schem
     get_row(blueprint, repository, row)
     update_row(blueprint, repository, patch, row)
     delete_row(blueprint, repository)
-    if has_numbers(new):
-        increment_row(blueprint, repository, new, row)
+    amounts = increment_schema(new)
+    if amounts:
+        increment_row(blueprint, repository, amounts, row)
     crud_many.update_rows(blueprint, repository, patch, row)
     crud_many.delete_rows(blueprint, repository)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 # A term like the others; the schemas take it in bodies too.
-from app.schemas.relative_time import RelativeTime as RelativeTime
+from app.schemas.fields import RelativeTime as RelativeTime
 
 
 class Place(NamedTuple):

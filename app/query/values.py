@@ -9,8 +9,19 @@ import orjson
 from marshmallow import ValidationError, fields
 
 from app import exact_json
-from app.schemas.fields import Choice, Flag, Integer, ListOf, Number, Object, QueryInteger, Text, Time, Uuid
-from app.schemas.relative_time import RelativeTime
+from app.schemas.fields import (
+    Choice,
+    Flag,
+    Integer,
+    ListOf,
+    Number,
+    Object,
+    QueryInteger,
+    RelativeTime,
+    Text,
+    Time,
+    Uuid,
+)
 
 Parse = Callable[[str], Any]
 

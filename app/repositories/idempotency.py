@@ -1,22 +1,19 @@
 """Answers that are kept for a while, so that a repeated request gets the same one and does nothing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
-from time import sleep
 from typing import Any, NamedTuple
 
-from peewee import SQL, Select, Tuple, fn
+from peewee import Select, fn
 
 from app.database import database
-from app.database.statements import Statement, compiled, parameter
+from app.database.statements import compiled, parameter
 from app.errors import InProgress, Invalid
 from app.models import IdempotencyKey
 from app.repositories.columns import bound
 
-ANSWERS_AT_ONCE = 1000
-PAUSE_SECONDS = 0.05
 MIB = 1024 * 1024
 MAX_ANSWER_BYTES = 4 * MIB
 # What an answer takes beside its body, about.
@@ -34,7 +31,9 @@ STORE = compiled(
     IdempotencyKey.insert(
         {field: parameter(field.name) for field in (*KEY, *ANSWER)}
         | {IdempotencyKey.expires_at: fn.now() + parameter("lifetime")}
-    ).on_conflict(conflict_target=KEY, preserve=(*ANSWER, IdempotencyKey.expires_at), where=EXPIRED)
+    ).on_conflict(
+        conflict_target=KEY, preserve=(*ANSWER, IdempotencyKey.expires_at), where=IdempotencyKey.expires_at <= fn.now()
+    )
 )
 FIND = compiled(IdempotencyKey.select(*ANSWER).where(IS_NAMED & (IdempotencyKey.expires_at > fn.now())))
 KEPT_BYTES = compiled(
@@ -42,17 +41,6 @@ KEPT_BYTES = compiled(
         fn.coalesce(fn.sum(fn.octet_length(IdempotencyKey.body) + BYTES_OF_A_ROW), 0).cast("bigint")
     ).where((IdempotencyKey.caller == parameter("caller")) & (IdempotencyKey.expires_at > fn.now()))
 )
-COUNT_EXPIRED = compiled(IdempotencyKey.select(fn.count(SQL("*"))).where(EXPIRED))
-
-
-def _purge() -> Statement:
-    some = IdempotencyKey.select(*KEY).where(EXPIRED).limit(ANSWERS_AT_ONCE).for_update(skip_locked=True)
-    expired = some.cte("expired", materialized=True)
-    gone = Select([expired], [expired.c.caller, expired.c.key])
-    return compiled(IdempotencyKey.delete().where(Tuple(*KEY).in_(gone)).with_cte(expired))
-
-
-PURGE = _purge()
 
 
 class StoredAnswer(NamedTuple):
@@ -109,24 +97,6 @@ def find(caller: str, key: str) -> StoredAnswer | None:
         return None
     [(request, status, headers, body)] = found
     return StoredAnswer(bytes(request), status, headers, bytes(body))
-
-
-def purge() -> Iterator[int]:
-    """Delete the answers that have expired; gives how many each transaction deleted. It can simply be begun again.
-
-    Those that another transaction has locked are passed over.
-    """
-    while True:
-        count = database.change(*PURGE.bind())
-        yield count
-        if count < ANSWERS_AT_ONCE:
-            return
-        sleep(PAUSE_SECONDS)
-
-
-def count_expired() -> int:
-    """How many answers have expired."""
-    return int(database.read(*COUNT_EXPIRED.bind())[0][0])
 
 
 def _named(caller: str, key: str) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import SQL, Field, ForeignKeyField, Select, Value, fn
 
@@ -18,41 +16,26 @@ from app.repositories.columns import column, columns_of
 from app.repositories.shapes import json_of, union_all
 
 
-@dataclass(frozen=True)
-class Part:
-    """The rows of one table that are a person's; `owner` is the column that leads to the person."""
+class Part(NamedTuple):
+    """The rows of one table that are a person's: their type in an export, and the columns that they show.
 
+    `owner` is the column that leads to the person, by way of a row of `parent`; of the person's own row it is the id.
+    """
+
+    name: str
+    table: str
     model: type[models.Row]
     owner: Field
+    parent: type[models.Row]
+    columns: tuple[str, ...]
 
-    @cached_property
-    def name(self) -> str:
-        """The type of these rows in an export, which is the model's: `notification_log` for NotificationLogEntry."""
-        words = re.findall("[A-Z][a-z0-9]*", self.model.__name__.removesuffix("Entry"))
-        return "_".join(words).lower()
 
-    @property
-    def table(self) -> str:
-        """The table's name."""
-        return self.model._meta.table_name
-
-    @property
-    def parent(self) -> type[models.Row]:
-        """Whose row the owner column names; the person's own row stands for itself."""
-        return self.owner.rel_model if isinstance(self.owner, ForeignKeyField) else self.model
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns, as rows show them."""
-        return columns_of(self.model)
-
-    def is_of_person(self) -> Any:
-        """The condition that a row is of the person whose id is bound as `id`."""
-        parent = self.parent
-        if parent is models.User:
-            return self.owner == parameter("id")
-        [part] = (each for each in PARTS if each.model is parent)
-        return self.owner.in_(parent.select(parent.id).where(part.is_of_person()))
+def _part(model: type[models.Row]) -> Part:
+    # As the model is called: `notification_log` for NotificationLogEntry.
+    words = re.findall("[A-Z][a-z0-9]*", model.__name__.removesuffix("Entry"))
+    owner: Any = _owner(model)
+    parent = model if owner is model.id else owner.rel_model
+    return Part("_".join(words).lower(), model._meta.table_name, model, owner, parent, columns_of(model))
 
 
 def _owner(model: type[models.Row]) -> Field:
@@ -64,14 +47,22 @@ def _owner(model: type[models.Row]) -> Field:
     return (to_user or [field for field in references if not field.null])[0]
 
 
-PARTS = tuple(Part(model, _owner(model)) for model in models.ENTITIES.values())
+PARTS = tuple(_part(model) for model in models.ENTITIES.values())
+
+
+def _is_of_person(part: Part) -> Any:
+    """The condition that a row is of the person whose id is bound as `id`."""
+    if part.parent is models.User:
+        return part.owner == parameter("id")
+    [above] = (each for each in PARTS if each.model is part.parent)
+    return part.owner.in_(above.model.select(above.model.id).where(_is_of_person(above)))
 
 
 def _rows_with_type(part: Part) -> Select:
     columns = [column(part.model, name) for name in part.columns]
     type_ = Value(part.name).cast("text").alias("type")
     # Imported in this order, they are stored in it.
-    return json_of(part.model.select(type_, *columns).where(part.is_of_person()).order_by(part.model.row_order))
+    return json_of(part.model.select(type_, *columns).where(_is_of_person(part)).order_by(part.model.row_order))
 
 
 def counted(writes: Sequence[Any]) -> Statement:
@@ -84,9 +75,9 @@ def counted(writes: Sequence[Any]) -> Statement:
 IS_ADDRESSED = fn.lower(models.User.email) == fn.lower(parameter("email"))
 FIND = compiled(models.User.select(models.User.id.cast("text")).where(IS_ADDRESSED))
 EXPORT = compiled(union_all([_rows_with_type(part) for part in PARTS]))
-COUNT = compiled(Select(columns=[part.model.select(fn.count(SQL("*"))).where(part.is_of_person()) for part in PARTS]))
+COUNT = compiled(Select(columns=[part.model.select(fn.count(SQL("*"))).where(_is_of_person(part)) for part in PARTS]))
 # All deletions in one statement: none of them has to find out what the others delete, or to set it null first.
-ERASE = counted([part.model.delete().where(part.is_of_person()) for part in PARTS])
+ERASE = counted([part.model.delete().where(_is_of_person(part)) for part in PARTS])
 
 
 def id_of(person: str) -> str:

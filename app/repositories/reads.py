@@ -25,12 +25,16 @@ class Target(NamedTuple):
 
     def shape(self) -> "Target":
         """The target without its values: what the SQL of a statement depends on."""
-        return Target(None, None if self.versions is None else (), filters.shape_of(self.filter))
+        return Target(None, None if self.versions is None else (), self.filter and filters.shape_of(self.filter))
 
     def values(self) -> dict[str, Any]:
         """The id, the versions and the filter's values, by the names of their parameters."""
-        named = filters.values(self.filter) | {"id": str(self.id)}
-        return named if self.versions is None else named | {"versions": bound(list(self.versions))}
+        named = {"id": str(self.id)}
+        if self.filter:
+            named |= filters.values(self.filter)
+        if self.versions is not None:
+            named["versions"] = bound(list(self.versions))
+        return named
 
     def conditions(self, model: Model) -> list[ColumnBase]:
         """The conditions that the row of a model is the one that is meant."""

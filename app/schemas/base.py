@@ -80,33 +80,27 @@ def patch_schema(new: type[NewRowSchema], only: Sequence[str] = (), part: str = 
     changeable = [name for name in new().fields if name != "id" and (not only or name in only)]
     # One field is enough to show how a change reads.
     name = [name for name in new.example if name in changeable][-1]
-    return _derived(
-        f"{_entity(new)}{part}PatchSchema",
-        (PatchSchema, new),
-        {"Meta": type("Meta", (new.Meta,), {"fields": changeable}), "example": {name: new.example[name]}},
-    )
+    meta = type("Meta", (new.Meta,), {"fields": changeable})
+    return derived(new, f"{part}Patch", PatchSchema, new, Meta=meta, example={name: new.example[name]})
 
 
 def row_schema(new: type[NewRowSchema]) -> type[BaseSchema]:
     """The schema of a row as it is answered."""
     absent = {name: field.metadata.get("default") for name, field in new().fields.items()}
     kept = {"id": EXAMPLE_ROW_ID, "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "version": 1}
-    return _derived(f"{_entity(new)}Schema", (RowSchema, new), {"example": absent | dict(new.example) | kept})
+    return derived(new, "", RowSchema, new, example=absent | dict(new.example) | kept)
 
 
-def has_numbers(new: type[BaseSchema]) -> bool:
-    """Whether a row has anything to which an amount can be added."""
-    return any(isinstance(field, Integer | Number | Object) for field in new().fields.values())
-
-
-def increment_schema(new: type[BaseSchema]) -> type[BaseSchema]:
-    """The schema of what is to be added to the numbers of a row, and to those in its objects."""
+def increment_schema(new: type[BaseSchema]) -> type[BaseSchema] | None:
+    """The schema of what is to be added to the numbers of a row, and to those in its objects; None if it has none."""
     kinds: dict[type[Field[Any]], Callable[[], Field[Any]]] = {Integer: Integer, Number: Amount, Object: Amounts}
     own = new().fields.items()
     fields = {name: make() for name, field in own for kind, make in kinds.items() if isinstance(field, kind)}
+    if not fields:
+        return None
     name, last = list(fields.items())[-1]
     example = {name: {"total": 120} if isinstance(last, Amounts) else 1}
-    return _derived(f"{_entity(new)}IncrementSchema", (BaseSchema,), {**fields, "example": example})
+    return derived(new, "Increment", BaseSchema, **fields, example=example)
 
 
 def load(schema: type[BaseSchema], data: Any) -> dict[str, Any]:
@@ -150,9 +144,7 @@ def _without_default(field: Field[Any]) -> dict[str, Any]:
     return {name: value for name, value in field.metadata.items() if name != "default"}
 
 
-def _entity(new: type[BaseSchema]) -> str:
-    return new.__name__.removeprefix("New").removesuffix("Schema")
-
-
-def _derived(name: str, bases: tuple[type[BaseSchema], ...], members: Mapping[str, Any]) -> type[BaseSchema]:
-    return type(name, bases, {**members, "__doc__": None})
+def derived(schema: type[BaseSchema], purpose: str, *bases: type[BaseSchema], **members: Any) -> type[BaseSchema]:
+    """A schema of the same entity for this purpose, by which it is called, with these fields and `example`."""
+    entity = schema.__name__.removeprefix("New").removesuffix("Schema")
+    return type(f"{entity}{purpose}Schema", bases, {**members, "__doc__": None})

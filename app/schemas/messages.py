@@ -1,7 +1,7 @@
 """What travels over the wire about messages."""
 
 from app.schemas.base import EXAMPLE_ID, NewRowSchema, row_schema
-from app.schemas.fields import Choice, Integer, Object, Text, Uuid
+from app.schemas.fields import Choice, Integer, Object, Text, Uuid, documented_default
 
 
 class NewMessageSchema(NewRowSchema):
@@ -18,7 +18,7 @@ class NewMessageSchema(NewRowSchema):
     role = Choice("user", "assistant", "system", "function", "summary", required=True)
     content = Text(1, required=True)
     input_modality = Choice("voice", "text", default="text")
-    metadata = Object(default={})
+    metadata = Object(**documented_default({}))
     agent_node = Text(allow_none=True)
     tokens_used = Integer(0, allow_none=True)
     provider = Text(allow_none=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.schemas.base import BaseSchema
+from app.schemas.base import BaseSchema, derived
 from app.schemas.fields import MAX_INTEGER, Flag, Integer, Text
 
 MAX_PAGE_SIZE = 1000
@@ -23,9 +23,7 @@ def created_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
         ),
         "items": fields.List(fields.Nested(row), required=True),
     }
-    name = row.__name__.removesuffix("Schema")
-    example = {"created_count": 1, "items": [row.example]}
-    return type(f"{name}ManySchema", (BaseSchema,), {**counts, "example": example})
+    return derived(row, "Many", BaseSchema, **counts, example={"created_count": 1, "items": [row.example]})
 
 
 def updated_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
@@ -34,8 +32,7 @@ def updated_many_schema(row: type[BaseSchema]) -> type[BaseSchema]:
         "updated_count": Integer(0, required=True),
         "items": fields.List(fields.Nested(row), metadata={"description": "With return=rows."}),
     }
-    name = row.__name__.removesuffix("Schema")
-    return type(f"{name}ChangesSchema", (BaseSchema,), {**counts, "example": {"updated_count": 1}})
+    return derived(row, "Changes", BaseSchema, **counts, example={"updated_count": 1})
 
 
 class DeletedCountSchema(BaseSchema):
@@ -87,5 +84,4 @@ def page_schema(row: type[BaseSchema]) -> type[BaseSchema]:
         "has_prev": False,
         "next_cursor": None,
     }
-    name = row.__name__.removesuffix("Schema")
-    return type(f"{name}PageSchema", (BaseSchema,), {**counts, "example": example})
+    return derived(row, "Page", BaseSchema, **counts, example=example)

@@ -15,11 +15,11 @@ class NewUserSchema(NewRowSchema):
     }
 
     email = EmailAddress(required=True)
-    onboarded = Flag(default=False)
+    onboarded = Flag(**documented_default(False))
     profile = Object(allow_none=True)
     notification_preferences = Object(allow_none=True)
     timezone = TimeZoneName(**documented_default("UTC"))
-    phone_verified = Flag(default=False)
+    phone_verified = Flag(**documented_default(False))
     whatsapp_opt_in_at = Time(allow_none=True)
     push_subscription = Object(allow_none=True)
     monthly_token_usage = Object(allow_none=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.config import Settings
 from app.database import database
-from app.repositories import idempotency
+from app.repositories import purging
 
 KEY = "Idempotency-Key"
 USERS = "/api/v1/users"
@@ -246,7 +247,9 @@ def test_what_has_expired_is_dropped_and_nothing_else(client: FlaskClient):
     for number in range(3):
         client.post(USERS, json={"email": f"{number}@b.io"}, headers={KEY: f"k{number}"})
     database.execute_sql("UPDATE idempotency_keys SET expires_at = now() WHERE key <> 'k0'")
-    assert (idempotency.count_expired(), list(idempotency.purge()), list(idempotency.purge())) == (2, [2], [0])
+    now = purging.moment_before_now(timedelta())
+    assert purging.count_older(purging.ANSWERS, now) == 2
+    assert [list(purging.delete_older(purging.ANSWERS, now)) for _ in range(2)] == [[2], [0]]
     assert client.post(USERS, json={"email": "0@b.io"}, headers={KEY: "k0"}).headers["Idempotent-Replayed"] == "true"
 
 

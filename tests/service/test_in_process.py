@@ -13,7 +13,8 @@ from app.database import atomic
 from app.errors import Conflict, Invalid, MissingReference, NotFound
 from app.query.parser import ask
 from app.repositories import conversations, goals, messages, tasks, users
-from app.schemas import NewUserSchema, UserPatchSchema, load
+from app.schemas.base import load
+from app.schemas.users import NewUserSchema, UserPatchSchema
 
 GUIDE = PROJECT / "docs" / "user-guide.md"
 

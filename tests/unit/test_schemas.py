@@ -8,8 +8,9 @@ from marshmallow import Schema
 
 from app.errors import Invalid
 from app.query.parser import ask
-from app.schemas import NewTaskSchema, base, batch, load, operations, tasks
-from app.schemas.base import BaseSchema
+from app.schemas import base, batch, operations, tasks
+from app.schemas.base import BaseSchema, load
+from app.schemas.tasks import NewTaskSchema
 
 
 def all_schemas(of: type[Schema] = BaseSchema) -> list[type[BaseSchema]]:
