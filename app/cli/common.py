@@ -1,13 +1,15 @@
-"""What the commands share: the database they work on, errors as one sentence, their answer, and a progress bar."""
+"""What the commands share: the database, errors as one sentence, the answer, a progress bar, files that are whole."""
 
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -129,6 +131,13 @@ def answer(document: Mapping[str, Any], as_json: bool, sentences: str) -> None:
     click.echo(orjson.dumps(document).decode() if as_json else sentences)
 
 
+def in_columns(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def by_table(counts: dict[str, int]) -> str:
     """Rows by table, a line each, and their sum."""
     lines = [f"  {table:17} {count:>9,}" for table, count in counts.items()]
@@ -139,3 +148,19 @@ def progress(label: str, length: int, as_json: bool = False) -> Any:
     """click's progress bar, on the error output; none where that is no terminal, or with --json."""
     hidden = as_json or not sys.stderr.isatty()
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
+
+
+@contextmanager
+def whole_file(file: Path) -> Iterator[Path]:
+    """A new file that only its owner may read; it takes its name, and another one's place, when the block has ended.
+
+    A link stays, and what it leads to is replaced. When the block fails, nothing of it stays.
+    """
+    target = file.resolve()
+    if target.exists() and not target.is_file():
+        raise click.ClickException(f"{file} is there and is no file, so it is not replaced. Name another one.")
+    with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        unfinished = Path(folder) / target.name
+        unfinished.touch(mode=0o600)
+        yield unfinished
+        unfinished.replace(target)

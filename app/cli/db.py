@@ -8,8 +8,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli import upgrades
-from app.cli.common import answer, dry_run_option, json_option, readable_errors, with_database
-from app.cli.files import whole_file
+from app.cli.common import answer, dry_run_option, json_option, readable_errors, whole_file, with_database
 from app.database import atomic, backups, migrations
 from app.upgrades import access
 

@@ -53,17 +53,15 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     try:
         with connected(settings):
             yield Finding("connection", OK, "The database answers.")
-            for name, check in CHECKS.items():
-                yield from (Finding(name, level, detail) for level, detail in _run(check, settings))
+            for name, (check, all_is_well) in CHECKS.items():
+                found = _run(check, settings) or [(OK, all_is_well)]
+                yield from (Finding(name, level, detail) for level, detail in found)
     except TimedOut:
         # Ctrl-C does so too.
         raise
     except ServiceError as error:
-        yield Finding(
-            "connection",
-            FAILURE,
-            f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings.",
-        )
+        detail = f"{sentence(error)} Check that it runs, and DATABASE_URL with flask settings."
+        yield Finding("connection", FAILURE, detail)
 
 
 def _run(check: "Check", settings: Settings) -> list[tuple[str, str]]:
@@ -100,24 +98,18 @@ def _migrations(_: Settings) -> Iterator[tuple[str, str]]:
         yield FAILURE, f"Pending: {', '.join(pending)}. Run flask db upgrade."
     if unknown:
         yield FAILURE, f"The database is newer than this code: {', '.join(unknown)}. Run the newer code."
-    if not pending and not unknown:
-        yield OK, "All are applied."
 
 
 def _access(_: Settings) -> Iterator[tuple[str, str]]:
     if migrations.pending():
         yield WARNING, NOT_CHECKED
         return
-    openings = access.openings()
-    for each in openings:
+    for each in access.openings():
         yield WARNING, f"{each.roles} can {each.what}. Run: {each.statement}"
-    if not openings:
-        yield OK, "Nobody but the owner and the service can read or write what is ours."
 
 
 def _views(_: Settings) -> Iterator[tuple[str, str]]:
-    triggers = inspection.refreshing_triggers()
-    for name, table, views in triggers:
+    for name, table, views in inspection.refreshing_triggers():
         yield (
             WARNING,
             f"With every change of {table} the trigger {name} refreshes {', '.join(views)}, which take "
@@ -125,8 +117,6 @@ def _views(_: Settings) -> Iterator[tuple[str, str]]:
             "/tasks/statistics with group_by answers the same. Once nothing reads the views, run: "
             f"DROP TRIGGER {name} ON {table}",
         )
-    if not triggers:
-        yield OK, "No change of a row refreshes a view."
 
 
 def _indexes(_: Settings) -> Iterator[tuple[str, str]]:
@@ -134,15 +124,10 @@ def _indexes(_: Settings) -> Iterator[tuple[str, str]]:
         yield WARNING, NOT_CHECKED
         return
     there, wanted = inspection.indexes(), _wanted_indexes()
-    missing = [f"{name} is missing. Run: {wanted[name]}" for name in wanted if name not in there]
-    invalid = [
-        f"{name} is not valid, so nothing uses it. Run: REINDEX INDEX CONCURRENTLY {name}"
-        for name, valid in there.items()
-        if not valid
-    ]
-    yield from ((FAILURE, detail) for detail in missing + invalid)
-    if not missing and not invalid:
-        yield OK, f"All {len(wanted)} are there and valid."
+    for name in sorted(wanted.keys() - there.keys()):
+        yield FAILURE, f"{name} is missing. Run: {wanted[name]}"
+    for name in (name for name, valid in there.items() if not valid):
+        yield FAILURE, f"{name} is not valid, so nothing uses it. Run: REINDEX INDEX CONCURRENTLY {name}"
 
 
 def _wanted_indexes() -> dict[str, str]:
@@ -169,11 +154,12 @@ def _pool(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 Check = Callable[[Settings], Iterator[tuple[str, str]]]
-CHECKS: dict[str, Check] = {
-    "database": _database,
-    "migrations": _migrations,
-    "access": _access,
-    "views": _views,
-    "indexes": _indexes,
-    "pool": _pool,
+# Each with what is said where it finds nothing.
+CHECKS: dict[str, tuple[Check, str]] = {
+    "database": (_database, ""),
+    "migrations": (_migrations, "All are applied."),
+    "access": (_access, "Nobody but the owner and the service can read or write what is ours."),
+    "views": (_views, "No change of a row refreshes a view."),
+    "indexes": (_indexes, "All are there and valid."),
+    "pool": (_pool, ""),
 }

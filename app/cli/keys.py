@@ -1,7 +1,7 @@
 """`flask keys`: the keys of callers, each with a name, scopes and an end."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +11,8 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.auth.keys import digest, new_key
-from app.auth.scopes import ADMIN, ENTITIES, SCOPES
-from app.cli.common import Duration, answer, dry_run_option, json_option, with_database
+from app.auth.scopes import SCOPES
+from app.cli.common import Duration, answer, dry_run_option, in_columns, json_option, with_database
 from app.database import atomic
 from app.errors import Conflict, NotFound
 from app.repositories import keys as repository
@@ -20,23 +20,6 @@ from app.repositories import keys as repository
 COLUMNS = ("name", "state", "sha256", "scopes", "created_at", "expires_at", "last_used_at")
 
 keys = AppGroup("keys", help="Make and end the keys of callers.", short_help="Make and end the keys of callers.")
-
-
-class Scope(click.ParamType[str]):
-    """The name of a scope."""
-
-    name = "scope"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, when there is such a scope."""
-        if value not in SCOPES:
-            self.fail(
-                f"There is no scope {value}. There are read, write, {ADMIN}, and <entity>:read and <entity>:write "
-                f"for {', '.join(ENTITIES)}.",
-                param,
-                ctx,
-            )
-        return str(value)
 
 
 def check_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -51,7 +34,14 @@ name_argument = click.argument("name", callback=check_name)
 
 @keys.command()
 @name_argument
-@click.option("--scope", "scopes", type=Scope(), multiple=True, required=True, help="What it may do; may be repeated.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    required=True,
+    help="What it may do; may be repeated.",
+)
 @click.option("--expires", type=Duration(), help="When it ends: 45s, 30m, 24h, 90d, 4w. Without it, never.")
 @dry_run_option
 @json_option
@@ -83,8 +73,7 @@ def list_keys(as_json: bool) -> None:
     if as_json:
         click.echo(listed.json)
         return
-    for line in _table([COLUMNS, *(_cells(each) for each in listed)]):
-        click.echo(line)
+    click.echo(in_columns([COLUMNS, *(_cells(each) for each in listed)]))
 
 
 @keys.command()
@@ -163,9 +152,3 @@ def _cells(key: Mapping[str, Any]) -> tuple[str, ...]:
 def _minute(time: str | None) -> str:
     """A time in UTC as the list shows it."""
     return f"{time[:16]}Z" if time else "-"
-
-
-def _table(rows: list[tuple[str, ...]]) -> Iterable[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for row in rows:
-        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

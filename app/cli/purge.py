@@ -1,11 +1,17 @@
-"""`flask purge`: removing what is old from the tables that grow with every day."""
+"""`flask purge` and `flask idempotency purge`: removing what is old, a thousand rows in a transaction.
+
+So callers are served meanwhile; and a purge that was interrupted goes on when it is run again.
+"""
 
 from datetime import datetime, timedelta
 
 import click
+from flask.cli import AppGroup
 
 from app.cli.common import Duration, answer, dry_run_option, json_option, progress, with_database
 from app.repositories import purging
+
+idempotency = AppGroup("idempotency", help="The stored answers to requests with an Idempotency-Key.")
 
 
 @click.command()
@@ -20,14 +26,31 @@ def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
     It deletes a thousand rows at a time, each in a transaction of its own, so that callers are served meanwhile.
     Interrupted in the middle, it goes on when it is run again.
     """
-    moment = purging.moment_before_now(age)
-    found, deleted = purging.count_older(what, moment), 0
-    with progress("Deleting", found, as_json) as bar:
-        for count in () if dry_run else purging.delete_older(what, moment):
-            deleted += count
-            bar.update(count)
+    moment, found, deleted = _purged("Deleting", what, age, dry_run, as_json)
     document = {"what": what, "created_before": moment, "found": found, "deleted": deleted, "dry_run": dry_run}
     answer(document, as_json, _sentence(what, moment, found, deleted, dry_run))
+
+
+@idempotency.command("purge")
+@dry_run_option
+@json_option
+@with_database
+def purge_answers(dry_run: bool, as_json: bool) -> None:
+    """Drop the answers that have expired, a thousand at a time. Interrupted, it goes on when it is run again."""
+    _, found, dropped = _purged("Dropping", purging.ANSWERS, timedelta(), dry_run, as_json)
+    done = f"{found:,} expired answers would be dropped." if dry_run else f"{dropped:,} expired answers dropped."
+    answer({"found": found, "dropped": dropped, "dry_run": dry_run}, as_json, done)
+
+
+def _purged(label: str, what: str, age: timedelta, dry_run: bool, as_json: bool) -> tuple[datetime, int, int]:
+    """The moment that lies so far back, how many rows were older, and how many are gone."""
+    moment = purging.moment_before_now(age)
+    found, gone = purging.count_older(what, moment), 0
+    with progress(label, found, as_json) as bar:
+        for count in () if dry_run else purging.delete_older(what, moment):
+            gone += count
+            bar.update(count)
+    return moment, found, gone
 
 
 def _sentence(what: str, moment: datetime, found: int, deleted: int, dry_run: bool) -> str:

@@ -3,7 +3,7 @@
 import click
 from flask.cli import with_appcontext
 
-from app.cli.common import answer, json_option, readable_errors
+from app.cli.common import answer, in_columns, json_option, readable_errors
 from app.config import settings_table, show_settings
 
 
@@ -18,6 +18,4 @@ def settings_command(markdown: bool, as_json: bool) -> None:
         click.echo(settings_table())
         return
     shown = show_settings()
-    names, values = (max(len(each[column]) for each in shown) for column in ("name", "value"))
-    lines = [f"{each['name']:{names}}  {each['value']:{values}}  {each['source']:11}  {each['help']}" for each in shown]
-    answer({"settings": shown}, as_json, "\n".join(lines))
+    answer({"settings": shown}, as_json, in_columns([list(each.values()) for each in shown]))

@@ -28,21 +28,18 @@ def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> Non
     working. Rows that break a rule stop this before anything is changed, without --mend.
     """
     found = upgrades.recognize()
-    if found.kind != "existing":
-        names = _pending(found, target) if dry_run else upgrades.upgrade(target)
-        _report_names("apply", "applied", names, dry_run, as_json)
-        return
-    if target:
-        raise Invalid("An older program's database is taken over whole. Leave out the name of a migration.")
-    click.echo(f"Found: {found.sentence.partition('.')[0]}.", err=True)
-    plan = upgrades.plan() if dry_run else _taken_over(mend, as_json)
-    if plan is None:
-        _report_names("apply", "applied", [], dry_run, as_json)
-        return
-    sentences = [*plan.lines(), *_table_of_broken(plan.broken)] if dry_run else []
-    done = "Would take over" if dry_run else "Took over"
-    sentences.append(f"{done} the database of generation {plan.generation}, {len(plan.tables)} tables.")
-    answer(_document(plan, dry_run), as_json, "\n".join(sentences))
+    if found.kind == "foreign":
+        raise Invalid(found.sentence)
+    if found.kind == "existing":
+        if target:
+            raise Invalid("An older program's database is taken over whole. Leave out the name of a migration.")
+        click.echo(f"Found: {found.sentence.partition('.')[0]}.", err=True)
+        if plan := upgrades.plan() if dry_run else _taken_over(mend, as_json):
+            _report_taking_over(plan, dry_run, as_json)
+            return
+    names = migrations.to_apply(target) if dry_run else upgrades.upgrade(target)
+    lines = [f"{'Would apply' if dry_run else 'Applied'} {name}." for name in names] or ["Nothing to do."]
+    answer({"applied": names, "dry_run": dry_run}, as_json, "\n".join(lines))
 
 
 @click.command()
@@ -108,12 +105,6 @@ def mended(as_json: bool) -> None:
         click.echo("]}")
 
 
-def _pending(found: upgrades.Found, target: str | None) -> list[str]:
-    if found.kind == "foreign":
-        raise Invalid(found.sentence)
-    return migrations.to_apply(target)
-
-
 def _taken_over(mend: bool, as_json: bool) -> upgrades.Plan | None:
     try:
         timeout = current_app.config["SETTINGS"].database_lock_timeout
@@ -123,19 +114,18 @@ def _taken_over(mend: bool, as_json: bool) -> upgrades.Plan | None:
         raise click.ClickException(str(error)) from None
 
 
-def _report_names(do: str, done: str, names: list[str], dry_run: bool, as_json: bool) -> None:
-    lines = [f"Would {do} {name}." if dry_run else f"{done.capitalize()} {name}." for name in names]
-    answer({done: names, "dry_run": dry_run}, as_json, "\n".join(lines or ["Nothing to do."]))
-
-
-def _document(plan: upgrades.Plan, dry_run: bool) -> dict[str, Any]:
-    return {
+def _report_taking_over(plan: upgrades.Plan, dry_run: bool, as_json: bool) -> None:
+    sentences = [*plan.lines(), *_table_of_broken(plan.broken)] if dry_run else []
+    done = "Would take over" if dry_run else "Took over"
+    sentences.append(f"{done} the database of generation {plan.generation}, {len(plan.tables)} tables.")
+    document = {
         "generation": plan.generation,
         "tables": plan.tables,
         "changes": plan.lines(),
         "broken": _broken(plan.broken),
         "dry_run": dry_run,
     }
+    answer(document, as_json, "\n".join(sentences))
 
 
 def _broken(broken: list[Broken]) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ from typing import IO, Any
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import answer, by_table, dry_run_option, json_option, progress, with_database
-from app.cli.files import whole_file
+from app.cli.common import answer, by_table, dry_run_option, json_option, progress, whole_file, with_database
 from app.database import atomic
 from app.repositories import importing, people
 
@@ -20,18 +19,16 @@ PURPOSE = "Export, import or erase a person with everything that is theirs."
 users = AppGroup("users", help=PURPOSE, short_help=PURPOSE)
 
 
-class Person(click.ParamType[str]):
-    """A user's id or e-mail address."""
+def check_person(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """An e-mail address as it is, or an id in its usual form."""
+    return value if "@" in value else str(click.UUID.convert(value, param, ctx))
 
-    name = "person"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The address as it is, or the id in its usual form; fails for what is neither."""
-        return value if "@" in value else str(click.UUID.convert(value, param, ctx))
+person_argument = click.argument("person", callback=check_person)
 
 
 @users.command("export")
-@click.argument("person", type=Person())
+@person_argument
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, when it is whole.")
 @json_option
 @with_database
@@ -67,7 +64,7 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
 
 
 @users.command("erase")
-@click.argument("person", type=Person())
+@person_argument
 @dry_run_option
 @json_option
 @with_database

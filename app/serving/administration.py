@@ -6,22 +6,20 @@ It is prometheus_client's own server with two more paths. It needs no key, so it
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import orjson
+from werkzeug import Response
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from app.config import SettingError, Settings
 from app.database import embedded_server, migrations
 from app.database.connection import Database
 from app.errors import Unavailable
-
-StartResponse = Callable[..., Any]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 # Where prometheus_client keeps the numbers of all workers.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -48,9 +46,13 @@ def start(settings: Settings) -> None:
         server, _ = start_http_server(port, settings.host, registry)
     except OSError as error:
         raise SettingError(f"ADMIN_PORT={port} cannot be used: {error}. Name a port that is free, or none.") from None
-    ready = partial(_ready, _own_database(settings))
-    paths: dict[str, Application] = {"/health": _health, "/ready": ready, "/metrics": make_wsgi_app(registry)}
-    server.set_app(DispatcherMiddleware(_not_found, paths))
+    paths: dict[str, Any] = {
+        "/health": _json({"status": "ok"}),
+        "/ready": partial(_ready, _own_database(settings)),
+        "/metrics": make_wsgi_app(registry),
+    }
+    not_found = _json({"detail": "Here are /health, /ready and /metrics."}, HTTPStatus.NOT_FOUND)
+    server.set_app(DispatcherMiddleware(not_found, paths))
 
 
 def stop() -> None:
@@ -76,24 +78,14 @@ def _own_database(settings: Settings) -> Database:
     return own
 
 
-def _health(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    return _answer(start_response, HTTPStatus.OK, {"status": "ok"})
-
-
-def _ready(database: Database, _: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+def _ready(database: Database, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     reason = migrations.not_ready_reason(database)
-    if reason:
-        return _answer(start_response, HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not_ready", "detail": reason})
-    return _answer(start_response, HTTPStatus.OK, {"status": "ready", "pending_migrations": []})
+    if reason is None:
+        return _json({"status": "ready", "pending_migrations": []})(environ, start_response)
+    response = _json({"status": "not_ready", "detail": reason}, HTTPStatus.SERVICE_UNAVAILABLE)
+    response.headers["Retry-After"] = str(Unavailable.retry_after)
+    return response(environ, start_response)
 
 
-def _not_found(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    return _answer(start_response, HTTPStatus.NOT_FOUND, {"detail": "Here are /health, /ready and /metrics."})
-
-
-def _answer(start_response: StartResponse, status: HTTPStatus, document: dict[str, Any]) -> Iterable[bytes]:
-    headers = [("Content-Type", "application/json")]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append(("Retry-After", str(Unavailable.retry_after)))
-    start_response(f"{status.value} {status.phrase}", headers)
-    return [orjson.dumps(document)]
+def _json(document: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(orjson.dumps(document), status, content_type="application/json")

@@ -118,7 +118,7 @@ def test_what_is_tried_out_makes_no_key_and_shows_none(migrated: str):
         (("create", "taken", "--scope", "read"), "There is a key named taken already."),
         (("rotate", "nobody"), "There is no key named nobody"),
         (("revoke", "nobody"), "There is no key named nobody"),
-        (("create", "x", "--scope", "tusks:read"), "There is no scope tusks:read. There are read, write, admin"),
+        (("create", "x", "--scope", "tusks:read"), "'tusks:read' is not one of 'read', 'write', 'admin'"),
         (("create", "x"), "Missing option '--scope'"),
         (("create", "a b", "--scope", "read"), "A name is 1 to 100 letters"),
         (("create", "x", "--scope", "read", "--expires", "soon"), "soon is no length of time"),

@@ -17,7 +17,7 @@ from app.repositories.purging import PURGEABLE
 
 GUIDE = (PROJECT / "docs" / "maintenance.md").read_text()
 COMMANDS = "\n".join(re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL))
-INDEXES = r"All \d+ are there and valid\."
+INDEXES = "All are there and valid."
 
 
 def test_the_guides_commands_run_in_their_order(postgres: EmbeddedServer, tmp_path: Path):
