@@ -1,47 +1,12 @@
 """What PostgreSQL's catalogue tells of the tables of a schema: columns, constraints, indexes, triggers."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 from app.database import database
 
 # Stands in the place of a default where the column numbers its rows.
 IDENTITY = "identity"
-COLUMNS = """
-SELECT c.relname, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
-    coalesce(pg_get_expr(d.adbin, d.adrelid), CASE WHEN a.attidentity <> '' THEN 'identity' END)
-FROM pg_class c
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE c.relnamespace = %(schema)s::regnamespace AND c.relkind = 'r' ORDER BY c.relname, a.attnum
-"""
-TABLES = """
-SELECT relname, relrowsecurity, coalesce(reloptions, '{}') FROM pg_class
-WHERE relnamespace = %(schema)s::regnamespace AND relkind = 'r'
-"""
-PARTS = """
-SELECT c.relname, k.contype::text, quote_ident(k.conname), pg_get_constraintdef(k.oid),
-    ARRAY(SELECT quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY AS n(number, place)
-          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = n.number ORDER BY n.place),
-    pg_get_expr(k.conbin, k.conrelid), false, true
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = %(schema)s::regnamespace AND k.contype IN ('c', 'f')
-UNION ALL
-SELECT c.relname, 'i', quote_ident(i.relname), regexp_replace(pg_get_indexdef(i.oid), '^.*? USING ', 'USING '),
-    ARRAY(SELECT quote_ident(a.attname) FROM unnest(x.indkey::int[]) WITH ORDINALITY AS n(number, place)
-          JOIN pg_attribute a ON a.attrelid = c.oid AND (a.attnum = n.number OR n.number = 0 AND EXISTS (
-              SELECT FROM pg_depend d WHERE d.objid = i.oid AND d.refobjid = c.oid AND d.refobjsubid = a.attnum))
-          ORDER BY n.place),
-    pg_get_expr(x.indpred, x.indrelid), x.indisunique,
-    EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('u', 'p', 'x'))
-FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
-WHERE c.relnamespace = %(schema)s::regnamespace AND c.relkind = 'r' AND x.indisvalid ORDER BY 2, 3
-"""
-TRIGGERS = """
-SELECT c.relname, quote_ident(t.tgname), pg_get_triggerdef(t.oid), t.tgenabled::text
-FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = %(schema)s::regnamespace AND NOT t.tgisinternal ORDER BY t.tgname
-"""
 FUNCTIONS = """
 SELECT p.oid::regprocedure::text FROM pg_proc p
 WHERE p.pronamespace = %s::regnamespace AND p.prokind = 'f'
@@ -76,7 +41,7 @@ class Part:
     kind: str
     name: str
     definition: str
-    columns: tuple[str, ...]
+    columns: list[str]
     condition: str | None
     unique: bool
     in_constraint: bool
@@ -121,16 +86,16 @@ class Trigger:
     enabled: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Table:
     """A table with all that is on it."""
 
     name: str
     row_security: bool
-    options: tuple[str, ...]
-    columns: dict[str, Column] = field(default_factory=dict)
-    parts: list[Part] = field(default_factory=list)
-    triggers: list[Trigger] = field(default_factory=list)
+    options: list[str]
+    columns: dict[str, Column]
+    parts: list[Part]
+    triggers: list[Trigger]
 
 
 def tables(schema: str) -> dict[str, Table]:
@@ -139,16 +104,18 @@ def tables(schema: str) -> dict[str, Table]:
     What the tables have is named as SQL writes it, in quotes where it needs them.
     """
     database.execute_sql(f"SET LOCAL search_path = {schema}; SET LOCAL quote_all_identifiers = off")
-    named = {"schema": schema}
-    found = {name: Table(name, secured, tuple(options)) for name, secured, options in database.read(TABLES, named)}
-    # A table that came between two of these statements is left out.
-    for table, *column in _of(found, COLUMNS, named):
-        found[table].columns[column[0]] = Column(*column)
-    for table, kind, name, definition, columns, *rest in _of(found, PARTS, named):
-        found[table].parts.append(Part(table, kind, name, definition, tuple(columns), *rest))
-    for table, name, definition, enabled in _of(found, TRIGGERS, named):
-        found[table].triggers.append(Trigger(name, definition.replace(f" ON {schema}.", " ON "), enabled))
-    return found
+    query = Path(__file__).with_name("tables.sql").read_text()
+    return {
+        name: Table(
+            name,
+            row_security,
+            options,
+            {column["name"]: Column(**column) for column in columns},
+            [Part(name, **part) for part in parts],
+            [Trigger(**trigger) for trigger in triggers],
+        )
+        for name, row_security, options, columns, parts, triggers in database.read(query, {"schema": schema})
+    }
 
 
 def defaults_for_null(theirs: Table, ours: Table) -> dict[str, str]:
@@ -169,7 +136,3 @@ def functions(schema: str) -> list[str]:
 def names_in_both(schema: str) -> set[str]:
     """The names that something in this schema has and something in public too."""
     return {name for (name,) in database.read(NAMES_IN_BOTH, (schema,))}
-
-
-def _of(tables: dict[str, Table], query: str, named: dict[str, str]) -> list[tuple[Any, ...]]:
-    return [row for row in database.read(query, named) if row[0] in tables]
