@@ -161,20 +161,8 @@ class Settings:
             )
 
 
-class SettingsSchema(Schema):
-    """Reads the texts of all settings, and shows their values without secrets."""
-
-    class Meta:
-        """Other variables of the environment are not ours."""
-
-        unknown = EXCLUDE
-
-    def on_bind_field(self, field_name: str, field_obj: Text[Any]) -> None:
-        """Name a setting in capitals."""
-        field_obj.data_key = field_name.upper()
-
-
-TEXTS = SettingsSchema.from_dict({each.name: copy(each.metadata["text"]) for each in fields(Settings)})()
+# Reads the texts of all settings, by their names in capitals, and shows their values without secrets.
+TEXTS = Schema.from_dict({each.name.upper(): copy(each.metadata["text"]) for each in fields(Settings)})(unknown=EXCLUDE)
 
 
 def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env") -> Settings:
@@ -182,8 +170,9 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
 
     Raises SettingError, with a sentence that names the setting, for a text that cannot be read.
     """
+    texts = {name: text for name, (text, _) in _sources(environment, dotenv).items()}
     try:
-        return Settings(**TEXTS.load({name: text for name, (text, _) in _sources(environment, dotenv).items()}))
+        return Settings(**{name.lower(): value for name, value in TEXTS.load(texts).items()})
     except ValidationError as error:
         wrong = [f"{name} cannot be used: {faults[0]}." for name, faults in error.normalized_messages().items()]
         raise SettingError(" ".join(wrong)) from None
@@ -193,7 +182,8 @@ def show_settings(
     environment: Mapping[str, str] | None = None, dotenv: Path = PROJECT / ".env"
 ) -> list[dict[str, str]]:
     """Each setting's name, its value without secrets, its source (environment, .env or default) and its help."""
-    values, sources = TEXTS.dump(load_settings(environment, dotenv)), _sources(environment, dotenv)
+    sources = _sources(environment, dotenv)
+    values = TEXTS.dump({name.upper(): value for name, value in vars(load_settings(environment, dotenv)).items()})
     return [
         {
             "name": name,
