@@ -87,7 +87,7 @@ test-generators: $(INSTALLED) $(GENERATORS) ## Make clients of the OpenAPI docum
 test-faults: $(INSTALLED) ## Break the database and the service under load, SECONDS each; write docs/reliability.md (11 minutes)
 	$(BIN)/pytest tests/faults/test_faults.py --fault-seconds $(SECONDS) --fault-report=$(FAULT_REPORT)
 
-test-failover: $(INSTALLED) ## Move, kill and freeze the primary of a Patroni cluster under load, where Debian's packages are; write docs/reliability.md (8 minutes)
+test-failover: $(INSTALLED) ## Move, kill, freeze and cut off nodes of a Patroni cluster under load, where Debian's packages are; write docs/reliability.md (12 minutes; ONLY=… CALM=… for less)
 	$(BIN)/pytest -rs tests/faults/test_patroni.py --fault-seconds $(CALM) $(if $(ONLY),-k "$(ONLY)",--fault-report=$(FAULT_REPORT))
 
 test-newest: ## Run the unit and contract tests with the newest libraries that the index has, in .venv-newest
