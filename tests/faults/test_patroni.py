@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,14 +38,25 @@ HEAD = (
 )
 
 
-@dataclass
 class Readiness:
     """What /ready has said, and when it was asked."""
 
-    url: str
-    said: list[tuple[float, bool]]
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.said: list[tuple[float, bool]] = []
 
-    def ask(self, over: threading.Event) -> None:
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        over = threading.Event()
+        asking = threading.Thread(target=self._ask, args=(over,))
+        asking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            asking.join()
+
+    def _ask(self, over: threading.Event) -> None:
         while not over.wait(PROBE_EVERY_SECONDS):
             asked = time.monotonic()
             try:
@@ -110,18 +121,14 @@ def test_what_was_answered_is_true_and_the_service_follows(
     fault: str, way: str, server: RunningServer, cluster: Cluster, rows: list[str], tmp_path: Path, calm: float
 ):
     cluster.wait_until_whole()
-    ledger, over = Ledger(tmp_path / "ledger.jsonl"), threading.Event()
-    load, readiness = Load(ledger, lambda: server.url, cluster.url), Readiness(server.url, [])
-    asking = threading.Thread(target=readiness.ask, args=(over,))
-    asking.start()
-    with ledger.kept(), load.running():
+    ledger, readiness = Ledger(tmp_path / "ledger.jsonl"), Readiness(server.url)
+    load = Load(ledger, lambda: server.url, cluster.url)
+    with ledger.kept(), readiness.asked(), load.running():
         time.sleep(2)
         began = time.monotonic()
         FAULTS[fault](cluster)
         cluster.primary(since=time.monotonic())
         time.sleep(calm)
-    over.set()
-    asking.join()
     outcomes, turned_out = ledger.outcomes(), ledger.check_answers(cluster.url)
     last_failure = max((entry.ended for entry in ledger.entries if not entry.done), default=0.0)
     load.repeat_what_failed()
