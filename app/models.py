@@ -1,6 +1,6 @@
 """The tables, side by side: columns, references, indexes. Defaults and checks are the migrations' alone."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from peewee import (
     SQL,
@@ -36,24 +36,26 @@ class ReferencesField(ArrayField):
 
 
 class NamedIndex(Index):
-    """An index as SQL writes it; `key` are the columns of a unique one that holds for all rows."""
+    """An index as SQL writes it. Of a unique one `key` are the columns, and `rows` the condition if it is partial."""
 
     key: tuple[str, ...] | None = None
+    rows: str | None = None
 
 
-def index(
-    table: str, name: str, columns: str, *, unique: bool = False, where: str | None = None, using: str | None = None
-) -> NamedIndex:
-    """The index <table>_<name> on columns as SQL writes them.
+def index(table: str, name: str, columns: str, *, where: str | None = None, using: str | None = None) -> NamedIndex:
+    """The index <table>_<name> on columns as SQL writes them."""
+    made = NamedIndex(f"{table}_{name}", table, [SQL(columns)], using=using)
+    return made.where(SQL(where)) if where else made
 
-    A unique one is named <column>__<column>_key: database/failures.py tells a caller the columns from that.
+
+def unique(table: str, *key: str, on: str | None = None, where: str | None = None) -> NamedIndex:
+    """The unique index <table>_<column>__<column>_key on these columns, or `on` an expression of them.
+
+    By its name database/failures.py tells a caller the columns.
     """
-    made = NamedIndex(f"{table}_{name}", table, [SQL(columns)], unique=unique, using=using)
-    if where:
-        return made.where(SQL(where))
-    if unique:
-        made.key = tuple(name.removesuffix("_key").split("__"))
-    return made
+    made = NamedIndex(f"{table}_{'__'.join(key)}_key", table, [SQL(on or ", ".join(key))], unique=True)
+    made.key, made.rows = key, where
+    return made.where(SQL(where)) if where else made
 
 
 class Row(Model):
@@ -92,7 +94,7 @@ class User(Row):
     class Meta:
         table_name = "users"
         indexes = (
-            index("users", "email_key", "lower(email)", unique=True),
+            unique("users", "email", on="lower(email)"),
             index("users", "newest", "created_at, row_order"),
             index("users", "by_phone", "(regexp_replace(notification_preferences ->> 'phone_number', '\\D', '', 'g'))"),
         )
@@ -116,13 +118,7 @@ class Goal(Row):
     class Meta:
         table_name = "goals"
         indexes = (
-            index(
-                "goals",
-                "user_id__pipeline_order_key",
-                "user_id, pipeline_order",
-                unique=True,
-                where="status IN ('pipeline', 'active')",
-            ),
+            unique("goals", "user_id", "pipeline_order", where="status IN ('pipeline', 'active')"),
             index("goals", "newest", "created_at, row_order"),
             index("goals", "by_user_and_status", "user_id, status, pipeline_order"),
             index("goals", "by_parent", "parent_goal_id"),
@@ -143,11 +139,10 @@ class Conversation(Row):
     linked_goal = ForeignKeyField(Goal, backref="conversations", null=True, on_delete="SET NULL", index=False)
     linked_task = DeferredForeignKey(
         "Task",
+        backref="conversations",
         null=True,
         on_delete="SET NULL",
         index=False,
-        backref="conversations",
-        object_id_name="linked_task_id",
         constraint_name="conversations_linked_task_id_fkey",
     )
     ended_at = DateTimeTZField(null=True)
@@ -156,7 +151,7 @@ class Conversation(Row):
     class Meta:
         table_name = "conversations"
         indexes = (
-            index("conversations", "langgraph_thread_id_key", "langgraph_thread_id", unique=True),
+            unique("conversations", "langgraph_thread_id"),
             index("conversations", "newest", "created_at, row_order"),
             index("conversations", "by_user_and_recency", "user_id, last_message_at, row_order"),
             index("conversations", "by_voice_session", "voice_session_id", where="voice_session_id IS NOT NULL"),
@@ -237,21 +232,9 @@ class Pattern(Row):
     class Meta:
         table_name = "patterns"
         indexes = (
-            index(
-                "patterns",
-                "user_id__pattern_type__pattern_key_key",
-                "user_id, pattern_type, pattern_key",
-                unique=True,
-                where="pattern_key IS NOT NULL",
-            ),
+            unique("patterns", "user_id", "pattern_type", "pattern_key", where="pattern_key IS NOT NULL"),
             # In a unique index null differs from null, and a pattern may have a key without a type.
-            index(
-                "patterns",
-                "user_id__pattern_key_key",
-                "user_id, pattern_key",
-                unique=True,
-                where="pattern_key IS NOT NULL AND pattern_type IS NULL",
-            ),
+            unique("patterns", "user_id", "pattern_key", where="pattern_key IS NOT NULL AND pattern_type IS NULL"),
             index("patterns", "newest", "updated_at, row_order"),
             index("patterns", "by_user", "user_id"),
         )
@@ -272,7 +255,7 @@ class NotificationLogEntry(Row):
     class Meta:
         table_name = "notification_log"
         indexes = (
-            index("notification_log", "external_id_key", "external_id", unique=True),
+            unique("notification_log", "external_id"),
             index("notification_log", "by_sending", "sent_at, row_order"),
             index("notification_log", "by_age", "created_at, row_order"),
             index("notification_log", "by_task", "task_id"),
@@ -334,8 +317,8 @@ class ApiKey(Model):
         database = database
         table_name = "api_keys"
         indexes = (
-            index("api_keys", "digest_key", "digest", unique=True),
-            index("api_keys", "name_key", "name", unique=True, where="replaced_at IS NULL AND revoked_at IS NULL"),
+            unique("api_keys", "digest"),
+            unique("api_keys", "name", where="replaced_at IS NULL AND revoked_at IS NULL"),
         )
 
 
@@ -358,23 +341,14 @@ class MendedRow(Model):
 INTERNAL: list[type[Model]] = [IdempotencyKey, ApiKey, MendedRow]
 
 
-class Reverse(NamedTuple):
-    """What points to a row: rows of `table` by their `column`."""
-
-    table: str
-    column: str
-
-
 # The entities by their tables, and how they refer to each other: the reference `goal` is the column `goal_id`.
 ENTITIES: dict[str, type[Row]] = {model._meta.table_name: model for model in Row.__subclasses__()}
 REFERENCES: dict[str, dict[str, str]] = {
     table: {field.name: other._meta.table_name for field, other in model._meta.refs.items()}
     for table, model in ENTITIES.items()
 }
-REVERSE: dict[str, dict[str, Reverse]] = {
-    table: {
-        field.backref: Reverse(other._meta.table_name, field.column_name)
-        for field, other in model._meta.backrefs.items()
-    }
+# What points to the rows of each table: by the name that the reference gives it, its table.
+REVERSE: dict[str, dict[str, str]] = {
+    table: {field.backref: other._meta.table_name for field, other in model._meta.backrefs.items()}
     for table, model in ENTITIES.items()
 }

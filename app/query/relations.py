@@ -13,7 +13,7 @@ MESSAGES_OF_A_CONVERSATION = ("first_user_message", "last_message")
 TASK_COUNTS = "task_counts"
 # By table the names that can be expanded in its rows, each with the table whose rows it shows; None for counts.
 EXPANSIONS: dict[str, dict[str, str | None]] = {
-    table: {**references, **{name: REVERSE[table][name].table for name in LISTS.get(table, ())}}
+    table: {**references, **{name: REVERSE[table][name] for name in LISTS.get(table, ())}}
     for table, references in REFERENCES.items()
 }
 EXPANSIONS["conversations"] |= dict.fromkeys(MESSAGES_OF_A_CONVERSATION, "messages")
@@ -29,7 +29,7 @@ def tables_beside(table: str, query: Query) -> set[str]:
             there = REFERENCES[there][name]
             found.add(there)
         if condition.operator == "exists":
-            found.add(REVERSE[table][condition.place.column].table)
+            found.add(REVERSE[table][condition.place.column])
     groups = query.grouping.by if query.grouping else ()
     return found | {TABLES_OF_GROUPS[name] for name in groups if name in TABLES_OF_GROUPS}
 

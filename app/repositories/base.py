@@ -5,7 +5,6 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 import orjson
-import uuid_utils
 
 from app import models
 from app.database import database
@@ -16,15 +15,10 @@ from app.repositories import filters, many, reads, writes
 from app.repositories.many import Outcome
 from app.repositories.natural_keys import ID
 from app.repositories.reads import Target
-from app.repositories.rows import CUT_HERE, EMPTY, LongRows, Row, Rows, page
+from app.repositories.rows import CUT_HERE, EMPTY, LongRows, Row, Rows, new_id, page
 
 Id = str | UUID
 ROWS_AT_ONCE = 1000
-
-
-def new_id() -> str:
-    """A UUIDv7: later ones sort after earlier ones, within this process even in the same millisecond."""
-    return str(uuid_utils.uuid7())
 
 
 class Repository:
@@ -90,12 +84,12 @@ class Repository:
 
     def upsert(self, values: Mapping[str, Any], query: Query) -> tuple[Row, Outcome]:
         """A new row, or the one that has its key: merged with these values if the query matches it, or left alone."""
-        [(row, outcome)] = many.upsert(self.model, [values], query, new_id, indexed=False)
+        [(row, outcome)] = many.upsert(self.model, [values], query, indexed=False)
         return row, outcome
 
     def upsert_many(self, rows: Sequence[Mapping[str, Any]], query: Query) -> list[tuple[Row, Outcome]]:
         """For each row, in the order given, what `upsert` gives; those with the same kind of key take one statement."""
-        return many.upsert(self.model, rows, query, new_id)
+        return many.upsert(self.model, rows, query)
 
     def update(
         self,

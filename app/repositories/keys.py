@@ -12,9 +12,8 @@ from app.database import atomic, database
 from app.database.statements import Statement, compiled, parameter
 from app.errors import Conflict, NotFound, Unavailable
 from app.models import ApiKey
-from app.repositories.base import new_id
 from app.repositories.columns import bound
-from app.repositories.rows import Row, Rows
+from app.repositories.rows import Row, Rows, new_id
 from app.repositories.shapes import array_of, json_of
 
 # What is shown of a key. A name may have several: the current one, and older ones with their ends.

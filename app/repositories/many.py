@@ -1,6 +1,6 @@
 """Many rows at once: one INSERT for those of one key, with faults that tell which row is wrong."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -10,10 +10,11 @@ from app.query.model import Query, Shape
 from app.repositories import writes
 from app.repositories.columns import Model
 from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of
-from app.repositories.rows import Row
+from app.repositories.rows import Row, new_id
 
 Values = Mapping[str, Any]
 ATTEMPTS = 3
+ID_ALONE = Shape(("id",))
 
 
 class Outcome(Enum):
@@ -37,19 +38,13 @@ def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
     return [written[ID.values(row)] for row in rows]
 
 
-def upsert(
-    model: Model,
-    rows: Sequence[Values],
-    query: Query,
-    new_id: Callable[[], str],
-    indexed: bool = True,
-) -> list[tuple[Row, Outcome]]:
+def upsert(model: Model, rows: Sequence[Values], query: Query, indexed: bool = True) -> list[tuple[Row, Outcome]]:
     """New rows, or those that have their keys, in the order given; faults tell the row's index if it is `indexed`."""
     found: dict[int, tuple[Row, Outcome]] = {}
     for key, numbers in _keys(model, rows, indexed).items():
         group = [rows[number] for number in numbers]
         try:
-            done = _upsert_group(model, key, group, query, new_id)
+            done = _upsert_group(model, key, group, query)
         except (Conflict, MissingReference) as error:
             if not indexed:
                 raise
@@ -59,7 +54,7 @@ def upsert(
 
 
 def _keys(model: Model, rows: Sequence[Values], indexed: bool) -> dict[Key, list[int]]:
-    """The rows by the key that they have, the keys in one order."""
+    """The numbers of the rows by the key that they have, the keys in one order."""
     keyed: dict[Key, list[int]] = {key: [] for key in keys_of(model)}
     for number, row in enumerate(rows):
         try:
@@ -72,9 +67,7 @@ def _keys(model: Model, rows: Sequence[Values], indexed: bool) -> dict[Key, list
     return {key: numbers for key, numbers in keyed.items() if numbers}
 
 
-def _upsert_group(
-    model: Model, key: Key, rows: Sequence[Values], query: Query, new_id: Callable[[], str]
-) -> list[tuple[Row, Outcome]]:
+def _upsert_group(model: Model, key: Key, rows: Sequence[Values], query: Query) -> list[tuple[Row, Outcome]]:
     """Upsert rows that all have one key, whatever columns each names; what each became, in the order given."""
     # In one order, so that two at once wait for each other and never both.
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
@@ -82,26 +75,27 @@ def _upsert_group(
     naming = _naming(made, key, rules.update) if query.writing.upsert == "merge" else {}
     partly = tuple(name for name, ids in naming.items() if len(ids) < len(made))
     merge = writes.Merge(tuple(naming), partly, query.where, rules) if naming else writes.Merge()
-    written: dict[tuple[str, ...], Row] = {}
-    there: dict[tuple[str, ...], Row] = {}
+    done: dict[tuple[str, ...], tuple[Row, Outcome]] = {}
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with atomic():
-                written |= _by_key(key, database.write(*writes.insert(model, made, key, query.shape, merge, naming)))
-                for row in made:
-                    if _is_new(written.get(key.values(row))):
-                        written[key.values(row)].id = row["id"]
-                made = [row for row in made if key.values(row) not in written]
-                there |= _left_alone(model, key, made, query.shape)
+                written = _by_key(key, database.write(*writes.insert(model, made, key, query.shape, merge, naming)))
+                left = [row for row in made if key.values(row) not in written]
+                there = (
+                    _by_key(key, database.read(*writes.select_by_keys(model, left, key, query.shape))) if left else {}
+                )
         except Conflict:
             # Another unique value is taken, perhaps by a row of this same key that came after the key was looked for.
             if attempt == ATTEMPTS:
                 raise
             continue
+        ids = {key.values(row): row["id"] for row in made}
+        done |= {values: _written(row, ids[values]) for values, row in written.items()}
+        done |= {values: (row, Outcome.LEFT) for values, row in there.items()}
         # What stood in the way of a row and is gone by now was deleted in this moment.
-        made = [row for row in made if key.values(row) not in there]
+        made = [row for row in left if key.values(row) not in there]
         if not made:
-            return [_outcome(key.values(row), written, there) for row in rows]
+            return [done[key.values(row)] for row in rows]
     raise Contended("Rows with the same keys were deleted again and again in this moment. Try again.")
 
 
@@ -115,20 +109,16 @@ def _naming(rows: Sequence[Values], key: Key, only: Sequence[str]) -> dict[str, 
     return naming
 
 
-def _outcome(
-    key: tuple[str, ...], written: Mapping[tuple[str, ...], Row], there: Mapping[tuple[str, ...], Row]
-) -> tuple[Row, Outcome]:
-    if key in there:
-        return there[key], Outcome.LEFT
-    return written[key], Outcome.CREATED if _is_new(written[key]) else Outcome.MERGED
-
-
-def _is_new(row: Row | None) -> bool:
+def _written(row: Row, new_id: str) -> tuple[Row, Outcome]:
     # The trigger counts every change, so a first version is a new row.
-    return row is not None and row.version == 1
+    if row.version > 1:
+        return row, Outcome.MERGED
+    row.id = new_id
+    return row, Outcome.CREATED
 
 
-def _left_alone(model: Model, key: Key, rows: Sequence[Values], shape: Shape) -> dict[tuple[str, ...], Row]:
+def _find(model: Model, key: Key, rows: Sequence[Values], shape: Shape = ID_ALONE) -> dict[tuple[str, ...], Row]:
+    """The rows of the table that have the same keys as these."""
     return _by_key(key, database.read(*writes.select_by_keys(model, rows, key, shape))) if rows else {}
 
 
@@ -165,7 +155,7 @@ def _position_missing(model: Model, rows: Sequence[Values], columns: Sequence[st
     [column] = columns
     other = model._meta.columns[column].rel_model
     named = [_listed(row.get(column)) for row in rows]
-    there = set(_existing(other, ID, [{"id": each} for ids in named for each in ids]))
+    there = set(_find(other, ID, [{"id": each} for ids in named for each in ids]))
     if other is model:
         there |= {ID.values(row) for row in rows if "id" in row}
     return next((at for at, ids in enumerate(named) if any((str(each),) not in there for each in ids)), None)
@@ -179,21 +169,15 @@ def _listed(value: Any) -> list[Any]:
 def _position_taken(model: Model, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
     """The position of the first row whose values another row has, in the table or before it."""
     key = key_with(model, columns)
-    there = _existing(model, key, [row for row in rows if key.is_of(row)])
+    there = _find(model, key, [row for row in rows if key.is_of(row)])
     seen: set[tuple[str, ...]] = set()
     for at, row in enumerate(rows):
         if not key.is_of(row):
             continue
         values = key.values(row)
         # What is written again to the row that has it stands in nobody's way.
-        other = values in there and (key.columns == ID.columns or there[values] != row.get("id"))
+        other = values in there and (key.columns == ID.columns or there[values]["id"] != row.get("id"))
         if other or values in seen:
             return at
         seen.add(values)
     return None
-
-
-def _existing(model: Model, key: Key, rows: Sequence[Values]) -> dict[tuple[str, ...], str]:
-    """The ids of the rows of the table that have the same keys as these."""
-    found = _by_key(key, database.read(*writes.select_by_keys(model, rows, key, Shape(("id",)))))
-    return {values: row["id"] for values, row in found.items()}

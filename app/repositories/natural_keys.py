@@ -11,14 +11,14 @@ OPEN = ("pipeline", "active")
 
 
 class Key(NamedTuple):
-    """The columns of a unique index, and of a partial one the condition on a row, a model or an alias of it.
+    """The columns of a unique index, and of a partial one the condition as SQL.
 
     `covers` is that condition for a new row's values; `when` tells it to people. In `without_case` are the columns
     whose texts are the same in any case.
     """
 
     columns: tuple[str, ...]
-    where: Callable[[Any], Any] | None = None
+    where: str | None = None
     covers: Callable[[Mapping[str, Any]], bool] = lambda row: True
     when: str = ""
     without_case: tuple[str, ...] = ()
@@ -38,33 +38,32 @@ class Key(NamedTuple):
 
 
 ID = Key(("id",))
-PATTERN = Key(("user_id", "pattern_type", "pattern_key"), lambda row: row.pattern_key.is_null(False))
-PATTERN_WITHOUT_TYPE = Key(
-    ("user_id", "pattern_key"),
-    lambda row: row.pattern_key.is_null(False) & row.pattern_type.is_null(),
-    covers=lambda row: row.get("pattern_type") is None,
-    when=" (without a pattern_type)",
-)
-PLACE_IN_PIPELINE = Key(
-    ("user_id", "pipeline_order"),
-    lambda row: row.status.in_(OPEN),
-    covers=lambda row: row.get("status", "active") in OPEN,
-    when=" (of a goal whose status is pipeline or active)",
-)
-# A unique index that holds for some rows only is no key before it is said here of which.
-OF_SOME_ROWS: dict[Model, tuple[Key, ...]] = {
-    models.Goal: (PLACE_IN_PIPELINE,),
-    models.Pattern: (PATTERN, PATTERN_WITHOUT_TYPE),
+# A unique index that holds for some rows only is no key before it is said here of which. All of a key's columns have
+# values, so no more need be said of one that asks for that.
+OF_SOME_ROWS: dict[tuple[str, ...], dict[str, Any]] = {
+    ("user_id", "pipeline_order"): {
+        "covers": lambda row: row.get("status", "active") in OPEN,
+        "when": " (of a goal whose status is pipeline or active)",
+    },
+    ("user_id", "pattern_type", "pattern_key"): {},
+    ("user_id", "pattern_key"): {
+        "covers": lambda row: row.get("pattern_type") is None,
+        "when": " (without a pattern_type)",
+    },
 }
 
 
-def _unique(model: Model) -> tuple[Key, ...]:
+def _keys(model: Model) -> tuple[Key, ...]:
     columns = model._meta.columns.items()
     without_case = tuple(name for name, field in columns if isinstance(field, models.TextWithoutCase))
-    return tuple(Key(index.key, without_case=without_case) for index in model._meta.indexes if index.key)
+    return tuple(
+        Key(index.key, index.rows, without_case=without_case, **OF_SOME_ROWS.get(index.key, {}))
+        for index in model._meta.indexes
+        if index.key and (index.rows is None or index.key in OF_SOME_ROWS)
+    )
 
 
-NATURAL_KEYS = {model: _unique(model) + OF_SOME_ROWS.get(model, ()) for model in models.ENTITIES.values()}
+NATURAL_KEYS = {model: _keys(model) for model in models.ENTITIES.values()}
 
 
 def key_of(model: Model, row: Mapping[str, Any]) -> Key:

@@ -130,7 +130,7 @@ def _insert(model: Model, columns: tuple[str, ...], key: Key, shape: Shape, merg
 def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
     target = {
         "conflict_target": [compared(model, name) for name in key.columns],
-        "conflict_where": key.where(model) if key.where else None,
+        "conflict_where": SQL(key.where) if key.where else None,
     }
     if not merge.columns:
         return {"action": "ignore", **target}
@@ -146,7 +146,7 @@ def _select_by_keys(model: Model, key: Key, shape: Shape) -> Statement:
     columns = [compared(model, name) for name in key.columns]
     wanted = [_wanted(model._meta.columns[name], parameter(f"k_{name}")) for name in key.columns]
     found = model.select(*_returned(model, key, shape)).where(Tuple(*columns).in_(Select(columns=wanted)))
-    return compiled(found.where(key.where(model)) if key.where else found)
+    return compiled(found.where(SQL(key.where)) if key.where else found)
 
 
 def _wanted(field: Field, values: Any) -> Any:

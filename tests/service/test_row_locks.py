@@ -12,7 +12,7 @@ from waiting import wait_until, waiting_for_locks
 
 from app.config import Settings
 from app.database import database
-from app.repositories.base import new_id
+from app.repositories.rows import new_id
 
 TASKS = "/api/v1/tasks"
 

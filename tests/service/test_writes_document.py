@@ -22,8 +22,8 @@ from app.config import PROJECT
 from app.database import database
 from app.errors import ConditionFailed
 from app.query.controls import DEFAULT_MAX_AFFECTED
-from app.repositories.base import new_id
 from app.repositories.natural_keys import NATURAL_KEYS
+from app.repositories.rows import new_id
 from app.schemas.batch import MAX_OPERATIONS
 
 GUIDE = (PROJECT / "docs" / "writes.md").read_text()
