@@ -1,6 +1,7 @@
 """The running service, asked by URL and key; its problems become errors that a model can act on."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,53 +18,50 @@ class Service:
 
     def __init__(self, url: str, key: str | None) -> None:
         headers = {KEY_HEADER: key} if key else {}
-        self._url = url
         self._http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
 
     async def text(self, path: str) -> str:
         """The text of a page. Raises ToolError."""
         return (await self._send("GET", path)).text
 
-    async def ask(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The decoded answer of an operation below /api/v1. Raises ToolError, with a problem's sentence and its hint.
+    async def ask(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None
+    ) -> httpx2.Response:
+        """The answer of an operation below /api/v1. Raises ToolError, with a problem's sentence and its hint.
 
         A PATCH merges objects (RFC 7396), since a model that names one key seldom means to drop the others.
         """
-        headers = {} if body is None else {"Content-Type": MERGE_PATCH if method == "PATCH" else "application/json"}
-        response = await self._send(
+        return await self._send(
             method,
             f"/api/v1{path}",
-            params=[pair for name, value in (query or {}).items() for pair in _parameters(name, value)],
+            params=dict(_parameter(name, value) for name, value in (query or {}).items()),
             content=None if body is None else json.dumps(body),
-            headers=headers,
+            headers={} if body is None else {"Content-Type": MERGE_PATCH if method == "PATCH" else "application/json"},
         )
-        return response.json() if response.content else None
 
     async def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
         try:
             response = await self._http.request(method, path, **request)
         except httpx2.TransportError as error:
-            raise ToolError(
-                f"The Flux DAO Service at {self._url} does not answer ({error}). Try again later."
-            ) from None
+            sentence = f"The Flux DAO Service at {self._http.base_url.host} does not answer ({error}). Try again later"
+            raise ToolError(f"{sentence}{'' if method == 'GET' else ', but look first whether it was done'}.") from None
         if not response.is_success:
             raise ToolError(_sentence(response))
         return response
 
 
-def _parameters(name: str, value: Any) -> list[tuple[str, str]]:
+def _parameter(name: str, value: Any) -> tuple[str, str | list[str]]:
+    """A condition as it stands in a URL; several texts are several parameters."""
     if value is None:
-        return [(f"{name}__isnull", "true")]
+        return f"{name}__isnull", "true"
     if isinstance(value, list):
-        if name == "or" or name.endswith("__contains"):
-            return [(name, _text(each)) for each in value]
-        return [(name, ",".join(map(_quoted, value)))]
-    return [(name, _text(value))]
+        texts = [_text(each) for each in value]
+        return name, texts if name == "or" or name.endswith("contains") else ",".join(map(_in_a_list, texts))
+    return name, _text(value)
 
 
-def _quoted(value: Any) -> str:
-    text = _text(value)
-    return json.dumps(text, ensure_ascii=False) if any(sign in text for sign in ',"') else text
+def _in_a_list(text: str) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"' if any(sign in text for sign in ',"') else text
 
 
 def _text(value: Any) -> str:
@@ -77,7 +75,8 @@ def _sentence(response: httpx2.Response) -> str:
     except ValueError:
         return f"The service answered {response.status_code}, which is no problem of its own; look at the URL."
     parts = [problem["detail"]]
-    parts += [f"{fault['pointer']}: {fault['detail']}" for fault in problem.get("errors", ())]
+    if "errors" in problem:
+        parts.append(f"Where: {', '.join(fault['pointer'] for fault in problem['errors'])}")
     if "hint" in problem:
         parts.append(f"Hint: {problem['hint']}")
     if "operation" in problem:
@@ -86,4 +85,4 @@ def _sentence(response: httpx2.Response) -> str:
         parts.append(f"The row as it is: {json.dumps(problem['current'])}")
     if problem.get("retryable"):
         parts.append(f"The same call may succeed after {response.headers.get('Retry-After', 'some')} seconds.")
-    return "\n".join(dict.fromkeys(parts))
+    return "\n".join(parts)

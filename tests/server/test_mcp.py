@@ -125,8 +125,97 @@ def test_the_tools_are_few_and_small(keyed_server: RunningServer):
 
 
 def test_read_only_offers_nothing_that_changes(keyed_server: RunningServer):
-    tools = with_client(over_stdio(keyed_server, "--read-only"), lambda client: client.list_tools()).tools
-    assert [tool.name for tool in tools] == ["describe", "find", "count", "get"]
+    async def work(client: Client) -> None:
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["describe", "find", "count", "get"]
+        email = f"{uuid4()}@example.com"
+        create = {"method": "POST", "path": "/users", "body": {"email": email}}
+        for tool, arguments in (
+            ("save", {"entity": "users", "values": {"email": email}}),
+            ("batch", {"operations": [create]}),
+        ):
+            refused = await client.call_tool(tool, arguments)
+            assert (refused.is_error, "Unknown tool" in text_of(refused)) == (True, True)
+        found = await client.call_tool("count", {"entity": "users", "filter": {"email": email}})
+        assert text_of(found) == '{"count":0}'
+
+    with_client(over_stdio(keyed_server, "--read-only"), work)
+
+
+def test_what_names_no_entity_and_no_row_is_refused_before_it_is_asked(keyed_server: RunningServer):
+    async def work(client: Client) -> None:
+        for tool, arguments in (
+            ("describe", {"entity": "people"}),
+            ("find", {"entity": "../../health"}),
+            ("get", {"entity": "users", "id": "../../../health"}),
+            # A change without an id would be one of all rows that match.
+            ("save", {"entity": "tasks", "id": "", "values": {"status": "done"}, "only_if": {"status": "pending"}}),
+        ):
+            assert (await client.call_tool(tool, arguments)).is_error, arguments
+
+    with_client(over_stdio(keyed_server), work)
+
+
+def test_a_transcript_is_read_page_by_page(keyed_server: RunningServer):
+    async def work(client: Client) -> None:
+        user = json.loads(
+            text_of(await client.call_tool("save", {"entity": "users", "values": {"email": f"{uuid4()}@example.com"}}))
+        )
+        values = {"user_id": user["id"], "langgraph_thread_id": str(uuid4()), "context_type": "general"}
+        talk = json.loads(text_of(await client.call_tool("save", {"entity": "conversations", "values": values})))
+        said = [{"conversation_id": talk["id"], "role": "user", "content": str(n)} for n in range(5)]
+        await client.call_tool("batch", {"operations": [{"method": "POST", "path": "/messages/bulk", "body": said}]})
+        asked = {"entity": "messages", "filter": {"conversation_id": talk["id"]}, "limit": 3, "fields": "content"}
+        first = json.loads(text_of(await client.call_tool("find", asked)))
+        rest = json.loads(text_of(await client.call_tool("find", asked | {"cursor": first["next_cursor"]})))
+        assert [row["content"] for row in first["items"] + rest["items"]] == list("01234")
+        assert rest["next_cursor"] is None
+
+    with_client(over_stdio(keyed_server), work)
+
+
+def test_a_list_is_sent_whatever_signs_its_texts_have_and_an_empty_one_matches_nothing(keyed_server: RunningServer):
+    async def work(client: Client) -> None:
+        user = json.loads(
+            text_of(await client.call_tool("save", {"entity": "users", "values": {"email": f"{uuid4()}@example.com"}}))
+        )
+        titles = ['say "a", b', "back\\slash, too", "two\nlines,", "plain"]
+        bodies = [{"user_id": user["id"], "title": title, "class_tags": ["a,b", "c"]} for title in titles]
+        await client.call_tool("batch", {"operations": [{"method": "POST", "path": "/tasks/bulk", "body": bodies}]})
+        for conditions, expected in (
+            ({"title__in": titles}, 4),
+            ({"title__in": []}, 0),
+            ({"class_tags__contains": ["a,b", "c"]}, 4),
+            ({"goal_id": None, "or": ["(status:pending)", "(title:plain)"]}, 1),
+        ):
+            found = await client.call_tool("count", {"entity": "tasks", "filter": conditions | {"user_id": user["id"]}})
+            assert text_of(found) == f'{{"count":{expected}}}', conditions
+
+    with_client(over_stdio(keyed_server), work)
+
+
+def test_a_claim_that_is_too_long_shows_every_id_and_an_upsert_says_what_it_did(keyed_server: RunningServer):
+    async def work(client: Client) -> None:
+        person = {"entity": "users", "values": {"email": f"{uuid4()}@example.com"}, "upsert": "merge"}
+        user = json.loads(text_of(await client.call_tool("save", person)))
+        assert user["upserted"] == "created"
+        assert json.loads(text_of(await client.call_tool("save", person)))["upserted"] == "left"
+        bodies = [{"user_id": user["id"], "title": str(n), "description": "x" * 3000} for n in range(20)]
+        await client.call_tool("batch", {"operations": [{"method": "POST", "path": "/tasks/bulk", "body": bodies}]})
+        mine = {"user_id": user["id"], "status": "pending"}
+        claim = {"entity": "tasks", "filter": mine, "values": {"status": "done"}, "limit": 20}
+        shown, told = text_of(await client.call_tool("claim", claim)).split("\n")
+        assert len({row["id"] for row in json.loads(shown)["items"]}) == 20
+        assert "only ids" in told
+
+    with_client(over_stdio(keyed_server), work)
+
+
+def test_over_http_a_page_of_another_host_is_refused(keyed_server: RunningServer):
+    with over_http(keyed_server) as url:
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        accept = {"Accept": "application/json, text/event-stream"}
+        assert httpx.post(url, json=asked, headers=accept | {"Host": "evil.example"}).status_code == 421
+        assert httpx.post(url, json=asked, headers=accept | {"Origin": "http://evil.example"}).status_code == 403
 
 
 def test_a_problem_and_its_hint_are_handed_on(keyed_server: RunningServer):
