@@ -12,7 +12,7 @@ from app.query.relations import EXPANSIONS, REFERENCES, REVERSE
 from app.query.values import kind_of
 from app.query.vocabulary import SCHEMAS
 from app.repositories import natural_keys
-from app.schemas.fields import Choice
+from app.schemas.fields import MAX_INTEGER, Choice, ListOf
 
 ASSIGNED = ("id", "created_at", "updated_at", "version")
 
@@ -44,11 +44,15 @@ def _entity(table: str, schemas: dict[str, Any]) -> str:
 
 def _column(table: str, name: str, field: Field[Any], new: dict[str, Any], required: bool) -> str:
     kind = "|".join(field.choices) if isinstance(field, Choice) else kind_of(field)
+    if isinstance(field, ListOf):
+        kind += f" of {kind_of(field.inner)}"
     reference = REFERENCES[table].get(name.removesuffix("_id"))
     default = json.dumps(new["default"]).strip('"') if new.get("default") is not None else None
     return "".join(
         (
             f"{name}{'*' if required else ''} {kind}",
+            f" >={new['minimum']:g}" if new.get("minimum", -1) >= 0 else "",
+            f" <={new['maximum']:g}" if new.get("maximum", MAX_INTEGER) < MAX_INTEGER else "",
             f"->{reference}" if reference else "",
             "?" if field.allow_none else "",
             f"={default}" if default else "",
@@ -57,7 +61,8 @@ def _column(table: str, name: str, field: Field[Any], new: dict[str, Any], requi
 
 
 def _more(table: str) -> Iterator[str]:
-    yield from (f"key: {key}" for key in natural_keys.in_words(table))
+    keys = natural_keys.in_words(table)
+    yield f"key: {' or '.join(keys)}" if keys else "no key but id"
     if EXPANSIONS[table]:
         yield f"expand: {', '.join(EXPANSIONS[table])}"
     if REVERSE[table]:
