@@ -27,6 +27,7 @@ TAKES_QUERY, TAKES_BODY = "takes_query", "takes_body"
 # without a body.
 PROBLEM, UNMET, UNCHANGED, DELETED = "Problem", "ConditionUnmet", "Unchanged", "Deleted"
 READS = ("GET", "HEAD")
+BODILESS = (*READS, "DELETE")
 # What a write shows of a row to a caller who may not read it.
 UNREAD = Shape(("id", "version"))
 
@@ -53,19 +54,26 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> Decorator:
         """Register a view, documented by `documentation`. The endpoint, by default its name, is the operation's id.
 
-        A view that declares no query refuses any, and a GET or DELETE that declares no body any body.
+        A view that declares no query refuses any, and a GET or DELETE any body.
         """
 
         def decorator(view: View) -> View:
             name = endpoint or view.__name__
             made = view if hasattr(view, TAKES_QUERY) else _without_query(view)
-            if {"GET", "DELETE"} & set(methods) and not hasattr(view, TAKES_BODY):
-                made = _without_body(made)
             documented = self.doc(**self._documentation(rule, methods, view), operationId=name)(made)
             register = super(Blueprint, self).route(rule, methods=methods, endpoint=name)
             return register(self.doc(**documentation)(documented))
 
         return decorator
+
+    @staticmethod
+    def doc(**documentation: Any) -> Decorator:
+        """Document a view."""
+        return _documenting(flask_smorest.Blueprint.doc(**documentation))
+
+    def alt_response(self, *args: Any, **options: Any) -> Decorator:
+        """Document another answer of a view."""
+        return _documenting(super().alt_response(*args, **options))
 
     def arguments(self, schema: BaseSchema | type[BaseSchema], *, location: str = "json", **options: Any) -> Decorator:
         """Hand the view what the schema makes of the body, or of another `location` of webargs; else answer 422."""
@@ -84,11 +92,13 @@ class Blueprint(flask_smorest.Blueprint):
         def decorator(view: View) -> View:
             @wraps(view)
             def with_query(*args: Any, **path: Any) -> Any:
-                query = parser.parse(query_text())
+                environ = request.environ
+                _refuse_body(environ)
+                query = parser.parse(query_text(environ))
                 if query.others:
                     _require_reading(query.others)
                 # A read has been allowed already, and an open service knows no callers.
-                if request.method not in READS and "caller" in g and not has_scope(reading):
+                if environ["REQUEST_METHOD"] not in READS and "caller" in g and not has_scope(reading):
                     return _write_unread(view, query, parser.table, *args, **path)
                 if query.eventual:
                     with eventual_reads():
@@ -116,10 +126,10 @@ def merges_objects() -> bool:
     return request.environ.get("CONTENT_TYPE") != JSON and request.mimetype == MERGE_PATCH
 
 
-def query_text() -> str:
+def query_text(environ: dict[str, Any]) -> str:
     """What stands after the URL's question mark; raises Invalid when it is not UTF-8."""
     try:
-        return request.query_string.decode()
+        return str(environ.get("QUERY_STRING", "")).encode("latin-1").decode()
     except UnicodeDecodeError:
         raise Invalid(NOT_UTF8) from None
 
@@ -160,10 +170,22 @@ def _marked(view: View, name: str, value: Any) -> View:
     return view
 
 
+def _documenting(decorate: Decorator) -> Decorator:
+    """The decorator without its wrapper, which would only look for a coroutine in each request."""
+
+    def document(view: View) -> View:
+        vars(view).update({name: mark for name, mark in vars(decorate(view)).items() if name != "__wrapped__"})
+        return view
+
+    return document
+
+
 def _without_query(view: View) -> View:
     @wraps(view)
     def refusing(*args: Any, **path: Any) -> Any:
-        if request.query_string:
+        environ = request.environ
+        _refuse_body(environ)
+        if environ.get("QUERY_STRING"):
             sentence = "is not a parameter of this operation. It takes none."
             raise Invalid.from_faults([Fault(f"?{name}", f"{name} {sentence}") for name in request.args])
         return view(*args, **path)
@@ -171,14 +193,8 @@ def _without_query(view: View) -> View:
     return refusing
 
 
-def _without_body(view: View) -> View:
-    @wraps(view)
-    def refusing(*args: Any, **path: Any) -> Any:
-        environ = request.environ
-        if (environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ) and request.get_data():
-            raise Invalid(
-                f"A {request.method} here takes no body; it chooses by its path and query. Leave the body out."
-            )
-        return view(*args, **path)
-
-    return refusing
+def _refuse_body(environ: dict[str, Any]) -> None:
+    method = environ["REQUEST_METHOD"]
+    has_body = environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ
+    if has_body and method in BODILESS and request.get_data():
+        raise Invalid(f"A {method} here takes no body; it chooses by its path and query. Leave the body out.")

@@ -165,7 +165,7 @@ class _Stream:
 
 def _link(cursor: str) -> str:
     """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
-    asked = pairs_of(query_text())
+    asked = pairs_of(query_text(request.environ))
     kept = [(name, value) for name, value in asked if name not in ("cursor", "skip")]
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
