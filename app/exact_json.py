@@ -1,6 +1,8 @@
 """JSON whose numbers stay what they are: orjson reads one beyond 64 bits as a float, which rounds it without a word."""
 
 import json
+import re
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,10 +13,8 @@ import orjson
 MAX_DECIMALS = 399
 # PostgreSQL writes numbers without an exponent: 1e308 in a body is 309 bytes in an object.
 MAX_WRITTEN = 1_048_576
-# A float keeps every number of 15 digits, save those near its ends. With the signs of numbers written as these, a look
-# for a longer one, or for a large exponent, needs no loop.
-FORM_OF_NUMBERS = bytes.maketrans(b"123456789.E", b"0000000000e")
-LONG = b"0" * 16
+# A float keeps every number of 15 digits, save those near its ends.
+MAY_BE_ROUNDED = re.compile(rb"[0-9.]{16}|[eE][-+]?[0-9]{3}")
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
 
 
@@ -24,7 +24,19 @@ def loads(text: bytes | str) -> Any:
     Raises orjson.JSONDecodeError, and RecursionError for hundreds of levels.
     """
     value = orjson.loads(text)
-    return json.loads(text, parse_int=number, parse_float=number) if _may_be_rounded(text) else value
+    if not any(float in set(map(type, level)) for level in levels(value)):
+        return value
+    may_be_rounded = MAY_BE_ROUNDED.search(text.encode() if isinstance(text, str) else text)
+    return json.loads(text, parse_int=number, parse_float=number) if may_be_rounded else value
+
+
+def levels(document: Any) -> Iterator[list[Any]]:
+    """The values of a decoded document by how deep they are nested, itself first."""
+    level = [document]
+    while level:
+        yield level
+        holders = [each for each in level if type(each) in (dict, list)]
+        level = [inner for each in holders for inner in (each.values() if type(each) is dict else each)]
 
 
 def dumps(value: Any) -> bytes:
@@ -55,11 +67,6 @@ def written(number: float | Decimal) -> int:
     """How many digits PostgreSQL writes for a finite number."""
     exact = number if isinstance(number, Decimal) else Decimal(repr(number))
     return max(exact.adjusted() + 1, 1) + decimals(exact)
-
-
-def _may_be_rounded(text: bytes | str) -> bool:
-    form = (text.encode() if isinstance(text, str) else text).translate(FORM_OF_NUMBERS)
-    return LONG in form or b"e000" in form or b"e-000" in form or b"e+000" in form
 
 
 def _number_text(value: Any) -> orjson.Fragment:

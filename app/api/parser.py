@@ -36,8 +36,7 @@ class ArgumentsParser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:
         """The decoded JSON of the body. Raises NotJson, Invalid, UnsupportedMediaType, RequestEntityTooLarge."""
         document = _read_json(req)
-        fewest = 1 - may_be_empty()
-        if schema.many and not (isinstance(document, list) and fewest <= len(document) <= MAX_BULK_ROWS):
+        if schema.many and not (isinstance(document, list) and 1 - may_be_empty() <= len(document) <= MAX_BULK_ROWS):
             sentence = f"The body must be a JSON array of 1 to {MAX_BULK_ROWS} objects."
             raise Invalid(sentence, faults=[Fault("#", sentence)])
         return document
@@ -54,9 +53,9 @@ def _read_json(request: Request) -> Any:
     if not environ.get("CONTENT_LENGTH") and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         # werkzeug cuts a body that comes in chunks at the limit, without a word.
         raise RequestEntityTooLarge
-    if environ.get("CONTENT_TYPE") != JSON and (body or request.mimetype) and request.mimetype != JSON:
-        _refuse_other_types(request)
     if environ.get("CONTENT_TYPE") != JSON:
+        if (body or request.mimetype) and request.mimetype != JSON:
+            _refuse_other_types(request)
         _refuse_other_charsets(request)
     try:
         document = exact_json.loads(body)
@@ -64,22 +63,10 @@ def _read_json(request: Request) -> Any:
         return _parse_leniently(body)
     except RecursionError:
         raise Invalid(TOO_DEEP) from None
-    if len(END_OF_NAME.findall(body)) != _count_members(document):
+    members = sum(len(each) for level in exact_json.levels(document) for each in level if type(each) is dict)
+    if len(END_OF_NAME.findall(body)) != members:
         _refuse_repeated_members(body)
     return document
-
-
-def _count_members(document: Any) -> int:
-    """How many members all objects in a document have together."""
-    count, values = 0, [document]
-    while values:
-        value = values.pop()
-        if isinstance(value, dict):
-            count += len(value)
-            values.extend(value.values())
-        elif isinstance(value, list):
-            values.extend(value)
-    return count
 
 
 def _refuse_repeated_members(body: bytes) -> None:

@@ -58,7 +58,11 @@ class JsonResponse(Answer):
         """The body, the status and the headers."""
         own = self.headers.to_wsgi_list()
         more = OF_ROWS if "ETag" in dict(own) else OF_ANSWERS
-        return self.get_app_iter(environ), self.status, own + more
+        body = self.get_app_iter(environ) if environ["REQUEST_METHOD"] == "HEAD" else self
+        return body, self.status, own + more
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.iter_encoded()
 
 
 def json_response(document: Any, status: int = 200) -> Response:
@@ -68,8 +72,11 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
     """An answer of what is JSON already."""
-    made = Headers([("Content-Type", JSON), ("Content-Length", str(len(body))), *headers.items()])
-    return JsonResponse([body], status, made)
+    answer = JsonResponse([body], status, content_type=JSON)
+    answer.headers.add("Content-Length", str(len(body)))
+    for name, value in headers.items():
+        answer.headers.add(name, value)
+    return answer
 
 
 def row_response(row: Row, query: Query, status: int = 200, location: str | None = None) -> Response:

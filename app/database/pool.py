@@ -1,7 +1,7 @@
 """The pool: connections to one database, at most so many, opened when they are needed and never before a fork."""
 
 import time
-from threading import Semaphore
+from queue import Empty, SimpleQueue
 
 import psycopg2
 from psycopg2 import extensions
@@ -21,7 +21,10 @@ class Pool:
     def __init__(self, connector: Connector, size: int, wait: int) -> None:
         self._connector = connector
         self._wait = wait
-        self._free = Semaphore(size)
+        # As many as may still be taken; of what the standard library has for that, the one that is written in C.
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self._free.put(None)
         # The one that was used last comes last, and is taken first. A list's append and pop need no lock.
         self._idle: list[Session] = []
         # When a session was lost, by the monotonic clock; those that are older may lead to where the primary was.
@@ -29,7 +32,9 @@ class Pool:
 
     def take(self) -> Session:
         """A connection; raises Busy when none becomes free in time, and the driver's error when none can be opened."""
-        if not self._free.acquire(blocking=False):
+        try:
+            self._free.get_nowait()
+        except Empty:
             self._wait_for_one()
         metrics.connections_used.inc()
         try:
@@ -51,10 +56,7 @@ class Pool:
 
     def is_exhausted(self) -> bool:
         """Whether all connections are in use."""
-        is_free = self._free.acquire(blocking=False)
-        if is_free:
-            self._free.release()
-        return not is_free
+        return self._free.empty()
 
     def is_current(self, connection: Session) -> bool:
         """Whether no session was lost since it was opened."""
@@ -78,17 +80,19 @@ class Pool:
             return None
 
     def _free_one(self) -> None:
-        self._free.release()
+        self._free.put(None)
         metrics.connections_used.dec()
 
     def _wait_for_one(self) -> None:
         metrics.pending_requests.inc()
-        is_free = self._free.acquire(timeout=self._wait)
-        metrics.pending_requests.dec()
-        if not is_free:
+        try:
+            self._free.get(timeout=self._wait)
+        except Empty:
             metrics.timeouts.inc()
             sentence = f"All database connections of this worker stayed in use for {self._wait} s."
-            raise Busy(f"{sentence} Try again, or raise DATABASE_POOL_SIZE.")
+            raise Busy(f"{sentence} Try again, or raise DATABASE_POOL_SIZE.") from None
+        finally:
+            metrics.pending_requests.dec()
 
 
 def _is_alive(connection: Session) -> bool:

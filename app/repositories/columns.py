@@ -1,6 +1,7 @@
 """Columns by their names, their types, and values as the driver takes them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,8 @@ from app.database.literals import array_literal, json_literal
 from app.query.model import ROW_ORDER, RelativeTime
 
 Model = type[models.Row]
+# What the driver takes as it is.
+SCALARS = (str, int, float, datetime)
 SET_BY_DATABASE = tuple(name for name in models.Row._meta.columns if name not in ("id", ROW_ORDER))
 
 
@@ -55,7 +58,7 @@ def sql_type(field: Field) -> str:
 
 def bound(value: Any) -> Any:
     """A value as the driver takes it, for whatever column it is meant."""
-    if isinstance(value, str):
+    if isinstance(value, SCALARS):
         return value
     if isinstance(value, RelativeTime):
         return AsIs(f"(now() + interval '{int(value.seconds)} seconds')")

@@ -136,9 +136,9 @@ class MeasuredRequest:
     def _level(self) -> int:
         if self.failed:
             return logging.ERROR
-        if self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if self.status < 500:
             return logging.INFO
-        return logging.WARNING if self.status == HTTPStatus.SERVICE_UNAVAILABLE else logging.ERROR
+        return logging.WARNING if self.status == 503 else logging.ERROR
 
     def _used(self) -> tuple[int, float]:
         """How many statements it has sent so far, and how many seconds it has waited for the database's answers."""
