@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from app.query.relations import REFERENCES
-from app.query.values import PATTERNS, WITHOUT_NULL, kind_of
-from app.query.vocabulary import OPERATORS, VOCABULARIES, UnknownName, Vocabulary
+from app.query.values import KINDS, PATTERNS, WITHOUT_NULL, kind_of
+from app.query.vocabulary import VOCABULARIES, UnknownName, Vocabulary
 from app.schemas.fields import Choice, Object
 
 MAX_LENGTH = 100
@@ -113,9 +113,9 @@ def _filter(known: Vocabulary, parts: list[str]) -> tuple[str, str] | None:
         return behind and (f"{found}.{behind[0]}", f"{found}.{behind[1]}")
     if found is None:
         return None
-    operators = OPERATORS[known.kinds[found]]
+    operators = KINDS[known.kinds[found]].operators
     keys, word = _split(known.fields.get(found), rest, operators)
-    operator = _operator(OPERATORS["key"] if keys else operators, word)
+    operator = _operator(KINDS["key"].operators if keys else operators, word)
     if operator is None:
         return None
     name = ".".join([found, *keys]) + ("" if operator == "eq" else f"__{operator}")
@@ -126,7 +126,7 @@ def _split(field: Any, rest: list[str], operators: Sequence[str]) -> tuple[list[
     """The keys inside an object, and the word for an operator behind them."""
     if not isinstance(field, Object):
         return [], rest[-1] if rest else ""
-    has_word = rest and _operator(operators if len(rest) == 1 else OPERATORS["key"], rest[-1])
+    has_word = rest and _operator(operators if len(rest) == 1 else KINDS["key"].operators, rest[-1])
     return (rest[:-1], rest[-1]) if has_word else (rest, "")
 
 

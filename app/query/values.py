@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from marshmallow import ValidationError, fields
@@ -28,31 +28,18 @@ Parse = Callable[[str], Any]
 COMPARED = ("eq", "ne", "in", "nin")
 RANGES = ("gt", "gte", "lt", "lte")
 PATTERNS = ("like", "ilike")
-OPERATORS_OF_KIND: dict[str, tuple[str, ...]] = {
-    "uuid": (*COMPARED, "isnull"),
-    "text": (*COMPARED, *PATTERNS, "isnull"),
-    "integer": (*COMPARED, *RANGES, "isnull"),
-    "number": (*COMPARED, *RANGES, "isnull"),
-    "time": (*COMPARED, *RANGES, "isnull"),
-    "flag": ("eq", "ne", "isnull"),
-    "list": ("contains", "ncontains", "empty", "isnull"),
-    "object": ("eq", "ne", "isnull"),
-    "key": (*COMPARED, *RANGES, *PATTERNS, "contains", "ncontains", "isnull"),
-}
-KINDS: tuple[tuple[type[fields.Field[Any]], str], ...] = (
-    (Uuid, "uuid"),
-    (Text, "text"),
-    (Integer, "integer"),
-    (Number, "number"),
-    (Time, "time"),
-    (Flag, "flag"),
-    (ListOf, "list"),
-    (Object, "object"),
-)
 WITHOUT_NULL = ("isnull", "empty", "exists")
 MAX_WILDCARDS = 10
 MAX_PATTERN_LENGTH = 1000
 NUMBER_FORM = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+
+
+class Kind(NamedTuple):
+    """The operators that values of one kind have, how their text is read, and the fields of columns that have them."""
+
+    operators: tuple[str, ...]
+    parse: Parse
+    field: type[fields.Field[Any]] | None = None
 
 
 class BadValue(ValidationError):
@@ -65,7 +52,7 @@ class BadValue(ValidationError):
 
 def kind_of(field: fields.Field[Any]) -> str:
     """The kind of values that a schema's field has."""
-    return next(kind for each, kind in KINDS if isinstance(field, each))
+    return next(name for name, kind in KINDS.items() if kind.field and isinstance(field, kind.field))
 
 
 def parser_of(field: fields.Field[Any] | None, kind: str, operator: str) -> Parse:
@@ -77,7 +64,7 @@ def parser_of(field: fields.Field[Any] | None, kind: str, operator: str) -> Pars
     if isinstance(field, ListOf):
         parse = parser_of(field.inner, kind_of(field.inner), "eq")
         return lambda text: [parse(text)]
-    return field.deserialize if isinstance(field, Choice) else PARSERS[kind]
+    return field.deserialize if isinstance(field, Choice) else KINDS[kind].parse
 
 
 def parse_number(text: str) -> float:
@@ -133,14 +120,17 @@ parse_time = Time().deserialize
 parse_flag = fields.Boolean(
     truthy={"true"}, falsy={"false"}, error_messages={"invalid": "must be true or false."}
 ).deserialize
-PARSERS: dict[str, Parse] = {
-    "uuid": Uuid().deserialize,
-    "text": parse_text,
-    "integer": QueryInteger().deserialize,
-    "number": parse_number,
-    "time": parse_time,
-    "flag": parse_flag,
-    "object": parse_object,
-    "key": parse_text,
-    "phone": parse_digits,
+KINDS: dict[str, Kind] = {
+    "uuid": Kind((*COMPARED, "isnull"), Uuid().deserialize, Uuid),
+    "text": Kind((*COMPARED, *PATTERNS, "isnull"), parse_text, Text),
+    "integer": Kind((*COMPARED, *RANGES, "isnull"), QueryInteger().deserialize, Integer),
+    "number": Kind((*COMPARED, *RANGES, "isnull"), parse_number, Number),
+    "time": Kind((*COMPARED, *RANGES, "isnull"), parse_time, Time),
+    "flag": Kind(("eq", "ne", "isnull"), parse_flag, Flag),
+    "list": Kind(("contains", "ncontains", "empty", "isnull"), parse_text, ListOf),
+    "object": Kind(("eq", "ne", "isnull"), parse_object, Object),
+    # A key inside an object, the rows that point to one, and a person's phone number.
+    "key": Kind((*COMPARED, *RANGES, *PATTERNS, "contains", "ncontains", "isnull"), parse_text),
+    "rows": Kind(("exists",), parse_flag),
+    "phone": Kind(("eq",), parse_digits),
 }

@@ -8,7 +8,7 @@ from marshmallow.fields import Field
 
 from app.query.model import Place
 from app.query.relations import MAX_REFERENCES, REFERENCES, REVERSE
-from app.query.values import OPERATORS_OF_KIND, WITHOUT_NULL, BadValue, Parse, kind_of, parse_text, parser_of
+from app.query.values import KINDS, WITHOUT_NULL, BadValue, Parse, kind_of, parse_text, parser_of
 from app.schemas.base import BaseSchema
 from app.schemas.conversations import ConversationSchema
 from app.schemas.dispatch_log import DispatchLogEntrySchema
@@ -23,9 +23,7 @@ MAX_PATH_DEPTH = 3
 MAX_CACHED_LENGTH = 200
 OR_NULL = "_or_null"
 NO_PARAMETER = "is not a parameter of this operation."
-# Of the kinds of columns, of rows that point here, and of a person's phone number.
-OPERATORS = OPERATORS_OF_KIND | {"rows": ("exists",), "phone": ("eq",)}
-ALL_OPERATORS = tuple(dict.fromkeys(each for kind in OPERATORS.values() for each in kind))
+OPERATORS = tuple(dict.fromkeys(each for kind in KINDS.values() for each in kind.operators))
 
 
 class UnknownName(BadValue):
@@ -59,18 +57,15 @@ class Vocabulary:
     @cached_property
     def own(self) -> dict[str, Parameter]:
         """The names about the entity's own columns and about what points to it."""
-        names = [
-            _written(name, operator, or_null)
-            for name, kind in self.kinds.items()
-            for operator, or_null in _operators_of(kind)
-        ]
-        return {name: self._resolve(name) for name in names}
+        return {
+            written: self._resolve(written) for name, kind in self.kinds.items() for written in _written(name, kind)
+        }
 
     def _resolve(self, name: str) -> Parameter:
         path, operator, or_null = _split(name)
         place, field, kind = self.place(path)
-        if operator not in OPERATORS[kind]:
-            others = [f"__{each}" for each in OPERATORS[kind] if each != "eq"]
+        if operator not in KINDS[kind].operators:
+            others = [f"__{each}" for each in KINDS[kind].operators if each != "eq"]
             known = f"{path} has the operators {', '.join(others)}." if others else ""
             if operator == "eq":
                 raise UnknownName("cannot be compared as a whole.", known)
@@ -112,18 +107,12 @@ class Vocabulary:
             parse_text(key)
 
 
-def _operators_of(kind: str) -> Iterator[tuple[str, bool]]:
-    """The operators of a kind of value, each with whether a null passes too."""
-    for operator in OPERATORS[kind]:
-        yield operator, False
+def _written(name: str, kind: str) -> Iterator[str]:
+    """A name with each of the operators of its kind, alone and where a null passes too."""
+    for operator in KINDS[kind].operators:
+        yield name if operator == "eq" else f"{name}__{operator}"
         if operator not in WITHOUT_NULL and kind != "phone":
-            yield operator, True
-
-
-def _written(column: str, operator: str, or_null: bool) -> str:
-    if operator == "eq" and not or_null:
-        return column
-    return f"{column}__{operator}{OR_NULL if or_null else ''}"
+            yield f"{name}__{operator}{OR_NULL}"
 
 
 def _split(name: str) -> tuple[str, str, bool]:
@@ -132,8 +121,8 @@ def _split(name: str) -> tuple[str, str, bool]:
     if not separator:
         return name, "eq", False
     plain = operator.removesuffix(OR_NULL)
-    if plain not in ALL_OPERATORS:
-        known = f"The operators are {', '.join(f'__{each}' for each in ALL_OPERATORS if each != 'eq')}."
+    if plain not in OPERATORS:
+        known = f"The operators are {', '.join(f'__{each}' for each in OPERATORS if each != 'eq')}."
         raise UnknownName(f"does not exist: there is no operator {operator}.", known)
     if operator == "eq":
         raise UnknownName("does not exist: to be equal is written without an operator.")

@@ -34,28 +34,31 @@ def order_of_columns(columns: Sequence[Any], keys: Keys) -> list[Ordering]:
     return [_ordered(key, column) for key, column in zip(keys, columns, strict=True)]
 
 
-def first_ranges(model: Model, keys: Keys) -> list[Range]:
-    """The ranges of all rows: one, unless the first key's nulls stand where no plain index has them."""
+def ranges(model: Model, keys: Keys, nulls: Sequence[bool] | None) -> list[Range]:
+    """The ranges of all rows, or of those after the one whose keys are bound as a0, a1, …
+
+    `nulls` tells which of those are null. All rows are one range, unless the first key's nulls stand where no plain
+    index has them.
+    """
+    if nulls is not None:
+        return list(_ranges_after(model, keys, nulls))
     key = keys[0]
     if not _nullable(model, key) or key.descending == key.nulls_first:
         return [_range(model, keys, [], ())]
     return [_range(model, keys, [compared(model, key.column).is_null(null)], (key,)) for null in (False, True)]
 
 
-def ranges_after(model: Model, keys: Keys, nulls: Sequence[bool]) -> list[Range]:
-    """The ranges of the rows after the one whose keys are bound as a0, a1, …; `nulls` tells which of those are null."""
-    ranges: list[Range] = []
-    start = 0
-    while start < len(keys):
-        end = _end_of_run(keys, nulls, start)
-        ranges += _ranges_of_run(model, keys, nulls, start, end)
-        start = end
-    return ranges
-
-
 def values(position: Sequence[Any]) -> dict[str, Any]:
     """The values of a position, by the names of their parameters."""
     return {f"a{number}": bound(value) for number, value in enumerate(position) if value is not None}
+
+
+def _ranges_after(model: Model, keys: Keys, nulls: Sequence[bool]) -> Iterator[Range]:
+    start = 0
+    while start < len(keys):
+        end = _end_of_run(keys, nulls, start)
+        yield from _ranges_of_run(model, keys, nulls, start, end)
+        start = end
 
 
 def _end_of_run(keys: Keys, nulls: Sequence[bool], start: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from peewee import SQL, Case, ColumnBase, Entity, Expression, ModelSelect, Select, fn
+from peewee import SQL, Case, ColumnBase, Entity, ModelSelect, Select, fn
 
 from app.database import database
 from app.database.statements import Statement, compiled, explained, parameter
@@ -64,10 +64,10 @@ def values(query: Query, more: int = 0) -> dict[str, Any]:
     return filters.values(query.where) | ordering.values(query.after or ()) | limits
 
 
-def matching(model: Model, filter: Filter, columns: Sequence[Any]) -> ModelSelect:
-    """The columns of the rows that a filter matches."""
+def matching(model: Model, filter: Filter, columns: Sequence[Any], more: Sequence[ColumnBase] = ()) -> ModelSelect:
+    """The columns of the rows that a filter matches, and more conditions."""
     query = filters.join(model.select(*columns), model, filter)
-    conditions = filters.where(model, filter)
+    conditions = [*filters.where(model, filter), *more]
     return query.where(*conditions) if conditions else query
 
 
@@ -141,37 +141,22 @@ def _needed(model: Model, query: Query) -> Sequence[str]:
 
 def _chosen(model: Model, query: Query, names: Sequence[str]) -> Select:
     """These columns of the rows of a query, in their order."""
-    ranges = _ranges(model, query)
+    ranges = ordering.ranges(model, query.sort, query.after)
     columns = [column(model, name) for name in names]
+    is_cut = query.limit is not None or query.skip
     if len(ranges) == 1:
-        return _cut(_in_range(model, query, columns, ranges[0]), query)
-    keys = [compared(model, key.column).alias(f"key_{number}") for number, key in enumerate(query.sort)]
-    # Each range is cut by itself, so that no more rows are read than fit on the page.
-    parts = [_cut_part(_in_range(model, query, [*columns, *keys], each), query) for each in ranges]
-    together = union_all(parts).alias("t")
-    order = ordering.order_of_columns([together.c[key.name] for key in keys], query.sort)
-    return _cut(Select([together], [together.c[name] for name in names]).order_by(*order), query)
+        rows: Any = _in_range(model, query, columns, ranges[0])
+    else:
+        keys = [compared(model, key.column).alias(f"key_{number}") for number, key in enumerate(query.sort)]
+        parts = [_in_range(model, query, [*columns, *keys], each) for each in ranges]
+        if is_cut:
+            # Each range by itself, so that no more rows are read than fit on the page.
+            parts = [part.limit(parameter("limit").cast("bigint") + parameter("skip")) for part in parts]
+        together = union_all(parts).alias("t")
+        order = ordering.order_of_columns([together.c[key.name] for key in keys], query.sort)
+        rows = Select([together], [together.c[name] for name in names]).order_by(*order)
+    return rows.limit(parameter("limit")).offset(parameter("skip")) if is_cut else rows
 
 
 def _in_range(model: Model, query: Query, columns: Sequence[Any], part: ordering.Range) -> Select:
-    rows = matching(model, query.where, columns)
-    return (rows.where(*part.conditions) if part.conditions else rows).order_by(*part.order)
-
-
-def _ranges(model: Model, query: Query) -> list[ordering.Range]:
-    if query.after is None:
-        return ordering.first_ranges(model, query.sort)
-    return ordering.ranges_after(model, query.sort, query.after)
-
-
-def _is_cut(query: Query) -> bool:
-    return query.limit is not None or bool(query.skip)
-
-
-def _cut(rows: Select, query: Query) -> Select:
-    return rows.limit(parameter("limit")).offset(parameter("skip")) if _is_cut(query) else rows
-
-
-def _cut_part(rows: Select, query: Query) -> Select:
-    most: Expression = parameter("limit").cast("bigint") + parameter("skip")
-    return rows.limit(most) if _is_cut(query) else rows
+    return matching(model, query.where, columns, part.conditions).order_by(*part.order)

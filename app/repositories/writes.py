@@ -240,7 +240,7 @@ def _dropped(model: Model, columns: Sequence[str], rules: FieldRules) -> list[An
     """The keys that objects have lost by being replaced, such as profile.language, as an array; where none are,
     nothing. A subquery of RETURNING sees the row as it was.
     """
-    replaced = [name for name in columns if _is_object(model, name) and name not in rules.if_null]
+    replaced = [name for name in columns if name in _objects(model) and name not in rules.if_null]
     if rules.merge or not replaced:
         return []
     before: Any = model.alias("before")
@@ -260,7 +260,7 @@ def _keys(row: Any, name: str) -> Any:
 
 
 def _is_merged(model: Model, name: str, rules: FieldRules) -> bool:
-    return rules.merge and _is_object(model, name) and name not in (*rules.replace, *rules.if_null)
+    return rules.merge and name in _objects(model) and name not in (*rules.replace, *rules.if_null)
 
 
 def _merged_if_named(model: Model, name: str, merge: Merge) -> Any:
@@ -279,7 +279,7 @@ def _is_among(ids: str) -> Expression:
 
 def _sum(model: Model, name: str) -> Any:
     value = parameter(f"v_{name}")
-    if _is_object(model, name):
+    if name in _objects(model):
         return _bounded(model, name, fn.add_numbers, value.cast("jsonb"))
     return fn.coalesce(column(model, name), 0) + value
 
@@ -288,10 +288,6 @@ def _bounded(model: Model, name: str, function: Any, value: Any) -> Any:
     """What the function makes of an object and this value, as long as the object does not grow beyond its bound."""
     was = column(model, name)
     return fn.bounded_object(was, function(was, value))
-
-
-def _is_object(model: Model, name: str) -> bool:
-    return name in _objects(model)
 
 
 @cache

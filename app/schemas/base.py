@@ -9,7 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError, missing
 from marshmallow.fields import Field
 
 from app.schemas.faults import UNKNOWN, invalid
-from app.schemas.fields import Amount, Amounts, Integer, Number, Object, Time, Uuid
+from app.schemas.fields import Amounts, Integer, Number, Object, Time, Uuid
 
 # Callers send the same few fields again and again.
 MAX_SHAPES = 1000
@@ -93,7 +93,7 @@ def row_schema(new: type[NewRowSchema]) -> type[BaseSchema]:
 
 def increment_schema(new: type[BaseSchema]) -> type[BaseSchema] | None:
     """The schema of what is to be added to the numbers of a row, and to those in its objects; None if it has none."""
-    kinds: dict[type[Field[Any]], Callable[[], Field[Any]]] = {Integer: Integer, Number: Amount, Object: Amounts}
+    kinds: dict[type[Field[Any]], Callable[[], Field[Any]]] = {Integer: Integer, Number: Number, Object: Amounts}
     own = new().fields.items()
     fields = {name: make() for name, field in own for kind, make in kinds.items() if isinstance(field, kind)}
     if not fields:

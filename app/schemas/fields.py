@@ -206,28 +206,17 @@ class QueryInteger(Integer):
 
 
 class Number(fields.Float):
-    """A number in a range."""
+    """A number, in a range if there is one."""
 
     default_error_messages = MESSAGES | {"invalid": "must be a number."}
 
-    def __init__(self, least: float, most: float, **options: Any) -> None:
-        super().__init__(
-            validate=validate.Range(least, most, error=f"must be a number from {least} to {most}."), **options
-        )
+    def __init__(self, least: float | None = None, most: float | None = None, **options: Any) -> None:
+        if least is not None:
+            options["validate"] = validate.Range(least, most, error=f"must be a number from {least} to {most}.")
+        super().__init__(**options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        if not isinstance(value, int | float | Decimal) or isinstance(value, bool) or math.isnan(value):
-            raise self.make_error("invalid")
-        return float(value)
-
-
-class Amount(fields.Float):
-    """A number that is to be added."""
-
-    default_error_messages = MESSAGES | {"invalid": "must be a number."}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        if not _is_amount(value):
+        if not _is_number(value):
             raise self.make_error("invalid")
         return value
 
@@ -345,12 +334,12 @@ def _faults_of_amounts(document: Mapping[str, Any]) -> dict[str, Any]:
             inner = _faults_of_amounts(value)
             if inner:
                 faults[name] = inner
-        elif not _is_amount(value):
+        elif not _is_number(value):
             faults[name] = ["must be a number to add, or an object of such numbers."]
     return faults
 
 
-def _is_amount(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and math.isfinite(value)
 
 
