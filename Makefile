@@ -71,8 +71,8 @@ test-taken-over: $(INSTALLED) ## Run those of the contract on an older program's
 test-serializable: $(INSTALLED) ## Run the tests, the server's too, with every transaction SERIALIZABLE (TESTS=… only some)
 	$(BIN)/pytest $(PARALLEL) --isolation serializable -m "not browser and not fuzz and not generators and not faults" $(TESTS)
 
-test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document, and the tests of properties with many examples
-	$(BIN)/pytest -m fuzz
+test-fuzz: $(INSTALLED) ## Run schemathesis over the OpenAPI document (SEED=… repeats a run), and the tests of properties with many examples
+	$(BIN)/pytest -m fuzz --fuzz-seed=$(or $(SEED),$(shell date +%s))
 	HYPOTHESIS_PROFILE=$(PROFILE) $(BIN)/pytest $(PARALLEL) tests/properties
 
 $(GENERATORS): requirements-generators.txt tests/generators/package-lock.json

@@ -142,6 +142,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="let real servers and commands reach their databases by a PgBouncer",
     )
+    parser.addoption("--fuzz-seed", type=int, help="what schemathesis draws from; without it, the same each time")
     parser.addoption("--fault-seconds", type=int, default=3, help="how long the load of a fault lasts")
     parser.addoption("--fault-report", type=Path, help="the document that gets the table of faults")
 

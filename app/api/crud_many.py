@@ -22,7 +22,7 @@ from app.schemas.pages import DeletedCountSchema, created_many_schema, updated_m
 Schema = type[BaseSchema]
 BULK = "All or none. With `upsert` it is 200 when all of them were there."
 STORED = "As they are stored"
-BY_FILTER = "It needs a filter. `limit` and `skip_locked` claim what nobody else holds."
+BY_FILTER = "`limit` and `skip_locked` claim what nobody else holds."
 
 
 def create_rows(blueprint: Blueprint, repository: Repository, new: Schema, row: Schema) -> None:

@@ -15,6 +15,8 @@ Document = dict[str, Any]
 BOUNDS = {"minLength", "maxLength", "minimum", "maximum"}
 LISTS = ("Page", "Many")
 REPLAYED = "Idempotent-Replayed"
+AMOUNTS, OBJECT = "Amounts", "ObjectOrNull"
+AN_OBJECT = {"type": ["object", "null"], "additionalProperties": {}}
 
 
 def finish(document: Document) -> None:
@@ -30,8 +32,8 @@ def finish(document: Document) -> None:
     for table in SCHEMAS:
         keys = " or ".join([*in_words(table), "id"])
         components["schemas"][f"New{parameters.row_name(table)}"]["description"] = f"An upsert goes by {keys}."
-    for name in [name for name in components["schemas"] if name.endswith("Increment")]:
-        components["schemas"][name]["minProperties"] = 1
+    components["schemas"][OBJECT] = AN_OBJECT
+    _describe_increments(components["schemas"])
     for path in document["paths"].values():
         if "parameters" in path:
             # All rows have the same one.
@@ -57,8 +59,9 @@ def _describe_row(row: str, expansions: Document, schemas: Document) -> None:
     for name in {row, f"{row}Page", f"{row}Many", f"{row}Changes"} & schemas.keys():
         _open(schemas[name])
     schemas[row]["properties"] |= expansions
-    for name in {row, f"New{row}", f"{row}Patch"} & schemas.keys():
+    for name in {row, f"New{row}", f"{row}Patch", f"{row}VoicePatch"} & schemas.keys():
         _name_choices(row, schemas[name]["properties"])
+        _name_objects(schemas[name]["properties"])
 
 
 def _open(answer: Document) -> None:
@@ -78,6 +81,26 @@ def _share_lists(schemas: Document) -> None:
         assert schemas.setdefault(shared, answer) == answer
         own = {"type": "object", "properties": {"items": items}, "required": ["items"]}
         schemas[name] = {"allOf": [_ref("schemas", shared), own]}
+
+
+def _describe_increments(schemas: Document) -> None:
+    """An increment adds something; in objects to numbers, or to those of objects in them."""
+    schemas[AMOUNTS] = {
+        "type": "object",
+        "additionalProperties": {"anyOf": [{"type": "number"}, _ref("schemas", AMOUNTS)]},
+    }
+    for name in [name for name in schemas if name.endswith("Increment")]:
+        schemas[name]["minProperties"] = 1
+        for column, schema in schemas[name]["properties"].items():
+            if schema["type"] == "object":
+                schemas[name]["properties"][column] = _ref("schemas", AMOUNTS)
+
+
+def _name_objects(properties: Document) -> None:
+    """Objects in rows are of one type, and not of one for each column and each schema."""
+    for column, schema in properties.items():
+        if schema == AN_OBJECT:
+            properties[column] = _ref("schemas", OBJECT)
 
 
 def _name_choices(row: str, properties: Document) -> None:
@@ -111,7 +134,7 @@ def _limit_rows(operation: Document) -> None:
 
 
 def _note_replays(operation: Document) -> None:
-    if _ref("parameters", "Idempotency-Key") in operation["parameters"]:
+    if _ref("parameters", parameters.KEY) in operation["parameters"]:
         for status, answer in operation["responses"].items():
             if status.startswith("2") and "$ref" not in answer:
                 answer.setdefault("headers", {})[REPLAYED] = _ref("headers", REPLAYED)

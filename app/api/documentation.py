@@ -34,6 +34,7 @@ The data layer of the Flux AI planner. It stores and retrieves, checks formats a
 - A row is answered with `ETag: "<version>"`; its version grows by one with every change.
 - Lists take `skip` and `limit`; arrays that are answered plain are always whole.
 - Unknown fields and parameters are refused, and the answer names the ones that are known.
+- A new row may bring an `id` of your own.
 - A key goes into the header `X-Flux-Service-Key` or, as a bearer token, into `Authorization`: press Authorize.
 
 `filter` is no parameter: its members are (`?status=pending&scheduled_at__lt=now`), and all must hold. Beside those that

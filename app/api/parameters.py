@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.query.model import GROUPS
-from app.query.parser import MAX_LIST_VALUES, Fixed, QueryParser
+from app.query.parser import MAX_CONDITIONS, MAX_LIST_VALUES, Fixed, QueryParser
 from app.query.relations import EXPANSIONS, LISTS, REFERENCES
 from app.query.values import COMPARED, RANGES, kind_of
 from app.query.vocabulary import SCHEMAS, VOCABULARIES, Parameter
@@ -13,21 +13,22 @@ from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 Schema = dict[str, Any]
 
-MOMENT = "Moment"
-DESCENDING = "Descending"
-# A filter that finds rows, and one that says which rows a write or a read of one row may be about.
-FIND, MATCH = "find", "match"
+TIME = "Time"
+# A filter that finds rows, one that says which row a write or a read may be about, and one that a write must have.
+FIND, MATCH, CHOOSE = "find", "match", "choose"
 KINDS: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
     "text": {"type": "string"},
-    "integer": {"type": "integer"},
+    "integer": {"type": "integer", "format": "int32"},
     "number": {"type": "number"},
-    "time": {"$ref": f"#/components/schemas/{MOMENT}"},
+    "time": {"$ref": f"#/components/schemas/{TIME}"},
     "flag": {"type": "boolean"},
-    "object": {"type": "string", "contentMediaType": "application/json"},
 }
 # The components of lists of them.
 PLURALS = {"uuid": "Ids", "text": "Texts"}
+# In a list a text with a comma or a quote stands in quotes.
+IN_LISTS = {"uuid": KINDS["uuid"], "text": {"type": "string", "pattern": r'^([^"]*|"([^"\\]|\\.)*")$'}}
+TIMES_OF_TASKS = [name for name, field in VOCABULARIES["tasks"].fields.items() if kind_of(field) == "time"]
 CONTROLS: dict[str, tuple[Schema, str]] = {
     "limit": (
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
@@ -49,6 +50,10 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
     ),
     "replace": ({"type": "array", "items": {"type": "string"}}, "Objects to replace whole where others are merged."),
     "if_null": ({"type": "array", "items": {"type": "string"}}, "Fields to write only where they are null."),
+    "fields": (
+        {"type": "array", "items": {"type": "string"}},
+        "Answer only these columns, `data.hour` of objects, `user(timezone)` of what is expanded.",
+    ),
     "skip_locked": ({"type": "boolean"}, "Pass over rows that another transaction holds."),
     "max_affected": (
         {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 1000},
@@ -56,7 +61,10 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
     ),
     "return": ({"type": "string", "enum": ["rows"]}, "Answer the changed rows too."),
     "group_by": ({"type": "array", "items": {"type": "string", "enum": list(GROUPS)}}, "What to group by."),
-    "bucket_on": ({"type": "string"}, "The time column that is cut into days and so on; else `scheduled_at`."),
+    "bucket_on": (
+        {"type": "string", "enum": TIMES_OF_TASKS},
+        "The time column that is cut into days and so on; else `scheduled_at`.",
+    ),
     "tz": ({"type": "string"}, "The time zone of those days, by its IANA name; else `UTC`."),
     "fill": ({"type": "boolean"}, "Dates between others that have no task too, where `group_by` is one of them alone."),
     "consistency": (
@@ -64,20 +72,26 @@ CONTROLS: dict[str, tuple[Schema, str]] = {
         "Let a replica answer, some seconds behind at most; left out, all that was written is seen.",
     ),
 }
+# The short name of a component that every write refers to.
+KEY = "Key"
+# `*`, or entity tags (RFC 9110, section 13.1).
+ENTITY_TAGS = {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'}
 HEADERS: dict[str, tuple[Schema, str]] = {
-    "If-Match": ({"type": "string"}, 'Only if the row is at this version, as in `"7"`; else 412.'),
-    "If-None-Match": ({"type": "string"}, 'Answer 304 if the row is still at this version, as in `"7"`.'),
-    "Idempotency-Key": (
+    "If-Match": (ENTITY_TAGS, 'Only if the row is at this version, as in `"7"`; else 412.'),
+    "If-None-Match": (ENTITY_TAGS, 'Answer 304 if the row is still at this version, as in `"7"`.'),
+    KEY: (
         {"type": "string", "minLength": 1, "maxLength": 255},
         "A new one for each write; the same request with the same key is done once, and answered alike.",
     ),
 }
+# What anybody would look for in the columns that the service writes.
+SOUGHT: dict[str, tuple[str, ...]] = {"version": ("eq",), "created_at": RANGES, "updated_at": RANGES}
 EITHER = "Such as `(status:done;status:missed,goal_id__isnull:false)`; `;` is or, `,` is and, `(…)` a list."
 
 
 def parameters(parser: QueryParser) -> list[Schema | str]:
     """What an operation with this parser lists as its query: descriptions, or names of components."""
-    return [*_described(parser), *sorted(_named(parser), key=lambda name: not name.endswith((FIND, MATCH)))]
+    return [*_described(parser), *sorted(_named(parser), key=lambda name: not name.endswith((FIND, MATCH, CHOOSE)))]
 
 
 def header_parameters(methods: Sequence[str], rule: str) -> list[str]:
@@ -86,7 +100,7 @@ def header_parameters(methods: Sequence[str], rule: str) -> list[str]:
     if "GET" in methods:
         return ["If-None-Match"] if one_row else []
     conditional = ["If-Match"] if one_row and "POST" not in methods else []
-    return [*conditional, "Idempotency-Key"]
+    return [*conditional, KEY]
 
 
 def components() -> dict[str, tuple[str, Schema]]:
@@ -95,43 +109,50 @@ def components() -> dict[str, tuple[str, Schema]]:
     for name, (schema, description) in CONTROLS.items():
         found[name] = "query", _parameter(name, _ref(_mode(name)) if "enum" in schema else schema, description)
     for name, (schema, description) in HEADERS.items():
-        found[name] = "header", {"schema": schema, "description": description}
+        in_request = {KEY: "Idempotency-Key"}.get(name, name)
+        found[name] = "header", {"name": in_request, "schema": schema, "description": description}
     for table in SCHEMAS:
-        expansions = [_ref(f"{row_name(table)}Expansion")] if EXPANSIONS[table] else []
         for name, items, description in (
-            ("sort", [_column_of(table), _ref(DESCENDING)], "Nulls come last."),
-            ("fields", [_column_of(table), *expansions], "Answer only these; `user(timezone)` of what is expanded."),
-            ("expand", expansions, "Rows to put into each row; `user(timezone)` chooses columns."),
+            ("sort", f"{row_name(table)}Order", "Nulls come last."),
+            ("expand", f"{row_name(table)}Expansion", "Rows to put into each row; `fields` chooses their columns."),
         ):
-            if items:
-                each = {"anyOf": items} if len(items) > 1 else items[0]
-                found[f"{table}.{name}"] = "query", _parameter(name, {"type": "array", "items": each}, description)
+            if name != "expand" or EXPANSIONS[table]:
+                schema = {"type": "array", "items": _ref(items)}
+                found[f"{table}.{name}"] = "query", _parameter(name, schema, description)
         found[f"{table}.{FIND}"] = "query", _filter_parameter(table, _example(table))
         # The docs page fills examples in, and what a write is about must not be one.
         found[f"{table}.{MATCH}"] = "query", _filter_parameter(table, {})
+        found[f"{table}.{CHOOSE}"] = "query", _filter_parameter(table, {}) | {"required": True}
     return found
 
 
 def schemas() -> dict[str, Schema]:
     """The filters, and what their values refer to, by the names of their components."""
-    relative = {"type": "string", "pattern": "^now([+-][0-9]{1,5}[smhdw])?$"}
     found: dict[str, Schema] = {
-        MOMENT: {
-            "description": "RFC 3339 with an offset, or relative to the database's clock: `now`, `now-30d`.",
-            "anyOf": [{"type": "string", "format": "date-time"}, relative],
+        # Two kinds of text, but one type to whoever generates code.
+        TIME: {
+            "type": "string",
+            "description": "RFC 3339 with an offset, or by the database's clock: `now`, `now-30d`.",
+            "if": {"pattern": "^now"},
+            "then": {"pattern": "^now([+-]([0-9]{1,5}[smh]|[0-9]{1,4}d|[0-9]{1,3}w))?$"},
+            "else": {"format": "date-time"},
         }
     }
     # What has a name is one type to whoever generates code, and not one for each operation.
     found |= {_mode(name): schema for name, (schema, _) in CONTROLS.items() if "enum" in schema}
+    found["GroupOrder"] = {"type": "string", "enum": _both_ways([*GROUPS, "total"])}
     found["Alternatives"] = {"type": "string", "description": EITHER}
-    found[DESCENDING] = {"type": "string", "pattern": "^-[a-z_]+$"}
     for table in SCHEMAS:
         found |= _choices(table)
-        found[f"{row_name(table)}Column"] = {"type": "string", "enum": list(VOCABULARIES[table].fields)}
-        if EXPANSIONS[table]:
-            found[f"{row_name(table)}Expansion"] = {"type": "string", "enum": list(EXPANSIONS[table])}
-    for name, schema in [(PLURALS[kind], KINDS[kind]) for kind in PLURALS]:
-        found[name] = _list_of(schema)
+        columns = list(VOCABULARIES[table].fields)
+        for name, texts in (
+            ("Order", _both_ways(columns)),
+            ("Expansion", list(EXPANSIONS[table])),
+        ):
+            if texts:
+                found[f"{row_name(table)}{name}"] = {"type": "string", "enum": texts}
+    for kind, name in PLURALS.items():
+        found[name] = _list_of(IN_LISTS[kind])
     return found | {f"{row_name(table)}Filter": _filter(table) for table in SCHEMAS}
 
 
@@ -161,29 +182,46 @@ def _described(parser: QueryParser) -> Iterator[Schema]:
     """The parameters that are particular to one operation."""
     for name, fixed in parser.fixed.items():
         yield _of_fixed(name, fixed) | ({"required": True} if name in parser.required else {})
+    for name in parser.required:
+        if name not in parser.fixed:
+            schema = _schema(parser.table, VOCABULARIES[parser.table].parameter(name))
+            yield {"in": "query", "name": name, "required": True, "schema": schema}
+    if "group_by" in parser.controls:
+        schema = {"type": "array", "items": _ref("GroupOrder")}
+        yield _parameter("sort", schema, "Groups by their names, or by `total`.") | {"in": "query"}
 
 
 def _named(parser: QueryParser) -> Iterator[str]:
-    # An upsert takes what a change takes too; `update` says so, to keep a creation's list short.
-    left_out = ("replace", "if_null") if "upsert" in parser.controls else ()
+    left_out = _left_out(parser)
     for name in parser.controls:
-        if name in left_out:
+        if name in left_out or (name == "expand" and not EXPANSIONS[parser.table]):
             continue
-        if name in CONTROLS:
-            yield name
-        elif name != "expand" or EXPANSIONS[parser.table]:
-            yield f"{parser.table}.{name}"
+        yield name if name in CONTROLS else f"{parser.table}.{name}"
     if parser.filters:
-        is_list = "consistency" in parser.controls and not parser.operation.startswith("get ")
-        yield f"{parser.table}.{FIND if is_list else MATCH}"
+        yield f"{parser.table}.{_purpose(parser)}"
+
+
+def _left_out(parser: QueryParser) -> Sequence[str]:
+    """The parameters that are described elsewhere, or that find nothing in the table."""
+    if "upsert" in parser.controls:
+        # It takes what a change takes too; `update` says so, to keep a creation's list short.
+        return "replace", "if_null"
+    if "group_by" in parser.controls:
+        return ("sort",)
+    kinds = map(kind_of, VOCABULARIES[parser.table].fields.values())
+    return () if "object" in kinds else ("replace",)
+
+
+def _purpose(parser: QueryParser) -> str:
+    """What the filter is for."""
+    if "max_affected" in parser.controls or parser.required_row:
+        return CHOOSE
+    is_list = "consistency" in parser.controls and not parser.operation.startswith("get ")
+    return FIND if is_list else MATCH
 
 
 def _of_fixed(name: str, fixed: Fixed) -> Schema:
     return _parameter(name, fixed.schema or KINDS["time"], fixed.description) | {"in": "query", "name": name}
-
-
-def _column_of(table: str) -> Schema:
-    return _ref(f"{row_name(table)}Column")
 
 
 def _filter_parameter(table: str, example: Schema) -> Schema:
@@ -209,6 +247,7 @@ def _filter(table: str) -> Schema:
         "type": "object",
         "description": f"Keys with dots lead into {others}." if others else "All must hold.",
         "properties": properties | {"or": _ref("Alternatives")},
+        "maxProperties": MAX_CONDITIONS,
         # Any, since TypeScript holds the members that are listed against it too.
         "additionalProperties": True,
     }
@@ -219,9 +258,11 @@ def _is_listed(table: str, parameter: Parameter) -> bool:
     field = VOCABULARIES[table].fields.get(parameter.place.column)
     if parameter.or_null or field is None:
         return not parameter.or_null
+    if parameter.place.column in SOUGHT:
+        return parameter.operator in SOUGHT[parameter.place.column]
     if parameter.operator == "isnull":
         return bool(field.allow_none)
-    if parameter.operator in ("ne", "nin", "like"):
+    if parameter.operator in ("ne", "nin", "like") or kind_of(field) == "object":
         return isinstance(field, Choice) and parameter.operator == "ne"
     return parameter.operator == "eq" or not (
         (kind_of(field) == "time" and parameter.operator not in RANGES)
@@ -234,6 +275,8 @@ def _schema(table: str, parameter: Parameter) -> Schema:
     field = VOCABULARIES[table].fields.get(parameter.place.column)
     if parameter.operator in ("isnull", "empty", "exists"):
         return KINDS["flag"]
+    if parameter.place.column == "phone":
+        return {"type": "string", "pattern": "[0-9]"}
     if field is None or parameter.operator in ("like", "ilike"):
         return KINDS["text"]
     if isinstance(field, ListOf):
@@ -243,6 +286,10 @@ def _schema(table: str, parameter: Parameter) -> Schema:
         name = choice_name(row_name(table), parameter.place.column)
         return _ref(f"{name}List" if is_list else name)
     return _ref(PLURALS[kind_of(field)]) if is_list else KINDS[kind_of(field)]
+
+
+def _both_ways(names: Sequence[str]) -> list[str]:
+    return [*names, *(f"-{name}" for name in names)]
 
 
 def _choices(table: str) -> dict[str, Schema]:
@@ -258,11 +305,15 @@ def _choices(table: str) -> dict[str, Schema]:
 
 def choice_name(row: str, column: str) -> str:
     """What the document calls the type of a column of a few texts."""
-    return row + "".join(part.capitalize() for part in column.split("_"))
+    return row + _capitalized(column)
 
 
 def _mode(control: str) -> str:
-    return f"{control.capitalize()}Mode"
+    return f"{_capitalized(control)}Mode"
+
+
+def _capitalized(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def _list_of(schema: Schema) -> Schema:

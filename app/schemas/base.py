@@ -47,7 +47,7 @@ class BaseSchema(Schema):
 class NewRowSchema(BaseSchema):
     """A row as a caller creates it."""
 
-    id = Uuid(metadata={"description": "Yours, or made by the service."})
+    id = Uuid()
 
 
 class PatchSchema(BaseSchema):

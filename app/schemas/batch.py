@@ -35,9 +35,13 @@ class OperationSchema(BaseSchema):
     with one body for each element, which is `item` there. `{"$literal": ...}` is what it holds.
     """
 
-    name = Text(1, 100, metadata={"description": "What later operations call it; unique in the batch."})
+    name = Text(
+        1, 100, metadata={"description": "What later operations call it; unique, and not item.", "pattern": "^[^.]+$"}
+    )
     method = Choice("GET", "POST", "PATCH", "DELETE", required=True)
-    path = Text(1, 8000, required=True, metadata={"description": "Below /api/v1, such as /tasks?limit=1."})
+    path = Text(
+        1, 8000, required=True, metadata={"description": "Below /api/v1, such as /tasks?limit=1.", "pattern": "^/"}
+    )
     query = Object(metadata={"description": "Parameters, beside those in the path."})
     headers = Object(metadata={"description": "If-Match, If-None-Match, Content-Type."})
     body = AnyValue(allow_none=True, metadata={"description": "What the operation takes as its body."})

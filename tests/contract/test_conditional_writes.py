@@ -112,6 +112,12 @@ def test_a_row_into_which_others_are_put_is_always_sent(client: FlaskClient):
     assert client.get(path, headers={"If-None-Match": '"1"'}).status_code == 200
 
 
+@pytest.mark.parametrize("query", ["", "?expand=user"])
+def test_a_reader_who_names_no_version_is_told(client: FlaskClient, query: str):
+    answer = client.get(f"/api/v1/tasks/{task(client)['id']}{query}", headers={"If-None-Match": "1"})
+    assert (answer.status_code, "If-None-Match" in answer.json["detail"]) == (422, True)
+
+
 @every_editable_entity
 def test_a_patch_under_a_condition_changes_the_row_that_meets_it(client: FlaskClient, entity: Entity):
     place, row = created(client, entity)

@@ -133,7 +133,7 @@ def test_a_row_is_answered_with_its_etag_and_a_new_one_with_its_location(operati
 @every_operation
 def test_a_write_takes_an_idempotency_key_and_says_when_it_is_replayed(operation: dict):
     if operation["path"].startswith("/api/v1") and operation["method"] != "get":
-        assert {"$ref": "#/components/parameters/Idempotency-Key"} in operation["parameters"]
+        assert {"$ref": "#/components/parameters/Key"} in operation["parameters"]
         assert all("Idempotent-Replayed" in answer["headers"] for answer in successes(operation))
 
 
