@@ -127,7 +127,7 @@ def _type(schema: dict[str, Any], time: str, schemas: dict[str, Any]) -> str:
         return " | ".join(_type(each, time, schemas) for each in schema["anyOf"])
     if "$ref" in schema:
         there = schemas[_name(schema)]
-        return _type(there, time, schemas) if "enum" in there else _name(schema)
+        return _name(schema) if "properties" in there else _type(there, time, schemas)
     kinds = schema.get("type", "object")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if "enum" in schema:

@@ -43,6 +43,7 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: Schema) ->
         for schema in components["schemas"][name]["properties"].values():
             # Whether the column can hold the sum depends on what the row holds.
             schema |= {"integer": {"minimum": 1, "maximum": 9}, "number": {"const": 0}}.get(schema.get("type"), {})
+    components["schemas"]["Amounts"]["additionalProperties"]["anyOf"][0] |= {"minimum": -1e100, "maximum": 1e100}
     for name in [name for name in components["schemas"] if name.endswith("Filter")]:
         # It is open for keys inside objects and columns over references; any other name is refused.
         components["schemas"][name]["additionalProperties"] = False
@@ -110,6 +111,13 @@ def map_case(context: schemathesis.HookContext, case: schemathesis.Case) -> sche
         if case.operation.path.endswith("/batch"):
             _depend_on_paths(case.body["operations"])
     return case
+
+
+@schemathesis.hook
+def before_add_examples(context: schemathesis.HookContext, examples: list[schemathesis.Case]) -> None:
+    """The examples of the document are not handed to `map_case`."""
+    for case in examples:
+        map_case(context, case)
 
 
 def _depend(case: schemathesis.Case) -> None:
