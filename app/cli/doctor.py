@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 
 import click
 from flask import current_app
-from flask.cli import with_appcontext
 from peewee import Model
 
 from app import models, upgrades
@@ -33,7 +32,6 @@ class Finding:
 
 @click.command()
 @json_option
-@with_appcontext
 @readable_errors
 def doctor(as_json: bool) -> None:
     """Check the settings and the database, and say what to do where something is wrong.
