@@ -31,8 +31,9 @@ IN_DOUBT = (
     "again."
 )
 
-# A stream is read in portions: the first of few rows, the others of as many as weigh this.
+# A stream is read in portions: the first of few rows, the others of as many as weigh this, up to a maximum.
 FIRST_PORTION_ROWS = 16
+MAX_PORTION_ROWS = 1000
 PORTION_BYTES = 4 * 1024 * 1024
 
 
@@ -42,8 +43,8 @@ class Reader(Protocol):
     def read(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]] | None:
         """The rows; None when the database itself has to be asked."""
 
-    def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
-        """The first column of one SELECT's rows, in portions of at most `rows_at_once`. Raises Unavailable."""
+    def stream(self, sql: str, parameters: Parameters) -> Iterator[list[Any]]:
+        """The first column of one SELECT's rows, in portions. Raises Unavailable."""
 
 
 class ThreadState(threading.local):
@@ -300,23 +301,23 @@ class Database(peewee.PostgresqlDatabase):
         before, self._thread.reader = self._thread.reader, reader
         return before
 
-    def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
+    def stream(self, sql: str, parameters: Parameters) -> Iterator[list[Any]]:
         """The first column of one SELECT's rows, in portions and from one snapshot."""
-        return self.streamed(sql, parameters, rows_at_once)()
+        return self.streamed(sql, parameters)()
 
-    def streamed(self, sql: str, parameters: Parameters, rows_at_once: int) -> Callable[[], Iterator[list[Any]]]:
+    def streamed(self, sql: str, parameters: Parameters) -> Callable[[], Iterator[list[Any]]]:
         """A stream for later, and to be read more than once; who answers is settled now."""
         reader = None if self.in_transaction() else self._thread.reader
-        return partial(reader.stream if reader else self.stream_itself, sql, parameters, rows_at_once)
+        return partial(reader.stream if reader else self.stream_itself, sql, parameters)
 
-    def stream_itself(self, sql: str, parameters: Parameters, rows_at_once: int) -> Generator[list[Any], None, None]:
+    def stream_itself(self, sql: str, parameters: Parameters) -> Generator[list[Any], None, None]:
         """The stream of this database, whoever else answers reads.
 
         It takes a connection of this thread when it is first asked, and gives it back at its end, or when it is
         closed because the reader has gone.
         """
         reader_has_gone = False
-        count = min(rows_at_once, FIRST_PORTION_ROWS)
+        count = FIRST_PORTION_ROWS
         try:
             with self._stream_cursor() as cursor:
                 self.execute_sql(f"DECLARE {cursor} NO SCROLL CURSOR FOR {sql}", parameters)
@@ -324,7 +325,7 @@ class Database(peewee.PostgresqlDatabase):
                     portion = [row[0] for row in rows]
                     # As many as weigh what a portion may, if those to come are like these.
                     count = PORTION_BYTES * len(portion) // (sum(map(len, portion)) or 1)
-                    count = max(1, min(count, rows_at_once))
+                    count = max(1, min(count, MAX_PORTION_ROWS))
                     try:
                         yield portion
                     except GeneratorExit:

@@ -83,12 +83,12 @@ class Replica:
         metrics.eventual_reads.labels("primary" if rows is None else "replica").inc()
         return rows
 
-    def stream(self, sql: str, parameters: Parameters, rows_at_once: int) -> Iterator[list[Any]]:
+    def stream(self, sql: str, parameters: Parameters) -> Iterator[list[Any]]:
         """The stream as the standby has it while it is near; raises Unavailable when it goes away meanwhile."""
         is_near = self.is_near()
         metrics.eventual_reads.labels("replica" if is_near else "primary").inc()
         try:
-            yield from (self._standby if is_near else self._primary).stream_itself(sql, parameters, rows_at_once)
+            yield from (self._standby if is_near else self._primary).stream_itself(sql, parameters)
         except Unavailable as error:
             self._note(error)
             raise

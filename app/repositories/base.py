@@ -54,12 +54,12 @@ class Repository:
         except AnswerTooLarge:
             first = None
         if first is None or first.last:
-            return LongRows(database.streamed(*self._every(query), ROWS_AT_ONCE))
+            return LongRows(database.streamed(*self._every(query)))
         return first
 
     def stream(self, query: Query) -> Iterator[list[bytes]]:
         """The rows of a query as JSON, in portions and from one snapshot."""
-        return database.stream(*self._every(query), ROWS_AT_ONCE)
+        return database.stream(*self._every(query))
 
     def count(self, filter: Filter = ()) -> int:
         """How many rows a filter matches; all of them without one."""

@@ -12,8 +12,6 @@ from app.database.statements import compiled, parameter
 from app.models import MendedRow
 from app.repositories.shapes import json_of
 
-ROWS_AT_ONCE = 1000
-
 LIST = compiled(json_of(MendedRow.select().order_by(MendedRow.at, MendedRow.table, MendedRow.id, MendedRow.rule)))
 
 
@@ -37,7 +35,7 @@ DELETE = compiled(
 
 def list_all() -> Iterator[bytes]:
     """Every mended row with its table, id, rule and time as JSON, by time; only some are in memory at a time."""
-    for rows in database.stream(*LIST.bind(), ROWS_AT_ONCE):
+    for rows in database.stream(*LIST.bind()):
         yield from rows
 
 

@@ -11,7 +11,7 @@ from app.database import atomic, database
 from app.database.statements import Statement, compiled, parameter
 from app.errors import NotFound
 from app.repositories import mended_rows
-from app.repositories.base import ROWS_AT_ONCE, Id
+from app.repositories.base import Id
 from app.repositories.columns import column, columns_of
 from app.repositories.shapes import json_of, union_all
 
@@ -97,7 +97,7 @@ def export_person(id: Id) -> Iterator[bytes]:
     """
     statement, ids = EXPORT.bind({"id": str(id)})
     nothing = True
-    for rows in database.stream(statement, ids, ROWS_AT_ONCE):
+    for rows in database.stream(statement, ids):
         nothing = False
         yield b"\n".join([*rows, b""])
     if nothing:
