@@ -49,30 +49,29 @@ class Connector:
         self._url = url
         self._timeout = timeout
         self._parameters = parameters
-        # None until the first session has shown what the server, or the pooler before it, takes.
-        self._sessions_keep: bool | None = None
         self.set_local = ""
         self._watch = Watch()
         self._patience = _patience(parameters["statement_timeout"])
+        parts = extensions.parse_dsn(url)
         # Who says it has libpq look.
-        self._refuses_standbys = "target_session_attrs" not in extensions.parse_dsn(url)
+        self._refuses_standbys = "target_session_attrs" not in parts
+        self._others_options = parts.get("options") or os.environ.get("PGOPTIONS", "")
 
     def open(self) -> Session:
         """A new connection; raises the driver's error, or Unavailable when it leads to a standby."""
-        if self._sessions_keep is False:
+        if self.set_local:
             return self._connect()
         try:
-            connection = self._connect(options=self._options())
+            session = self._connect(options=self._options())
         except psycopg2.OperationalError as error:
             if not _refuses_options(error):
                 raise
-            self._use_set_local()
-            return self._connect()
-        if self._sessions_keep is None:
-            self._sessions_keep = self._are_kept(connection)
-            if not self._sessions_keep:
-                self._use_set_local()
-        return connection
+        else:
+            if self._keeps_parameters(session):
+                return session
+            session.close()
+        self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._parameters.items())
+        return self._connect()
 
     def _connect(self, **options: str) -> Session:
         connection = psycopg2.connect(
@@ -98,24 +97,15 @@ class Connector:
     def _options(self) -> str:
         """libpq's `options`: ours, and then what the URL or PGOPTIONS says, which goes before our limits."""
         ours = " ".join(f"-c {name}={value}" for name, value in self._parameters.items())
-        return f"{ours} {self._given_options()} -c TimeZone=UTC"
+        return f"{ours} {self._others_options} -c TimeZone=UTC"
 
-    def _are_kept(self, connection: Session) -> bool:
+    def _keeps_parameters(self, session: Session) -> bool:
         """Whether a session has what its start asked for; then its own limit, which the URL may name, holds."""
-        wanted, given = self._parameters, self._given_options()
-        rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(wanted),))
+        rows = session.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(self._parameters),))
         found = dict(rows.fetchall())
-        are_kept = all(found.get(name) == value for name, value in wanted.items() if name not in given)
-        if are_kept:
-            connection.patience = self._patience = _patience(found["statement_timeout"])
-        return are_kept
-
-    def _given_options(self) -> str:
-        return extensions.parse_dsn(self._url).get("options") or os.environ.get("PGOPTIONS", "")
-
-    def _use_set_local(self) -> None:
-        self._sessions_keep = False
-        self.set_local = "".join(f"SET LOCAL {name}={value};" for name, value in self._parameters.items())
+        session.patience = _patience(found["statement_timeout"])
+        asked = {name: value for name, value in self._parameters.items() if name not in self._others_options}
+        return asked.items() <= found.items()
 
 
 def _patience(statement_timeout: str) -> float:
