@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count as numbers
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import peewee
 import psycopg2
@@ -22,6 +22,9 @@ from app.database.pool import Pool
 from app.database.watched import Session
 from app.errors import InDoubt, Invalid, TimedOut, Unavailable
 from app.telemetry.measures import metrics, usage
+
+if TYPE_CHECKING:
+    from app.database.replica import Replica
 
 # Values in the order of the statement's %s, or by the names in its %(name)s.
 Parameters = tuple[Any, ...] | dict[str, Any]
@@ -37,16 +40,6 @@ MAX_PORTION_ROWS = 1000
 PORTION_BYTES = 4 * 1024 * 1024
 
 
-class Reader(Protocol):
-    """Whoever answers reads in the database's place: the replica, see replica.py."""
-
-    def read(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]] | None:
-        """The rows; None when the database itself has to be asked."""
-
-    def stream(self, sql: str, parameters: Parameters) -> Iterator[list[Any]]:
-        """The first column of one SELECT's rows, in portions. Raises Unavailable."""
-
-
 class ThreadState(threading.local):
     """What a thread has of the database: a connection, the BEGIN and SAVEPOINTs that no statement has taken along yet,
     who answers its reads when it is not the database itself, how long it waits for an answer, and until when all of its
@@ -54,7 +47,7 @@ class ThreadState(threading.local):
     """
 
     connection: Session | None = None
-    reader: Reader | None = None
+    reader: "Replica | None" = None
     patience = math.inf
     # By time.monotonic().
     deadline = math.inf
@@ -296,7 +289,7 @@ class Database(peewee.PostgresqlDatabase):
         """Let this thread wait no longer than that for the answer to any of its statements."""
         self._thread.patience = seconds
 
-    def use_reader(self, reader: Reader | None) -> Reader | None:
+    def use_reader(self, reader: "Replica | None") -> "Replica | None":
         """Let this thread's reads outside transactions be answered there; who answered them before."""
         before, self._thread.reader = self._thread.reader, reader
         return before

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 class Replica:
     """A standby with a pool of its own, and how far it is behind; a thread measures that while the service runs.
 
-    It is the `Reader` of a Database where `eventual_reads` is in force.
+    Where `eventual_reads` is in force, it answers the reads of a Database.
     """
 
     def __init__(self, primary: Database) -> None:

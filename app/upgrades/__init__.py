@@ -68,10 +68,7 @@ def downgrade(target: str | None = None) -> Reverted:
 
     What a taking over brought is reverted together, and leaves the older programs' database with the rows made since.
     """
-    if not migrations.to_revert(target):
-        return Reverted([])
     with migrations.alone() as runner:
-        # Once more, now that nobody else migrates.
         steps = to_revert(target)
         if steps.migrations:
             runner.down(steps.migrations[-1])

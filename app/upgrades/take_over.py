@@ -59,20 +59,20 @@ def plan(generation: str) -> Plan:
     changes.refuse_what_is_in_the_way(theirs, ours, tables_of(generation), in_both)
     broken = rules.find_broken(rules.rules(theirs, ours))
     shared = [(theirs[name], table) for name, table in ours.items() if name in theirs]
-    pauses = [changes.pauses(table) for table, _ in shared]
+    pauses = [pair for table, _ in shared for pair in changes.pauses(table)]
     planned = Plan(
         generation,
         [table.name for table, _ in shared],
         [
             *map(_move_function, our_functions),
             *(_move_table(table) for name, table in ours.items() if name not in theirs),
-            *(pause for paused, _ in pauses for pause in paused),
+            *(pause for pause, _ in pauses),
         ],
         [
             *(change for pair in shared for change in changes.columns(*pair)),
             *(change for pair in shared for change in changes.fillings(*pair)),
             *(change for pair in shared for change in changes.numbering(*pair)),
-            *(resume for _, resumed in pauses for resume in resumed),
+            *(resume for _, resume in pauses),
             *(change for pair in shared for change in _rules_and_indexes(*pair, broken)),
         ],
         broken,
