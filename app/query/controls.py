@@ -65,7 +65,7 @@ def parse_sort(columns: Sequence[str], text: str, example: str = "sort={}") -> t
     return tuple(keys)
 
 
-def settled(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
+def total_order(keys: Sequence[SortKey]) -> tuple[SortKey, ...]:
     """The keys and a last one that settles ties, in the direction of the one before: the order of storing."""
     if not keys:
         return (SortKey("id"),)
@@ -146,7 +146,7 @@ def _expansion(
         return Expansion(name, shape)
     columns = list(VOCABULARIES[there].fields)
     sort = parse_sort(columns, options.get("sort", "created_at"), inside.format("sort:{}"))
-    return Expansion(name, shape, _limit(name, options), settled(sort))
+    return Expansion(name, shape, _limit(name, options), total_order(sort))
 
 
 def _options(inner: Names) -> tuple[dict[str, str], Names]:

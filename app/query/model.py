@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-# A term like the others; the schemas take it in bodies too.
+# A value like the others; the schemas take it in bodies too.
 from app.schemas.fields import RelativeTime as RelativeTime
 
 

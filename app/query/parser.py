@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from app.errors import MAX_FAULTS, Fault, Invalid
 from app.query import controls, cursors
-from app.query.controls import settled
+from app.query.controls import total_order
 from app.query.grammar import RawValue, parse_groups, parse_list
 from app.query.model import (
     DATES,
@@ -86,7 +86,7 @@ class QueryParser:
 
     def parse(self, text: str) -> Query:
         """The query in a URL, after its question mark. Raises Invalid, naming each fault."""
-        return _kept(self, text) if len(text) <= MAX_CACHED_LENGTH else self.parse_pairs(pairs_of(text))
+        return _parse_cached(self, text) if len(text) <= MAX_CACHED_LENGTH else self.parse_pairs(pairs_of(text))
 
     def parse_pairs(self, pairs: Pairs) -> Query:
         """The query of these names and values. Raises Invalid, naming each fault."""
@@ -94,12 +94,12 @@ class QueryParser:
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _kept(parser: QueryParser, text: str) -> Query:
+def _parse_cached(parser: QueryParser, text: str) -> Query:
     return parser.parse_pairs(pairs_of(text))
 
 
 class _Parsing:
-    """One query on its way from text to terms."""
+    """One query on its way from text to conditions."""
 
     def __init__(self, parser: QueryParser, pairs: Pairs) -> None:
         self.parser = parser
@@ -111,8 +111,8 @@ class _Parsing:
         texts: dict[str, list[str]] = {}
         for name, text in pairs:
             texts.setdefault(name, []).append(text)
-        for name, given in texts.items():
-            self._take(name, given)
+        for name in texts:
+            self._take(name, texts[name])
         alone = not texts.keys() - {*parser.required_alone, *controls.READING}
         for name in (*parser.required, *(parser.required_alone if alone else ())):
             if name not in texts:
@@ -186,11 +186,11 @@ class _Parsing:
 
     def _either(self, text: str) -> Either:
         groups = parse_groups(text)
-        return Either(tuple(tuple(self._alternative(name, given) for name, given in group) for group in groups))
+        return Either(tuple(tuple(self._alternative(name, value) for name, value in group) for group in groups))
 
-    def _alternative(self, name: str, given: RawValue) -> Condition:
+    def _alternative(self, name: str, value: RawValue) -> Condition:
         try:
-            return _condition(name, self._parameter(name), given)
+            return _condition(name, self._parameter(name), value)
         except ValidationError as error:
             raise BadValue(f"holds {name[:100]}, which {self._explained(name, error, ())}") from None
 
@@ -204,7 +204,7 @@ class _Parsing:
         if "group_by" in self.parser.controls:
             return ()
         columns = list(VOCABULARIES[self.parser.table].fields)
-        return settled(self._control("sort", partial(controls.parse_sort, columns), self.parser.sort))
+        return total_order(self._control("sort", partial(controls.parse_sort, columns), self.parser.sort))
 
     def _writing(self) -> Writing:
         return Writing(
@@ -282,13 +282,13 @@ def pairs_of(text: str) -> Pairs:
         raise Invalid("The query has more than 200 parameters.") from None
 
 
-def _condition(name: str, parameter: Parameter, given: RawValue) -> Condition:
+def _condition(name: str, parameter: Parameter, value: RawValue) -> Condition:
     place, operator, or_null, parse = parameter
     if operator not in LISTED:
-        if isinstance(given, list):
+        if isinstance(value, list):
             raise BadValue(f"takes one value, not a list; a list is for {name}__in.")
-        return Condition(place, operator, parse(given), or_null)
-    texts = given if isinstance(given, list) else parse_list(given)
+        return Condition(place, operator, parse(value), or_null)
+    texts = value if isinstance(value, list) else parse_list(value)
     if len(texts) > MAX_LIST_VALUES:
         raise BadValue(f"has {len(texts)} values; {MAX_LIST_VALUES} are allowed.")
     return Condition(place, operator, tuple(parse_values(parse, texts)), or_null)

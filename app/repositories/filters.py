@@ -76,18 +76,24 @@ class _Conditions:
         self.keys = (parameter(f"k{number}") for number in count())
 
     def of(self, filter: Filter) -> list[ColumnBase]:
-        return [self._term(each) for each in filter]
+        return [self._expression(each) for each in filter]
 
-    def _term(self, term: Condition | Either) -> ColumnBase:
-        if isinstance(term, Either):
-            return reduce(or_, [reduce(and_, [self._term(each) for each in group]) for group in term.groups])
-        if term.operator == "exists":
-            return self._exists(term)
-        place = self._place(term.place)
-        if term.place.keys:
+    def _expression(self, condition: Condition | Either) -> ColumnBase:
+        if isinstance(condition, Either):
+            return reduce(or_, [reduce(and_, [self._expression(each) for each in group]) for group in condition.groups])
+        if condition.operator == "exists":
+            return self._exists(condition)
+        place = self._place(condition.place)
+        if condition.place.keys:
             path = next(self.keys)
-            return self._of_key(term, Expression(place, "#>", path), Expression(place, "#>>", path))
-        return _or_null(term, self._compared(term, place), place)
+            document, place = Expression(place, "#>", path), Expression(place, "#>>", path)
+        if condition.operator == "isnull":
+            return _is_null(place, condition.value)
+        if condition.place.keys:
+            found = _key_compared(condition, document, place, next(self.values))
+        else:
+            found = self._compared(condition, place)
+        return found | _is_null(place) if condition.or_null else found
 
     def _place(self, place: Place) -> Any:
         if place.references:
@@ -99,32 +105,24 @@ class _Conditions:
             return fn.regexp_replace(number, r"\D", "", "g")
         return compared(self.row, place.column)
 
-    def _compared(self, term: Condition, place: Any) -> ColumnBase:
-        if term.operator == "isnull":
-            return _is_null(place, term.value)
-        if term.operator == "empty":
-            return fn.coalesce(fn.cardinality(place), 0) == 0 if term.value else fn.cardinality(place) > 0
-        value = as_compared(self._field(term.place), next(self.values))
-        if term.operator in ("in", "nin"):
-            return _any_of(term.operator, place, value, sql_type(self._field(term.place)))
-        if term.operator == "ncontains":
+    def _compared(self, condition: Condition, place: Any) -> ColumnBase:
+        if condition.operator == "empty":
+            return fn.coalesce(fn.cardinality(place), 0) == 0 if condition.value else fn.cardinality(place) > 0
+        value = as_compared(self._field(condition.place), next(self.values))
+        if condition.operator in ("in", "nin"):
+            return _any_of(condition.operator, place, value, sql_type(self._field(condition.place)))
+        if condition.operator == "ncontains":
             return _not_true(Expression(place, "@>", value))
-        return Expression(place, COMPARISONS[term.operator], value)
-
-    def _of_key(self, term: Condition, json: Expression, text: Expression) -> ColumnBase:
-        """A key inside an object has no type: it is compared with each JSON value that the text can mean."""
-        if term.operator == "isnull":
-            return _is_null(text, term.value)
-        return _or_null(term, _key_compared(term, json, text, next(self.values)), text)
+        return Expression(place, COMPARISONS[condition.operator], value)
 
     def _field(self, place: Place) -> Any:
         return _referenced(self.row, place.references)._meta.columns.get(place.column)
 
-    def _exists(self, term: Condition) -> ColumnBase:
-        [field] = [each for each in self.row._meta.backrefs if each.backref == term.place.column]
+    def _exists(self, condition: Condition) -> ColumnBase:
+        [field] = [each for each in self.row._meta.backrefs if each.backref == condition.place.column]
         other = field.model.alias()
         found = fn.EXISTS(other.select(SQL("1")).where(column(other, field.column_name) == self.row.id))
-        return found if term.value else ~found
+        return found if condition.value else ~found
 
 
 def _joined_column(row: Any, place: Place) -> Any:
@@ -150,10 +148,6 @@ def _referenced(row: Any, path: tuple[str, ...]) -> Any:
     return model.alias("__".join(path))
 
 
-def _or_null(term: Condition, compared: ColumnBase, place: Any) -> ColumnBase:
-    return compared | _is_null(place) if term.or_null else compared
-
-
 def _is_null(place: Any, null: bool = True) -> ColumnBase:
     return Expression(place, OP.IS if null else OP.IS_NOT, None)
 
@@ -167,25 +161,26 @@ def _not_true(condition: ColumnBase) -> ColumnBase:
     return Expression(condition, OP.IS_NOT, SQL("TRUE"))
 
 
-def _key_compared(term: Condition, json: Expression, text: Expression, value: Any) -> ColumnBase:
-    if term.operator in ("like", "ilike"):
-        return Expression(text, COMPARISONS[term.operator], value)
-    if term.operator in ("contains", "ncontains"):
+def _key_compared(condition: Condition, json: Expression, text: Expression, value: Any) -> ColumnBase:
+    """A key inside an object has no type: it is compared with each JSON value that the text can mean."""
+    if condition.operator in ("like", "ilike"):
+        return Expression(text, COMPARISONS[condition.operator], value)
+    if condition.operator in ("contains", "ncontains"):
         found = (fn.jsonb_typeof(json) == "array") & Expression(json, "@>", fn.ANY(value.cast("jsonb[]")))
-        return found if term.operator == "contains" else _not_true(found)
-    if term.operator not in SIGNS:
-        return _any_of("in" if term.operator in ("eq", "in") else "nin", json, value, "jsonb")
-    if term.value == "0":
-        number = Expression(json.cast("numeric"), SIGNS[term.operator], value.cast("numeric"))
+        return found if condition.operator == "contains" else _not_true(found)
+    if condition.operator not in SIGNS:
+        return _any_of("in" if condition.operator in ("eq", "in") else "nin", json, value, "jsonb")
+    if condition.value == "0":
+        number = Expression(json.cast("numeric"), SIGNS[condition.operator], value.cast("numeric"))
         return Case(fn.jsonb_typeof(json), [("number", number)])
-    return Case(fn.jsonb_typeof(json), [("string", Expression(text.collate('"C"'), SIGNS[term.operator], value))])
+    return Case(fn.jsonb_typeof(json), [("string", Expression(text.collate('"C"'), SIGNS[condition.operator], value))])
 
 
-def _shape(term: Condition | Either) -> Condition | Either:
-    if isinstance(term, Either):
-        return Either(tuple(tuple(_shape(each) for each in group) for group in term.groups))  # type: ignore[misc]
-    place = term.place._replace(keys=("",)) if term.place.keys else term.place
-    return Condition(place, term.operator, _mark(term), term.or_null)
+def _shape(condition: Condition | Either) -> Condition | Either:
+    if isinstance(condition, Either):
+        return Either(tuple(tuple(_shape(each) for each in group) for group in condition.groups))  # type: ignore[misc]
+    place = condition.place._replace(keys=("",)) if condition.place.keys else condition.place
+    return Condition(place, condition.operator, _mark(condition), condition.or_null)
 
 
 def _mark(condition: Condition) -> Any:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from peewee import Select, fn
 
@@ -68,7 +68,8 @@ def store(caller: str, key: str, answer: StoredAnswer, hours: int, max_mib: int)
     """
     _check_room(caller, len(answer.body), max_mib)
     values = {name: bound(value) for name, value in answer._asdict().items()}
-    if not database.change(*STORE.bind(_named(caller, key) | values | {"lifetime": timedelta(hours=hours)})):
+    values |= {"caller": caller, "key": key, "lifetime": timedelta(hours=hours)}
+    if not database.change(*STORE.bind(values)):
         raise InProgress("A request with this Idempotency-Key was answered in this moment. Repeat yours.")
 
 
@@ -92,12 +93,8 @@ def _check_room(caller: str, size: int, max_mib: int) -> None:
 
 def find(caller: str, key: str) -> StoredAnswer | None:
     """The answer that is kept for this key, unless it has expired."""
-    found = database.read(*FIND.bind(_named(caller, key)))
+    found = database.read(*FIND.bind({"caller": caller, "key": key}))
     if not found:
         return None
     [(request, status, headers, body)] = found
     return StoredAnswer(bytes(request), status, headers, bytes(body))
-
-
-def _named(caller: str, key: str) -> dict[str, Any]:
-    return {"caller": caller, "key": key}

@@ -73,7 +73,7 @@ def _checked(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
         if number == 1:
             person = row["id"]
             _refuse_if_there(person)
-        if part.parent is models.User and row[part.owner.column_name] != person:
+        if part.parent is None and row[part.owner.column_name] != person:
             raise Invalid(f"Line {number}: this {part.name} is not of the user {person} of the first line.")
         yield part.name, line.decode().rstrip("\n")
     if person is None:
@@ -108,12 +108,10 @@ def _refuse_if_there(person: str) -> None:
 def _refuse_rows_of_others() -> None:
     """Raise Invalid for a row whose owner, a conversation for one, is not in the file."""
     for part in PARTS:
-        if part.parent in (part.model, models.User):
-            continue
-        [parent] = (each for each in PARTS if each.model is part.parent)
-        [(stranger,)] = database.read(*_stranger(part, parent).bind())
-        if stranger:
-            raise Invalid(f"The {part.name} {stranger} is of a {parent.name} that is not in the file.")
+        if part.parent:
+            [(stranger,)] = database.read(*_stranger(part, part.parent).bind())
+            if stranger:
+                raise Invalid(f"The {part.name} {stranger} is of a {part.parent.name} that is not in the file.")
 
 
 def _said(error: Exception) -> str:

@@ -19,14 +19,15 @@ from app.repositories.shapes import json_of, union_all
 class Part(NamedTuple):
     """The rows of one table that are a person's: their type in an export, and the columns that they show.
 
-    `owner` is the column that leads to the person, by way of a row of `parent`; of the person's own row it is the id.
+    `owner` is the column that leads to the person, by way of the rows of `parent` if there are any; of the person's own
+    row it is the id.
     """
 
     name: str
     table: str
     model: type[models.Row]
     owner: Field
-    parent: type[models.Row]
+    parent: "Part | None"
     columns: tuple[str, ...]
 
 
@@ -34,7 +35,7 @@ def _part(model: type[models.Row]) -> Part:
     # As the model is called: `notification_log` for NotificationLogEntry.
     words = re.findall("[A-Z][a-z0-9]*", model.__name__.removesuffix("Entry"))
     owner: Any = _owner(model)
-    parent = model if owner is model.id else owner.rel_model
+    parent = None if owner is model.id or owner.rel_model is models.User else _part(owner.rel_model)
     return Part("_".join(words).lower(), model._meta.table_name, model, owner, parent, columns_of(model))
 
 
@@ -52,10 +53,9 @@ PARTS = tuple(_part(model) for model in models.ENTITIES.values())
 
 def _is_of_person(part: Part) -> Any:
     """The condition that a row is of the person whose id is bound as `id`."""
-    if part.parent is models.User:
+    if part.parent is None:
         return part.owner == parameter("id")
-    [above] = (each for each in PARTS if each.model is part.parent)
-    return part.owner.in_(above.model.select(above.model.id).where(_is_of_person(above)))
+    return part.owner.in_(part.parent.model.select(part.parent.model.id).where(_is_of_person(part.parent)))
 
 
 def _rows_with_type(part: Part) -> Select:

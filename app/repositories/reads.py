@@ -60,7 +60,7 @@ def shape_of(query: Query) -> Query:
 def values(query: Query, more: int = 0) -> dict[str, Any]:
     """The values of a query that reads so many rows more than its limit, by the names of their parameters."""
     limit = None if query.limit is None else query.limit + more
-    limits = {"limit": limit, "skip": query.skip, "most_bytes": database.max_answer_bytes}
+    limits = {"limit": limit, "skip": query.skip, "max_bytes": database.max_answer_bytes}
     return filters.values(query.where) | ordering.values(query.after or ()) | limits
 
 
@@ -72,8 +72,8 @@ def matching(model: Model, filter: Filter, columns: Sequence[Any], more: Sequenc
 
 
 def bounded(array: Any) -> Case:
-    """The array, which PostgreSQL makes once; null when it has more bytes than `most_bytes`, so that it is not sent."""
-    return Case(None, [(fn.pg_column_size(array) <= parameter("most_bytes"), array)])
+    """The array, which PostgreSQL makes once; null when it has more bytes than `max_bytes`, so that it is not sent."""
+    return Case(None, [(fn.pg_column_size(array) <= parameter("max_bytes"), array)])
 
 
 @lru_cache(maxsize=STATEMENT_CACHE_SIZE)

@@ -199,9 +199,8 @@ def delete_many(model: Model, query: Query) -> Statement:
 
 def values(query: Query) -> dict[str, Any]:
     """The values of a write by filter. Without a limit it looks at one row more than it may change."""
-    most = query.max_affected
-    limits = {"most": max(most, query.limit or 0), "limit": query.limit or most + 1}
-    return filters.values(query.where) | limits | {"most_bytes": database.max_answer_bytes}
+    limits = {"max": max(query.max_affected, query.limit or 0), "limit": query.limit or query.max_affected + 1}
+    return filters.values(query.where) | limits | {"max_bytes": database.max_answer_bytes}
 
 
 def _chosen(model: Model, query: Query, lock: str) -> tuple[CTE, CTE]:
@@ -214,7 +213,7 @@ def _chosen(model: Model, query: Query, lock: str) -> tuple[CTE, CTE]:
 
 
 def _not_too_many(chosen: CTE) -> Expression:
-    return _count(chosen) <= parameter("most")
+    return _count(chosen) <= parameter("max")
 
 
 def _count(rows: CTE) -> Select:

@@ -51,13 +51,13 @@ def text_fault(text: str) -> str | None:
     return None
 
 
-def check_storable(document: Any, deepest: int = MAX_NESTING) -> None:
+def check_storable(document: Any, max_depth: int = MAX_NESTING) -> None:
     """Raise ValidationError when a decoded JSON value holds anything that PostgreSQL's jsonb does not take."""
     level, depth, digits = [document], 0, 0
     while level:
         depth += 1
-        if depth > deepest:
-            raise ValidationError(f"is nested deeper than {deepest} levels.")
+        if depth > max_depth:
+            raise ValidationError(f"is nested deeper than {max_depth} levels.")
         below: list[Any] = []
         for value in level:
             if isinstance(value, str):
@@ -100,10 +100,10 @@ class Text(fields.String):
 
     default_error_messages = MESSAGES | {"invalid": "must be a text."}
 
-    def __init__(self, shortest: int = 0, longest: int | None = None, **options: Any) -> None:
-        if shortest or longest:
-            size = f"{shortest} to {longest} characters" if longest else f"at least {shortest} character"
-            options["validate"] = validate.Length(shortest, longest, error=f"must have {size}.")
+    def __init__(self, min_length: int = 0, max_length: int | None = None, **options: Any) -> None:
+        if min_length or max_length:
+            size = f"{min_length} to {max_length} characters" if max_length else f"at least {min_length} character"
+            options["validate"] = validate.Length(min_length, max_length, error=f"must have {size}.")
         super().__init__(**options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -182,9 +182,9 @@ class Integer(fields.Integer):
 
     default_error_messages = MESSAGES | {"invalid": "must be a whole number."}
 
-    def __init__(self, least: int = MIN_INTEGER, most: int = MAX_INTEGER, **options: Any) -> None:
-        error = f"must be a whole number from {least} to {most}."
-        super().__init__(validate=validate.Range(least, most, error=error), **options)
+    def __init__(self, minimum: int = MIN_INTEGER, maximum: int = MAX_INTEGER, **options: Any) -> None:
+        error = f"must be a whole number from {minimum} to {maximum}."
+        super().__init__(validate=validate.Range(minimum, maximum, error=error), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, float | Decimal) and not math.isnan(value):
@@ -210,9 +210,11 @@ class Number(fields.Float):
 
     default_error_messages = MESSAGES | {"invalid": "must be a number."}
 
-    def __init__(self, least: float | None = None, most: float | None = None, **options: Any) -> None:
-        if least is not None:
-            options["validate"] = validate.Range(least, most, error=f"must be a number from {least} to {most}.")
+    def __init__(self, minimum: float | None = None, maximum: float | None = None, **options: Any) -> None:
+        if minimum is not None:
+            options["validate"] = validate.Range(
+                minimum, maximum, error=f"must be a number from {minimum} to {maximum}."
+            )
         super().__init__(**options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
