@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -24,19 +23,27 @@ def loads(text: bytes | str) -> Any:
     Raises orjson.JSONDecodeError, and RecursionError for hundreds of levels.
     """
     value = orjson.loads(text)
-    if not any(float in set(map(type, level)) for level in levels(value)):
-        return value
-    may_be_rounded = MAY_BE_ROUNDED.search(text.encode() if isinstance(text, str) else text)
-    return json.loads(text, parse_int=number, parse_float=number) if may_be_rounded else value
+    _, has_float = survey(value)
+    if has_float and MAY_BE_ROUNDED.search(text.encode() if isinstance(text, str) else text):
+        return json.loads(text, parse_int=number, parse_float=number)
+    return value
 
 
-def levels(document: Any) -> Iterator[list[Any]]:
-    """The values of a decoded document by how deep they are nested, itself first."""
-    level = [document]
-    while level:
-        yield level
-        holders = [each for each in level if type(each) in (dict, list)]
-        level = [inner for each in holders for inner in (each.values() if type(each) is dict else each)]
+def survey(document: Any) -> tuple[int, bool]:
+    """How many members all objects in a decoded document have together, and whether any value in it is a float."""
+    members, has_float = 0, False
+    collections: list[Any] = [(document,)]
+    for values in collections:
+        for value in values:
+            kind = type(value)
+            if kind is dict:
+                members += len(value)
+                collections.append(value.values())
+            elif kind is list:
+                collections.append(value)
+            elif kind is float:
+                has_float = True
+    return members, has_float
 
 
 def dumps(value: Any) -> bytes:

@@ -33,6 +33,8 @@ class Key(NamedTuple):
 
     def compared(self, texts: Iterable[str]) -> tuple[str, ...]:
         """The texts of a key, such that those of one row are the same."""
+        if not self.without_case:
+            return tuple(texts)
         named = zip(self.columns, texts, strict=True)
         return tuple(text.lower() if column in self.without_case else text for column, text in named)
 
