@@ -1,6 +1,7 @@
 """Many rows at once: one INSERT for those of one key, with faults that tell which row is wrong."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -31,7 +32,8 @@ def create(model: Model, rows: Sequence[Values], shape: Shape) -> list[Row]:
         return []
     _refuse_duplicates(rows, ID, range(len(rows)))
     try:
-        with atomic():
+        # By itself the statement is all or nothing; a transaction around it has to stay usable when it fails.
+        with atomic() if database.in_transaction() else nullcontext():
             written = _by_key(ID, database.write(*writes.insert(model, rows, ID, shape)))
     except (Conflict, MissingReference) as error:
         _locate(model, rows, error, range(len(rows)))
