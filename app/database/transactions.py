@@ -10,7 +10,7 @@ from typing import ParamSpec, Self, TypeVar
 import psycopg2
 
 from app.database.connection import IN_DOUBT, database
-from app.database.failures import connection_is_lost
+from app.database.failures import connection_is_lost, driver_error
 from app.errors import Contended, InDoubt, ServiceError
 from app.telemetry.measures import metrics
 
@@ -61,7 +61,7 @@ class atomic:  # noqa: N801 - it reads as the block that it opens
         except (ServiceError, psycopg2.Error) as error:
             self._roll_back()
             if not self._savepoint and connection_is_lost(error):
-                raise InDoubt(IN_DOUBT) from error
+                raise InDoubt(IN_DOUBT) from driver_error(error)
             raise
 
     def _roll_back(self) -> None:
