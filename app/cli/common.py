@@ -101,8 +101,12 @@ def _discard_output() -> None:
 
 
 def with_database(command: Callable[P, R]) -> Callable[P, R]:
-    """Run the command as `readable_errors` does, with the settings' database open and without limits on statements."""
+    """Run the command with the settings' database open, without limits on statements, as `readable_errors` does.
 
+    It gets the option --json too, since every command that works on the database answers programs as well.
+    """
+
+    @json_option
     @readable_errors
     @wraps(command)
     def running(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app import upgrades
-from app.cli.common import answer, dry_run_option, json_option, readable_errors, whole_file, with_database
+from app.cli.common import answer, dry_run_option, readable_errors, whole_file, with_database
 from app.database import atomic, backups, migrations
 from app.errors import Invalid
 from app.repositories import mended_rows
@@ -27,7 +27,6 @@ db = AppGroup("db", help=PURPOSE, short_help=PURPOSE)
 @click.argument("target", required=False)
 @click.option("--mend", is_flag=True, help="Change rows that break a rule, keeping each as it was in mended_rows.")
 @dry_run_option
-@json_option
 @with_database
 def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> None:
     """Apply what is pending, up to TARGET: all of it or nothing. Safe when several start at once.
@@ -54,7 +53,6 @@ def upgrade(target: str | None, mend: bool, dry_run: bool, as_json: bool) -> Non
 @click.argument("target", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @dry_run_option
-@json_option
 @with_database
 def downgrade(target: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Revert the newest migration, or all that came after TARGET (base: all there are), all of it or nothing.
@@ -82,7 +80,6 @@ def downgrade(target: str | None, yes: bool, dry_run: bool, as_json: bool) -> No
 
 
 @db.command()
-@json_option
 @with_database
 def status(as_json: bool) -> None:
     """Say which database this is and list the migrations; exits with 1 when one is pending."""
@@ -101,7 +98,6 @@ def status(as_json: bool) -> None:
 
 
 @db.command()
-@json_option
 @with_database
 def mended(as_json: bool) -> None:
     """List the rows that flask db upgrade --mend changed, as they were, with the rule that each broke: one a line."""
@@ -123,7 +119,6 @@ def revision(name: str) -> None:
 
 @db.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@json_option
 @with_database
 def backup(file: Path, as_json: bool) -> None:
     """Write the whole database to FILE, in pg_dump's custom format and as of one moment.
@@ -142,7 +137,6 @@ def backup(file: Path, as_json: bool) -> None:
 @db.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @dry_run_option
-@json_option
 @with_database
 def restore(file: Path, dry_run: bool, as_json: bool) -> None:
     """Fill the database, which must be empty, from the backup in FILE: all of it or nothing."""

@@ -5,7 +5,7 @@ from time import monotonic
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import answer, dry_run_option, json_option, progress, with_database
+from app.cli.common import answer, dry_run_option, progress, with_database
 from app.config import PROJECT
 from app.database import atomic, database
 from app.errors import Conflict
@@ -20,7 +20,6 @@ demo = AppGroup("demo", help="Load data to try things out on.", short_help="Load
 @click.option("--tasks-per-user", default=100, show_default=True, type=click.IntRange(0), help="Tasks of each.")
 @click.option("--seed", default=1, show_default=True, type=int, help="The same seed makes the same people and plans.")
 @dry_run_option
-@json_option
 @with_database
 def load(users: int, tasks_per_user: int, seed: int, dry_run: bool, as_json: bool) -> None:
     """Load realistic people with goals, tasks, conversations, messages, patterns and notifications: all or nothing."""

@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 
 from app.auth.keys import digest, new_key
 from app.auth.scopes import SCOPES
-from app.cli.common import Duration, answer, dry_run_option, in_columns, json_option, with_database
+from app.cli.common import Duration, answer, dry_run_option, in_columns, with_database
 from app.database import atomic
 from app.errors import Conflict, NotFound
 from app.repositories import keys as repository
@@ -40,11 +40,11 @@ name_argument = click.argument("name", callback=check_name)
     type=click.Choice(SCOPES),
     multiple=True,
     required=True,
-    help="What it may do; may be repeated.",
+    metavar="SCOPE",
+    help="read, write, admin, <entity>:read or <entity>:write; may be repeated.",
 )
 @click.option("--expires", type=Duration(), help="When it ends: 45s, 30m, 24h, 90d, 4w. Without it, never.")
 @dry_run_option
-@json_option
 @with_database
 def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, dry_run: bool, as_json: bool) -> None:
     """Make a key for NAME and show it, this once."""
@@ -61,7 +61,6 @@ def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, dry_ru
 
 
 @keys.command("list")
-@json_option
 @with_database
 def list_keys(as_json: bool) -> None:
     """List every key with its state and last use, and how its SHA-256 begins; the keys themselves are not kept.
@@ -86,7 +85,6 @@ def list_keys(as_json: bool) -> None:
     help="How long the old key still works.",
 )
 @dry_run_option
-@json_option
 @with_database
 def rotate(name: str, overlap: timedelta, dry_run: bool, as_json: bool) -> None:
     """Make a new key for NAME with the same scopes, show it, this once, and end the old one after the overlap."""
@@ -99,7 +97,6 @@ def rotate(name: str, overlap: timedelta, dry_run: bool, as_json: bool) -> None:
 @keys.command()
 @name_argument
 @dry_run_option
-@json_option
 @with_database
 def revoke(name: str, dry_run: bool, as_json: bool) -> None:
     """End every key of NAME. Workers that remember one go on taking it for up to 30 seconds."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import Duration, answer, dry_run_option, json_option, progress, with_database
+from app.cli.common import Duration, answer, dry_run_option, progress, with_database
 from app.repositories import purging
 
 idempotency = AppGroup("idempotency", help="The stored answers to requests with an Idempotency-Key.")
@@ -18,7 +18,6 @@ idempotency = AppGroup("idempotency", help="The stored answers to requests with 
 @click.argument("what", type=click.Choice(list(purging.PURGEABLE)))
 @click.option("--older-than", "age", type=Duration(), required=True, help="12h, 180d, 26w: as long ago it was created.")
 @dry_run_option
-@json_option
 @with_database
 def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
     """Delete the rows of WHAT that were created longer ago.
@@ -33,7 +32,6 @@ def purge(what: str, age: timedelta, dry_run: bool, as_json: bool) -> None:
 
 @idempotency.command("purge")
 @dry_run_option
-@json_option
 @with_database
 def purge_answers(dry_run: bool, as_json: bool) -> None:
     """Drop the answers that have expired, a thousand at a time. Interrupted, it goes on when it is run again."""

@@ -10,7 +10,7 @@ from typing import IO, Any
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import answer, by_table, dry_run_option, json_option, progress, whole_file, with_database
+from app.cli.common import answer, by_table, dry_run_option, progress, whole_file, with_database
 from app.database import atomic
 from app.repositories import importing, people
 
@@ -30,7 +30,6 @@ person_argument = click.argument("person", callback=check_person)
 @users.command("export")
 @person_argument
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, when it is whole.")
-@json_option
 @with_database
 def export_user(person: str, output: Path | None, as_json: bool) -> None:
     """Write everything of PERSON (an id or an e-mail address) as JSON lines, all of one moment, to a file or stdout."""
@@ -49,7 +48,6 @@ def export_user(person: str, output: Path | None, as_json: bool) -> None:
 @users.command("import")
 @click.argument("file", type=click.File("rb"))
 @dry_run_option
-@json_option
 @with_database
 def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     """Take the export in FILE back (- is the standard input), all of it or nothing.
@@ -66,7 +64,6 @@ def import_user(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
 @users.command("erase")
 @person_argument
 @dry_run_option
-@json_option
 @with_database
 def erase_user(person: str, dry_run: bool, as_json: bool) -> None:
     """Delete PERSON (an id or an e-mail address) and everything that is theirs, for good, in one transaction."""
