@@ -39,7 +39,10 @@ class Pool:
         metrics.connections_used.inc()
         try:
             idle = self._pop_idle()
-            return idle if idle and _is_alive(idle) else self._connector.open()
+            # One may have come back in the moment in which another turned out to be lost.
+            if idle and self.is_current(idle) and _is_alive(idle):
+                return idle
+            return self._connector.open()
         except BaseException:
             self._free_one()
             raise
