@@ -19,7 +19,7 @@ MAX_QUERY_LENGTH = 7_500
 NAMING_COLUMNS = ("fields", "update", "replace", "if_null")
 # Parameters that say how an upsert changes a row, and those that say how groups are made.
 OF_UPSERTS = ("update", "replace", "if_null")
-OF_GROUPS = ("bucket_on", "tz", "sort", "limit")
+OF_GROUPS = ("bucket_on", "tz", "fill", "sort", "limit")
 
 offsets = strategies.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 # RFC 3339 allows times that are outside the years 1 to 9999 once they are in UTC; the service rightly refuses them.
@@ -129,20 +129,22 @@ def _depend(case: schemathesis.Case) -> None:
     if isinstance(query.get("sort"), list):
         # Both ways at once is refused.
         query["sort"] = list({name.removeprefix("-"): name for name in query["sort"]}.values())
-    upserts = method == "post" and not path.endswith("/increment")
-    if upserts and "upsert" not in query:
-        query.clear()
-    elif upserts:
+    filters = query.keys() - {each.name for each in case.operation.query}
+    creates = method == "post" and not path.endswith("/increment")
+    for name in filters if creates and "upsert" not in query else ():
+        # Filters say when an upsert may merge.
+        del query[name]
+    if "upsert" in query:
         # Without an id an upsert needs the columns of another key, which differ by entity.
         rows = case.body if isinstance(case.body, list) else [case.body]
         named = [row | {"id": str(uuid4())} for row in rows]
         case.body = named if isinstance(case.body, list) else named[0]
-    for name in OF_UPSERTS if upserts and query.get("upsert") != "merge" else ():
+    for name in OF_UPSERTS if creates and query.get("upsert") != "merge" else ():
         query.pop(name, None)
     if path.endswith("/messages") and method == "get":
         # Any condition on the conversation will do, such as on who has it.
         query.setdefault("conversation_id", str(uuid4()))
-    if not query.keys() - {each.name for each in case.operation.query} and _needs_filter(case.operation):
+    if not filters and _needs_filter(case.operation):
         # An object without members is nothing in a URL.
         query["version"] = 1
     if path.endswith("/statistics"):
@@ -151,7 +153,9 @@ def _depend(case: schemathesis.Case) -> None:
         groups = query.get("group_by")
         for name in OF_GROUPS if not groups else ():
             query.pop(name, None)
-        if isinstance(query.get("sort"), list):
+        if query.get("fill"):
+            query |= {"group_by": ["week"], "sort": ["week"]}
+        elif isinstance(query.get("sort"), list):
             # Groups have only the columns that they are grouped by.
             query["sort"] = [name for name in query["sort"] if name.removeprefix("-") in (*groups, "total")]
 
