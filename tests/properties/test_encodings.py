@@ -17,6 +17,11 @@ TEXTS = st.text(SIGNS | st.characters(), min_size=1, max_size=8)
 STORABLE = TEXTS.filter(lambda text: "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text))
 
 
+def as_people_write(text: str) -> str:
+    """A text in a URL with no more escapes than it needs."""
+    return "".join(sign if sign.isalnum() or ord(sign) > 127 else quote(sign, safe="") for sign in text)
+
+
 def quoted(text: str) -> str:
     """As a value of a list and of an `or` is written."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -59,10 +64,28 @@ def test_each_way_to_ask_for_a_text_finds_just_that(client: FlaskClient, stored:
         for name, (text, count) in queries.items():
             query = {"user_id": owner, name: text}
             assert ask(client, "/tasks/count", query) == {"count": count}, (query, stored)
-            operation = {"method": "GET", "path": "/tasks/count", "query": query}
-            in_path = {"method": "GET", "path": f"/tasks/count?user_id={owner}&{name}={quote(text, safe='')}"}
-            answer = client.post("/api/v1/batch", json={"operations": [operation, in_path]})
-            assert [each["body"] for each in answer.json["operations"]] == [{"count": count}] * 2, (query, stored)
+            operations = [{"method": "GET", "path": "/tasks/count", "query": query}]
+            for written in (quote(text, safe=""), as_people_write(text)):
+                operations.append({"method": "GET", "path": f"/tasks/count?user_id={owner}&{name}={written}"})
+            answer = client.post("/api/v1/batch", json={"operations": operations})
+            assert [each["body"] for each in answer.json["operations"]] == [{"count": count}] * 3, (query, stored)
+    # What a deletion leaves.
+    path = f"/tasks?user_id={owner}&title__ne={as_people_write(stored[0])}"
+    removed = client.post("/api/v1/batch", json={"operations": [{"method": "DELETE", "path": path}]})
+    assert removed.json["operations"][0]["body"] == {"deleted_count": len(stored) - stored.count(stored[0])}
+    assert {row["title"] for row in ask(client, "/tasks", {"user_id": owner})["items"]} == {stored[0]}
+
+
+@with_fixtures
+@given(STORABLE.filter(lambda text: "." not in text and "__" not in text and text != "other"), STORABLE)
+def test_a_key_of_an_object_may_be_any_text(client: FlaskClient, key: str, value: str):
+    owner = user(client, profile={key: value, "other": {key: value}})["id"]
+    for name in (f"profile.{key}", f"profile.other.{key}"):
+        assert ask(client, "/users/count", {"id": owner, name: value}) == {"count": 1}
+        assert ask(client, "/users/count", {"id": owner, f"{name}__ne": value}) == {"count": 0}
+    patch = json.dumps({"profile": {key: None}})
+    merged = client.patch(f"/api/v1/users/{owner}", data=patch, content_type="application/merge-patch+json")
+    assert merged.json["profile"] == {"other": {key: value}}
 
 
 @with_fixtures
@@ -86,5 +109,13 @@ def test_bytes_in_a_query_and_a_path_are_a_text_or_refused(client: FlaskClient, 
     assert inside.status_code in ((200, 422) if is_text and '"' in text else (200,) if is_text else (422,)), inside.text
     assert client.get(f"/api/v1/tasks/count?{written}={written}").status_code == 422
     assert client.get(f"/api/v1/tasks/{written}").status_code in (404, 422, 405, 200)
-    removed = client.delete(f"/api/v1/tasks?user_id={owner}&title__ne={written}")
+    # Bytes that have no escapes; WSGI has them in the shape of latin-1 texts (PEP 3333).
+    bare = "".join(chr(byte) if byte > 127 else quote(chr(byte), safe="") for byte in raw)
+    environ = {"QUERY_STRING": f"user_id={owner}&title={bare}"}
+    asked = client.get("/api/v1/tasks/count", environ_overrides=environ)
+    assert (asked.status_code, asked.json.get("count")) == ((200, 1) if is_text else (422, None)), asked.text
+    path = f"/tasks?user_id={owner}&title__ne={written}"
+    in_batch = client.post("/api/v1/batch", json={"operations": [{"method": "GET", "path": path}]})
+    assert in_batch.status_code == (200 if is_text else 422), in_batch.text
+    removed = client.delete(f"/api/v1{path}")
     assert removed.status_code == (200 if is_text else 422), removed.text
