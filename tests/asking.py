@@ -50,11 +50,14 @@ def refusal(client: FlaskClient, path: str, query: Any = "", **options: Any) -> 
 def pages(client: FlaskClient, path: str, query: dict[str, Any]) -> Iterator[list[Row]]:
     """The pages of a list, each by the cursor of the one before."""
     cursor: dict[str, str] = {}
+    seen: set[str] = set()
     while True:
         page = ask(client, path, query | cursor)
         yield page["items"]
         if page["next_cursor"] is None:
             return
+        assert page["next_cursor"] not in seen, "the walk goes round in a circle"
+        seen.add(page["next_cursor"])
         cursor = {"cursor": page["next_cursor"]}
 
 

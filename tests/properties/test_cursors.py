@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from asking import pages
+from asking import ask, pages
 from entities import user
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
@@ -88,9 +88,42 @@ def test_so_has_one_over_numbers_that_were_added_to(client: FlaskClient, numbers
         body = exact_json.dumps({"user_id": owner, "data": {"n": Decimal(number)}})
         row = client.post("/api/v1/patterns", data=body, content_type="application/json").json
         assert client.post(f"/api/v1/patterns/{row['id']}/increment", json={"data": {"n": 0.1}}).status_code == 200
-    query = {"user_id": owner, "sort": "data", "limit": 1, "fields": "id"}
-    seen = [row["id"] for page in pages(client, "/patterns", query) for row in page]
-    assert len(seen) == len(set(seen)) == len(numbers)
+    for shape in ({}, {"fields": "id"}):
+        query = {"user_id": owner, "sort": "data", "limit": 1} | shape
+        seen = [row["id"] for page in pages(client, "/patterns", query) for row in page]
+        assert len(seen) == len(set(seen)) == len(numbers)
+
+
+WHOLE = st.integers(-(10**300), 10**300).map(str)
+ANY_NUMBERS = WHOLE | st.builds("{}.{:030d}".format, WHOLE, st.integers(0, 10**30 - 1))
+ANY_TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+ANY_DATA = st.dictionaries(
+    ANY_TEXTS, ANY_NUMBERS.map(Decimal) | ANY_TEXTS | st.none() | st.lists(st.booleans()), max_size=2
+)
+ANY_ROWS = st.fixed_dictionaries(
+    {name: st.none() | ANY_TEXTS for name in ("description", "pattern_type")} | {"data": st.none() | ANY_DATA}
+)
+
+
+@with_fixtures
+@given(
+    st.lists(ANY_ROWS, max_size=6), st.permutations(["description", "pattern_type", "data"]), st.lists(KEY, min_size=3)
+)
+def test_a_walk_over_whatever_can_be_stored_is_the_list_in_pieces(
+    client: FlaskClient, rows: list[dict[str, Any]], names: list[str], keys: list[tuple[bool, str]]
+):
+    owner = user(client)["id"]
+    for row in rows:
+        body = exact_json.dumps({"user_id": owner} | row)
+        assert client.post("/api/v1/patterns", data=body, content_type="application/json").status_code == 201
+    sort = ",".join(f"{'-' if down else ''}{name}{nulls}" for name, (down, nulls) in zip(names, keys, strict=False))
+    # What a position is made of may be among what is shown, or not.
+    for fields in ("id", "id,description,data", "id,pattern_type,data,created_at"):
+        query = {"user_id": owner, "sort": sort, "fields": fields}
+        listed = ask(client, "/patterns", query)["items"]
+        for limit in (1, 2):
+            walked = [row for page in pages(client, "/patterns", query | {"limit": limit}) for row in page]
+            assert walked == listed
 
 
 def check_walk(client: FlaskClient, path: str, rows: list[dict[str, Any]], keys: list[str], limit: int) -> None:
@@ -102,7 +135,8 @@ def check_walk(client: FlaskClient, path: str, rows: list[dict[str, Any]], keys:
         answer = client.post(f"/api/v1/{path}/bulk", data=body, content_type="application/json")
         assert answer.status_code == 201, answer.text
         made = [row["id"] for row in orjson.loads(answer.data)["items"]]
-    query = {"user_id": owner, "sort": ",".join(keys), "limit": limit, "fields": "id"}
-    walked = list(pages(client, f"/{path}", query))
-    assert [row["id"] for page in walked for row in page] == [made[number] for number in in_order(rows, keys)]
-    assert len(walked) == max(1, -(-len(rows) // limit))
+    for shape in ({}, {"fields": "id"}):
+        query = {"user_id": owner, "sort": ",".join(keys), "limit": limit} | shape
+        walked = list(pages(client, f"/{path}", query))
+        assert [row["id"] for page in walked for row in page] == [made[number] for number in in_order(rows, keys)]
+        assert len(walked) == max(1, -(-len(rows) // limit))
