@@ -95,8 +95,12 @@ class Program:
             self._process.terminate()
 
     def wait(self) -> None:
-        if self._process:
-            self._process.wait(timeout=60)
+        """Wait for its end, and kill it with -9 when that does not come."""
+        try:
+            if self._process:
+                self._process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def kill(self) -> None:
         if self._process:
@@ -122,9 +126,10 @@ class Node:
         return f"{self.address}:{self.patroni_port}"
 
     def kill(self) -> None:
-        """Kill Patroni and the PostgreSQL with -9; nobody starts them again."""
+        """Kill Patroni and the PostgreSQL, if they run, with -9; nobody starts them again."""
         self.patroni.kill()
-        self.processes()[0].kill()
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):
+            self.processes()[0].kill()
 
     def configuration(self, etcd: str) -> str:
         common = {"loop_wait": 2, "ttl": TTL, "retry_timeout": 3, "synchronous_mode": True}
@@ -293,3 +298,5 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
                 program.terminate()
             for program in reversed(programs):
                 program.wait()
+            for node in cluster.nodes:
+                node.kill()
