@@ -90,18 +90,6 @@ class Program:
         with Path(f"{self._folder}.log").open("a") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd="/")
 
-    def terminate(self) -> None:
-        if self._process:
-            self._process.terminate()
-
-    def wait(self) -> None:
-        """Wait for its end, and kill it with -9 when that does not come."""
-        try:
-            if self._process:
-                self._process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
     def kill(self) -> None:
         if self._process:
             self._process.kill()
@@ -129,7 +117,9 @@ class Node:
         """Kill Patroni and the PostgreSQL, if they run, with -9; nobody starts them again."""
         self.patroni.kill()
         with suppress(FileNotFoundError, psutil.NoSuchProcess):
-            self.processes()[0].kill()
+            first, *others = self.processes()
+            first.kill()
+            psutil.wait_procs([first, *others], timeout=10)
 
     def configuration(self, etcd: str) -> str:
         common = {"loop_wait": 2, "ttl": TTL, "retry_timeout": 3, "synchronous_mode": True}
@@ -294,9 +284,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
             yield cluster
         finally:
             cluster.over.set()
-            for program in reversed(programs):
-                program.terminate()
-            for program in reversed(programs):
-                program.wait()
             for node in cluster.nodes:
                 node.kill()
+            for program in programs:
+                program.kill()
