@@ -1,8 +1,10 @@
 """Many rows at once: one INSERT for those of one key, with faults that tell which row is wrong."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from enum import Enum
+from itertools import chain
 from typing import Any, NoReturn
 
 from app.database import atomic, database
@@ -75,8 +77,9 @@ def _upsert_group(model: Model, key: Key, rows: Sequence[Values], query: Query) 
     made = sorted(({"id": new_id(), **row} for row in rows), key=key.values)
     rules = query.writing.rules._replace(merge=True)
     naming = _naming(made, key, rules.update) if query.writing.upsert == "merge" else {}
-    partly = tuple(name for name, ids in naming.items() if len(ids) < len(made))
-    merge = writes.Merge(tuple(naming), partly, query.where, rules) if naming else writes.Merge()
+    counts = Counter(chain.from_iterable(naming.values()))
+    partly = tuple(name for name, count in counts.items() if count < len(made))
+    merge = writes.Merge(tuple(counts), partly, query.where, rules) if counts else writes.Merge()
     done: dict[tuple[str, ...], tuple[Row, Outcome]] = {}
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -102,13 +105,9 @@ def _upsert_group(model: Model, key: Key, rows: Sequence[Values], query: Query) 
 
 
 def _naming(rows: Sequence[Values], key: Key, only: Sequence[str]) -> dict[str, list[str]]:
-    """For each column that is to be merged, of these `only` if there are any, the ids of the rows that name it."""
-    naming: dict[str, list[str]] = {}
-    for row in rows:
-        for name in row:
-            if name != "id" and name not in key.columns and (not only or name in only):
-                naming.setdefault(name, []).append(row["id"])
-    return naming
+    """By the id of each row the columns of it that are to be merged, of these `only` if there are any."""
+    kept = ("id", *key.columns)
+    return {row["id"]: [name for name in row if name not in kept and (not only or name in only)] for row in rows}
 
 
 def _written(row: Row, new_id: str) -> tuple[Row, Outcome]:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 from peewee import SQL, Field, ForeignKeyField, Select, Value, fn
@@ -10,7 +12,6 @@ from app import models
 from app.database import atomic, database
 from app.database.statements import Statement, compiled, parameter
 from app.errors import NotFound
-from app.repositories import mended_rows
 from app.repositories.base import Id
 from app.repositories.columns import column, columns_of
 from app.repositories.shapes import json_of, union_all
@@ -58,6 +59,14 @@ def _is_of_person(part: Part) -> Any:
     return part.owner.in_(part.parent.model.select(part.parent.model.id).where(_is_of_person(part.parent)))
 
 
+def _was_of_person(part: Part) -> Any:
+    """The condition that a row that was mended is a person's by the owner that such rows have, while that is there."""
+    owner = fn.jsonb_extract_path_text(models.MendedRow.row, part.owner.column_name)
+    if part.parent is None:
+        return owner == parameter("id")
+    return owner.in_(part.parent.model.select(part.parent.model.id.cast("text")).where(_is_of_person(part.parent)))
+
+
 def _rows_with_type(part: Part) -> Select:
     columns = [column(part.model, name) for name in part.columns]
     type_ = Value(part.name).cast("text").alias("type")
@@ -76,6 +85,8 @@ IS_ADDRESSED = fn.lower(models.User.email) == fn.lower(parameter("email"))
 FIND = compiled(models.User.select(models.User.id.cast("text")).where(IS_ADDRESSED))
 EXPORT = compiled(union_all([_rows_with_type(part) for part in PARTS]))
 COUNT = compiled(Select(columns=[part.model.select(fn.count(SQL("*"))).where(_is_of_person(part)) for part in PARTS]))
+OWNERS = {part.owner.column_name: part for part in PARTS}
+FORGET = compiled(models.MendedRow.delete().where(reduce(or_, [_was_of_person(part) for part in OWNERS.values()])))
 # All deletions in one statement: none of them has to find out what the others delete, or to set it null first.
 ERASE = counted([part.model.delete().where(_is_of_person(part)) for part in PARTS])
 
@@ -115,7 +126,7 @@ def erase_person(id: Id) -> dict[str, int]:
 
     What is kept of rows that were mended goes too.
     """
-    mended_rows.delete_of_person(id)
+    database.change(*FORGET.bind({"id": str(id)}))
     return _counts(id, database.write(*ERASE.bind({"id": str(id)}))[0])
 
 

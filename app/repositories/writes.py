@@ -25,23 +25,13 @@ NULL = SQL("NULL")
 class Merge(NamedTuple):
     """What an INSERT does about rows that are there: it merges these columns if they match the filter; none: nothing.
 
-    Those that only some of the new rows name are `partly` merged: `naming` has the ids of the rows that name a column.
+    Those that only some of the new rows name are `partly` merged.
     """
 
     columns: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()
     filter: Filter = ()
     rules: FieldRules = FieldRules()
-
-    def shape(self) -> "Merge":
-        """The merge without the values of its filter: what the SQL of a statement depends on."""
-        return self._replace(filter=filters.shape_of(self.filter))
-
-    def values(self, naming: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """The ids of the rows that name a column, and the filter's values, by the names of their parameters."""
-        named = {f"n_{name}": bound(list(ids)) for name, ids in naming.items()}
-        any_named = {each for ids in naming.values() for each in ids}
-        return filters.values(self.filter) | named | {"n_any": bound(list(any_named))}
 
 
 def insert(
@@ -52,7 +42,7 @@ def insert(
     merge: Merge | None = None,
     naming: Mapping[str, Sequence[str]] = {},
 ) -> Bound:
-    """The INSERT of rows, some of which may be there if there is a merge.
+    """The INSERT of rows, some of which may be there if there is a merge; `naming` has by id the columns to be merged.
 
     Gives for each row that it wrote the JSON, the version, and the columns of the key as text.
     """
@@ -61,9 +51,14 @@ def insert(
         return _insert(model, columns, key, shape, None).bind({"rows": _row_values(model, columns, rows)})
     merged = [name for name in merge.columns if _is_merged(model, name, merge.rules)]
     created = [{name: _merged_into_nothing(row[name]) if name in merged else row[name] for name in row} for row in rows]
-    values = {"rows": _row_values(model, columns, created)} | merge.values(naming)
-    values |= {f"p_{name}": json_literal(_removing(rows, name)) for name in merged}
-    return _insert(model, columns, key, shape, merge.shape()).bind(values)
+    patches = {
+        str(row["id"]).lower(): {name: _removing(row[name]) if name in merged else None for name in naming[row["id"]]}
+        for row in rows
+        if naming
+    }
+    values = {"rows": _row_values(model, columns, created), "patches": json_literal(patches)}
+    statement = _insert(model, columns, key, shape, merge._replace(filter=filters.shape_of(merge.filter)))
+    return statement.bind(values | filters.values(merge.filter))
 
 
 def select_by_keys(model: Model, rows: Sequence[Values], key: Key, shape: Shape) -> Bound:
@@ -100,10 +95,9 @@ def _row_values(model: Model, columns: Sequence[str], rows: Sequence[Values]) ->
     )
 
 
-def _removing(rows: Sequence[Values], name: str) -> dict[str, Any]:
-    """The patches that remove keys, by the id of their row: a row that is created has not got those keys."""
-    patches = {row["id"]: row[name] for row in rows if row.get(name)}
-    return {row: patch for row, patch in patches.items() if _merged_into_nothing(patch) != patch}
+def _removing(patch: Any) -> Any:
+    """The patch if it removes keys, which a row that is created has not got; else None."""
+    return patch if _merged_into_nothing(patch) != patch else None
 
 
 def _merged_into_nothing(patch: Any) -> Any:
@@ -137,7 +131,7 @@ def _on_conflict(model: Model, key: Key, merge: Merge) -> dict[str, Any]:
     changes = {column(model, name): _merged_if_named(model, name, merge) for name in merge.columns}
     conditions = filters.where_without_joins(model, merge.filter)
     if len(merge.partly) == len(merge.columns):
-        conditions.append(_is_among("n_any"))
+        conditions.append(_patch() != SQL("'{}'"))
     return {"update": changes, "where": reduce(and_, conditions) if conditions else None, **target}
 
 
@@ -265,15 +259,15 @@ def _is_merged(model: Model, name: str, rules: FieldRules) -> bool:
 def _merged_if_named(model: Model, name: str, merge: Merge) -> Any:
     new: Any = EXCLUDED[name]
     if _is_merged(model, name, merge.rules):
-        removing = Expression(parameter(f"p_{name}").cast("jsonb"), "->", EXCLUDED["id"].cast("text"))
-        new = fn.coalesce(removing, new)
+        new = fn.coalesce(fn.nullif(Expression(_patch(), "->", name), SQL("'null'")), new)
     merged = _changed(model, name, new, merge.rules)
-    named = [(_is_among(f"n_{name}"), merged)]
+    named = [(Expression(_patch(), "?", name), merged)]
     return Case(None, named, column(model, name)) if name in merge.partly else merged
 
 
-def _is_among(ids: str) -> Expression:
-    return EXCLUDED["id"] == fn.ANY(parameter(ids).cast("uuid[]"))
+def _patch() -> Expression:
+    """By the columns that the new row names, what is merged into them in the place of its own value, or null."""
+    return Expression(parameter("patches").cast("jsonb"), "->", EXCLUDED["id"].cast("text"))
 
 
 def _sum(model: Model, name: str) -> Any:

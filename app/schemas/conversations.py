@@ -34,13 +34,6 @@ ConversationSchema = row_schema(NewConversationSchema)
 ConversationPatchSchema = patch_schema(NewConversationSchema, only=("context_type", "title", "last_message_at"))
 ConversationVoicePatchSchema = patch_schema(
     NewConversationSchema,
-    only=(
-        "ended_at",
-        "duration_seconds",
-        "extracted_intent",
-        "intent_payload",
-        "linked_goal_id",
-        "linked_task_id",
-    ),
+    only=("ended_at", "duration_seconds", "extracted_intent", "intent_payload", "linked_goal_id", "linked_task_id"),
     part="Voice",
 )
