@@ -53,6 +53,20 @@ def finish(document: Document) -> None:
         _share_parameters(path)
 
 
+def as_3_0(value: Any) -> Any:
+    """The document, or a part of it, in the words of OpenAPI 3.0."""
+    if isinstance(value, list):
+        return [as_3_0(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: as_3_0(each) for name, each in value.items()}
+    if isinstance(made.get("type"), list):
+        made |= {"type": made["type"][0], "nullable": True}
+    if isinstance(made.get("examples"), list):
+        made["example"] = made.pop("examples")[0]
+    return made
+
+
 def _describe_row(row: str, expansions: Document, schemas: Document) -> None:
     # An answer of `fields` has some of the columns.
     del schemas[row]["required"]

@@ -158,6 +158,19 @@ def test_a_filtered_list_is_sent_as_it_is_filled_in(visit: Visit, keyed_server: 
     save(page, "docs-filtered-list")
 
 
+def test_an_operation_opens_without_another_request_and_with_few_elements(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.origin}/docs/api")
+    page.locator("#operations-tag-tasks").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    operation = page.locator("#operations-tasks-list_tasks")
+    operation.locator(".opblock-summary-control").click()
+    expect(operation.locator(".responses-inner")).to_contain_text("Run 3 km in the park")
+    assert operation.locator("*").count() < 600
+    assert [url for url in asked if "favicon" not in url] == []
+
+
 def test_a_wrong_name_is_told_and_its_kind_of_problem_explained(visit: Visit, keyed_server: RunningServer) -> None:
     page = visit.page
     page.goto(f"{keyed_server.url}/docs/api")

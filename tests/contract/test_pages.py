@@ -67,6 +67,18 @@ def test_the_landing_page_has_every_operation(client: FlaskClient):
             assert f"#/{operation['tags'][0]}/{operation['operationId']}" in page
 
 
+def test_the_operations_page_has_the_same_document_in_openapi_3_0(client: FlaskClient):
+    newer, older = (client.get(path).json for path in ("/openapi.json", "/docs/openapi-3.0.json"))
+    assert older["openapi"] == "3.0.3"
+    assert older["paths"].keys() == newer["paths"].keys()
+    title = older["components"]["schemas"]["Task"]["properties"]["description"]
+    assert (title["type"], title["nullable"]) == ("string", True)
+    assert (
+        older["components"]["schemas"]["NewTask"]["example"] == newer["components"]["schemas"]["NewTask"]["examples"][0]
+    )
+    assert "/docs/openapi-3.0.json" in client.get("/docs/api/").text
+
+
 def test_the_page_for_models_is_small_and_names_every_column(client: FlaskClient):
     text = client.get("/llms.txt").text
     assert text.startswith("# Flux DAO Service\n\n> ")
