@@ -11,6 +11,7 @@ import orjson
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers, MIMEAccept
 from werkzeug.http import parse_accept_header
+from werkzeug.wsgi import ClosingIterator
 
 from app.api.blueprint import query_text
 from app.api.documentation import PAGES_PATH
@@ -101,7 +102,7 @@ def rows_response(rows: Rows, query: Query) -> Response:
     """An answer of rows, as a plain array; very many are sent as they are read. When a limit cut it, a link goes on."""
     if isinstance(rows, LongRows):
         pieces = rows.pieces()
-        return Response(_Stream(_begun(pieces), pieces), headers=BY_ACCEPT, content_type=JSON)
+        return Response(_closing(_begun(pieces), pieces), headers=BY_ACCEPT, content_type=JSON)
     answer = json_bytes(rows.json, headers=BY_ACCEPT)
     if rows.last:
         answer.headers["Link"] = _link(cursors.encode(rows.last, query.fingerprint))
@@ -131,12 +132,12 @@ def page_response(rows: Rows, total: int | None, query: Query) -> Response:
 def stream_response(portions: Iterator[list[bytes]]) -> Response:
     """An answer of rows as they are read, one a line (NDJSON)."""
     lines = (b"\n".join(portion) + b"\n" for portion in _begun(portions))
-    return Response(_Stream(lines, portions), headers=BY_ACCEPT, content_type=NDJSON)
+    return Response(_closing(lines, portions), headers=BY_ACCEPT, content_type=NDJSON)
 
 
 def lines_response(pieces: Iterator[bytes]) -> Response:
     """An answer of lines as they are made (NDJSON)."""
-    return Response(_Stream(_begun(pieces), pieces), content_type=NDJSON)
+    return Response(_closing(_begun(pieces), pieces), content_type=NDJSON)
 
 
 def wants_stream() -> bool:
@@ -155,19 +156,9 @@ def _begun(portions: Iterator[Portion]) -> Iterator[Portion]:
     return portions if first is None else chain([first], portions)
 
 
-class _Stream:
-    """Pieces of an answer, whose source is closed when the reader has gone."""
-
-    def __init__(self, pieces: Iterator[bytes], source: Any) -> None:
-        self._pieces = pieces
-        self._source = source
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
-
-    def close(self) -> None:
-        """Give the database connection back."""
-        self._source.close()
+def _closing(pieces: Iterator[bytes], source: Any) -> ClosingIterator:
+    """Pieces of an answer, whose source gives its database connection back when the reader has gone."""
+    return ClosingIterator(pieces, source.close)
 
 
 def _link(cursor: str) -> str:

@@ -36,7 +36,7 @@ class BaseSchema(Schema):
         first, hooks and all; when it raises, the whole schema is loaded for its messages.
         """
         given = _names_in(data, self.many)
-        if self.only is None and not options and given is not None and given <= self.names:
+        if self.only is None and not options and given is not None and given < self.names:
             try:
                 return _narrowed(type(self), self.many, given).load(data, unknown=RAISE)
             except ValidationError:

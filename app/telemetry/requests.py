@@ -128,9 +128,9 @@ class MeasuredRequest:
                 "route": self.route,
                 "status": self.status,
                 "problem": problem,
-                "duration_ms": round(seconds * 1000, 3),
+                "duration_ms": int(seconds * 1e6) / 1000,
                 "statements": statements,
-                "database_ms": round(database_seconds * 1000, 3),
+                "database_ms": int(database_seconds * 1e6) / 1000,
             })  # fmt: skip
 
     def _level(self) -> int:
