@@ -21,7 +21,7 @@ from app.api.references import Answers, Path, source, text_of
 from app.api.responses import json_response
 from app.api.transaction import KEY_IN_ENVIRONMENT, OPERATION, WITHIN_BATCH, Operation, refuse_in_batch, transaction
 from app.errors import AnswerTooLarge, ExpectationUnmet, Fault, Invalid, ServiceError
-from app.query.parser import ELEMENTS
+from app.query.model import ELEMENTS, LISTED
 from app.schemas.batch import BatchAnswerSchema, BatchSchema
 from app.schemas.faults import BODY, QUERY, path_of, pointer
 
@@ -31,7 +31,6 @@ COUNTS = ("updated_count", "deleted_count", "created_count", "count")
 # When an operation is skipped: by whether the reference leads anywhere.
 SKIPPED_IF = {"skip_if_missing": False, "skip_if_present": True}
 # What takes an empty list, which stands in brackets in a URL: a plain one is a value that was forgotten.
-ONE_OF = ("in", "nin")
 # What belongs to the request around the operations, and not to each of them.
 NOT_INHERITED = ("HTTP_ACCEPT", KEY_IN_ENVIRONMENT, IF_MATCH, IF_NONE_MATCH, OPERATION, "werkzeug.request")
 
@@ -203,7 +202,7 @@ def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
         return [(name, text) for text in texts]
     if texts:
         return [(name, ",".join(map(_in_a_list, texts)))]
-    if operator not in ONE_OF:
+    if operator not in LISTED:
         _refuse("query", f"has an empty list for {name[:100]}. Give it an element, or leave it out.")
     return [("or", f"({name}:())")]
 

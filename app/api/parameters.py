@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.query.model import GROUPS
+from app.query.model import COMPARED, FLAGGED, GROUPS, LISTED, PATTERNS, RANGES
 from app.query.parser import MAX_CONDITIONS, MAX_LIST_VALUES, Fixed, QueryParser
 from app.query.relations import EXPANSIONS, LISTS, REFERENCES
-from app.query.values import COMPARED, RANGES, kind_of
+from app.query.values import kind_of
 from app.query.vocabulary import SCHEMAS, VOCABULARIES, Parameter
 from app.schemas.fields import Choice, ListOf
 from app.schemas.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
@@ -273,15 +273,15 @@ def _is_listed(table: str, parameter: Parameter) -> bool:
 
 def _schema(table: str, parameter: Parameter) -> Schema:
     field = VOCABULARIES[table].fields.get(parameter.place.column)
-    if parameter.operator in ("isnull", "empty", "exists"):
+    if parameter.operator in FLAGGED:
         return KINDS["flag"]
     if parameter.place.column == "phone":
         return {"type": "string", "pattern": "[0-9]"}
-    if field is None or parameter.operator in ("like", "ilike"):
+    if field is None or parameter.operator in PATTERNS:
         return KINDS["text"]
     if isinstance(field, ListOf):
         return KINDS[kind_of(field.inner)]
-    is_list = parameter.operator in ("in", "nin")
+    is_list = parameter.operator in LISTED
     if isinstance(field, Choice):
         name = choice_name(row_name(table), parameter.place.column)
         return _ref(f"{name}List" if is_list else name)

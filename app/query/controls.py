@@ -174,12 +174,10 @@ def _limit(name: str, options: dict[str, str]) -> int:
 
 
 def parse_groups(text: str) -> tuple[str, ...]:
-    """The names to group by."""
     return _parse_several(text, "group", GROUPS, "group_by={}")
 
 
 def parse_time_column(table: str, text: str) -> str:
-    """The name of a column of times."""
     columns = [name for name, kind in VOCABULARIES[table].kinds.items() if kind == "time"]
     _require_known(text, "time column", columns, "bucket_on={}")
     return text

@@ -6,6 +6,14 @@ from typing import Any, NamedTuple
 # A value like the others; the schemas take it in bodies too.
 from app.schemas.fields import RelativeTime as RelativeTime
 
+# The operators, by what they take: one value, one of several, a range's end, a pattern, an element, true or false.
+LISTED = ("in", "nin")
+COMPARED = ("eq", "ne", *LISTED)
+RANGES = ("gt", "gte", "lt", "lte")
+PATTERNS = ("like", "ilike")
+ELEMENTS = ("contains", "ncontains")
+FLAGGED = ("isnull", "empty", "exists")
+
 
 class Place(NamedTuple):
     """What a condition looks at: a column, of the row to which references lead, or a key inside an object."""

@@ -14,6 +14,8 @@ from app.query.controls import total_order
 from app.query.grammar import RawValue, parse_groups, parse_list
 from app.query.model import (
     DATES,
+    ELEMENTS,
+    LISTED,
     MAX_GROUPS,
     WHOLE_ROW,
     Condition,
@@ -36,9 +38,6 @@ from app.schemas.fields import Time
 
 Pairs = Sequence[tuple[str, str]]
 
-# Given more than once they must hold each time.
-ELEMENTS = ("contains", "ncontains")
-LISTED = ("in", "nin")
 # What names the fields that are written in another way.
 WRITTEN = ("replace", "if_null", "update")
 MAX_CONDITIONS = 50
@@ -172,6 +171,7 @@ class _Parsing:
         if parameter.operator in LISTED:
             self.where.append(_condition(name, parameter, [value for text in texts for value in parse_list(text)]))
         elif len(texts) > 1 and parameter.operator not in ELEMENTS:
+            # Of a list each of several elements can be asked for.
             raise BadValue(TWICE)
         else:
             self.where += [_condition(name, parameter, text) for text in texts]

@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
 
+from app.query.model import FLAGGED, PATTERNS
 from app.query.relations import REFERENCES
-from app.query.values import KINDS, PATTERNS, WITHOUT_NULL, kind_of
+from app.query.values import KINDS, kind_of
 from app.query.vocabulary import VOCABULARIES, UnknownName, Vocabulary
 from app.schemas.fields import Choice, Object
 
@@ -139,8 +140,8 @@ def _operator(operators: Sequence[str], word: str) -> str | None:
 
 
 def _example(field: Any, operator: str, word: str, is_key: bool) -> str:
-    if operator in (*WITHOUT_NULL, *PATTERNS):
-        usual = "true" if operator in WITHOUT_NULL else "*run*"
+    if operator in (*FLAGGED, *PATTERNS):
+        usual = "true" if operator in FLAGGED else "*run*"
         return VALUES_FOR_WORDS.get(word.lower().replace("_", ""), usual)
     if isinstance(field, Choice):
         return field.choices[0]

@@ -9,6 +9,7 @@ import orjson
 from marshmallow import ValidationError, fields
 
 from app import exact_json
+from app.query.model import COMPARED, ELEMENTS, FLAGGED, PATTERNS, RANGES
 from app.schemas.fields import (
     Choice,
     Flag,
@@ -25,10 +26,6 @@ from app.schemas.fields import (
 
 Parse = Callable[[str], Any]
 
-COMPARED = ("eq", "ne", "in", "nin")
-RANGES = ("gt", "gte", "lt", "lte")
-PATTERNS = ("like", "ilike")
-WITHOUT_NULL = ("isnull", "empty", "exists")
 MAX_WILDCARDS = 10
 MAX_PATTERN_LENGTH = 1000
 NUMBER_FORM = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -57,7 +54,7 @@ def kind_of(field: fields.Field[Any]) -> str:
 
 def parser_of(field: fields.Field[Any] | None, kind: str, operator: str) -> Parse:
     """How the text after `name__operator=` is read, of a name that has this kind of values, and perhaps a field."""
-    if operator in WITHOUT_NULL:
+    if operator in FLAGGED:
         return parse_flag
     if operator in PATTERNS:
         return parse_pattern
@@ -68,14 +65,12 @@ def parser_of(field: fields.Field[Any] | None, kind: str, operator: str) -> Pars
 
 
 def parse_number(text: str) -> float:
-    """A number."""
     if not NUMBER_FORM.fullmatch(text) or not math.isfinite(float(text)):
         raise ValidationError("must be a number.")
     return float(text)
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """A JSON object."""
     try:
         value = exact_json.loads(text)
     except (orjson.JSONDecodeError, RecursionError):
@@ -94,7 +89,6 @@ def parse_pattern(text: str) -> str:
 
 
 def parse_digits(text: str) -> str:
-    """The digits of a phone number."""
     digits = re.sub(r"[^0-9]", "", parse_text(text))
     if not digits:
         raise ValidationError("must have digits, as a phone number such as +971501234567 has.")
@@ -127,10 +121,10 @@ KINDS: dict[str, Kind] = {
     "number": Kind((*COMPARED, *RANGES, "isnull"), parse_number, Number),
     "time": Kind((*COMPARED, *RANGES, "isnull"), parse_time, Time),
     "flag": Kind(("eq", "ne", "isnull"), parse_flag, Flag),
-    "list": Kind(("contains", "ncontains", "empty", "isnull"), parse_text, ListOf),
+    "list": Kind((*ELEMENTS, "empty", "isnull"), parse_text, ListOf),
     "object": Kind(("eq", "ne", "isnull"), parse_object, Object),
     # A key inside an object, the rows that point to one, and a person's phone number.
-    "key": Kind((*COMPARED, *RANGES, *PATTERNS, "contains", "ncontains", "isnull"), parse_text),
+    "key": Kind((*COMPARED, *RANGES, *PATTERNS, *ELEMENTS, "isnull"), parse_text),
     "rows": Kind(("exists",), parse_flag),
     "phone": Kind(("eq",), parse_digits),
 }

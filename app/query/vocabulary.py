@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from marshmallow.fields import Field
 
-from app.query.model import Place
+from app.query.model import FLAGGED, Place
 from app.query.relations import MAX_REFERENCES, REFERENCES, REVERSE
-from app.query.values import KINDS, WITHOUT_NULL, BadValue, Parse, kind_of, parse_text, parser_of
+from app.query.values import KINDS, BadValue, Parse, kind_of, parse_text, parser_of
 from app.schemas.base import BaseSchema
 from app.schemas.conversations import ConversationSchema
 from app.schemas.dispatch_log import DispatchLogEntrySchema
@@ -70,7 +70,7 @@ class Vocabulary:
             if operator == "eq":
                 raise UnknownName("cannot be compared as a whole.", known)
             raise UnknownName(f"does not exist: {path} cannot be compared by {operator}.", known)
-        if or_null and operator in WITHOUT_NULL:
+        if or_null and operator in FLAGGED:
             raise UnknownName(f"does not exist: {operator} cannot be combined with or_null.")
         return Parameter(place, operator, or_null, parser_of(field, kind, operator))
 
@@ -111,7 +111,7 @@ def _written(name: str, kind: str) -> Iterator[str]:
     """A name with each of the operators of its kind, alone and where a null passes too."""
     for operator in KINDS[kind].operators:
         yield name if operator == "eq" else f"{name}__{operator}"
-        if operator not in WITHOUT_NULL and kind != "phone":
+        if operator not in FLAGGED and kind != "phone":
             yield f"{name}__{operator}{OR_NULL}"
 
 

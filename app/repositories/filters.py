@@ -16,10 +16,9 @@ from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
 from app.database.literals import array_literal, json_literal
 from app.database.statements import parameter
 from app.exact_json import MAX_DECIMALS, decimals
-from app.query.model import Condition, Either, Filter, Place, conditions
+from app.query.model import ELEMENTS, FLAGGED, LISTED, PATTERNS, Condition, Either, Filter, Place, conditions
 from app.repositories.columns import Model, as_compared, bound, column, compared, reference, sql_type
 
-WITHOUT_VALUE = ("isnull", "empty", "exists")
 SIGNS = {"gt": OP.GT, "gte": OP.GTE, "lt": OP.LT, "lte": OP.LTE}
 COMPARISONS = {
     **SIGNS, "eq": OP.EQ, "ne": "IS DISTINCT FROM", "like": OP.LIKE, "ilike": OP.ILIKE, "contains": "@>",
@@ -57,7 +56,7 @@ def values(filter: Filter) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with_value = with_keys = 0
     for condition in conditions(filter):
-        if condition.operator not in WITHOUT_VALUE:
+        if condition.operator not in FLAGGED:
             found[f"p{with_value}"] = _bound(condition)
             with_value += 1
         if condition.place.keys:
@@ -109,7 +108,7 @@ class _Conditions:
         if condition.operator == "empty":
             return fn.coalesce(fn.cardinality(place), 0) == 0 if condition.value else fn.cardinality(place) > 0
         value = as_compared(self._field(condition.place), next(self.values))
-        if condition.operator in ("in", "nin"):
+        if condition.operator in LISTED:
             return _any_of(condition.operator, place, value, sql_type(self._field(condition.place)))
         if condition.operator == "ncontains":
             return _not_true(Expression(place, "@>", value))
@@ -163,9 +162,9 @@ def _not_true(condition: ColumnBase) -> ColumnBase:
 
 def _key_compared(condition: Condition, json: Expression, text: Expression, value: Any) -> ColumnBase:
     """A key inside an object has no type: it is compared with each JSON value that the text can mean."""
-    if condition.operator in ("like", "ilike"):
+    if condition.operator in PATTERNS:
         return Expression(text, COMPARISONS[condition.operator], value)
-    if condition.operator in ("contains", "ncontains"):
+    if condition.operator in ELEMENTS:
         found = (fn.jsonb_typeof(json) == "array") & Expression(json, "@>", fn.ANY(value.cast("jsonb[]")))
         return found if condition.operator == "contains" else _not_true(found)
     if condition.operator not in SIGNS:
@@ -185,7 +184,7 @@ def _shape(condition: Condition | Either) -> Condition | Either:
 
 def _mark(condition: Condition) -> Any:
     """What of a condition's value its SQL depends on."""
-    if condition.operator in WITHOUT_VALUE:
+    if condition.operator in FLAGGED:
         return condition.value
     if condition.place.keys and condition.operator in SIGNS:
         return "0" if _is_number(condition.value) else ""
@@ -194,7 +193,7 @@ def _mark(condition: Condition) -> Any:
 
 def _bound(condition: Condition) -> Any:
     """The value as the driver takes it."""
-    if condition.operator in ("like", "ilike"):
+    if condition.operator in PATTERNS:
         return _pattern(condition.value)
     if not condition.place.keys:
         return bound(condition.value)

@@ -12,7 +12,7 @@ from app.errors import Conflict, Contended, Fault, Invalid, MissingReference
 from app.query.model import Query, Shape
 from app.repositories import writes
 from app.repositories.columns import Model
-from app.repositories.natural_keys import ID, Key, key_of, key_with, keys_of
+from app.repositories.natural_keys import ID, NATURAL_KEYS, Key, key_of, key_with
 from app.repositories.rows import Row, new_id
 
 Values = Mapping[str, Any]
@@ -59,7 +59,7 @@ def upsert(model: Model, rows: Sequence[Values], query: Query, indexed: bool = T
 
 def _keys(model: Model, rows: Sequence[Values], indexed: bool) -> dict[Key, list[int]]:
     """The numbers of the rows by the key that they have, the keys in one order."""
-    keyed: dict[Key, list[int]] = {key: [] for key in keys_of(model)}
+    keyed: dict[Key, list[int]] = {key: [] for key in (ID, *NATURAL_KEYS[model])}
     for number, row in enumerate(rows):
         try:
             keyed[key_of(model, row)].append(number)

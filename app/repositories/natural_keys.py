@@ -78,11 +78,6 @@ def key_of(model: Model, row: Mapping[str, Any]) -> Key:
     raise Invalid(_missing(model))
 
 
-def keys_of(model: Model) -> tuple[Key, ...]:
-    """The keys that rows of a table can have, the id first."""
-    return (ID, *NATURAL_KEYS[model])
-
-
 def key_with(model: Model, columns: Sequence[str]) -> Key:
     """The key that has these columns, as a violated constraint names them."""
     known = (key for key in NATURAL_KEYS[model] if key.columns == tuple(columns))

@@ -56,11 +56,7 @@ class BatchSchema(BaseSchema):
     example = {
         "operations": [
             {"name": "goal", "method": "POST", "path": "/goals", "body": {"user_id": EXAMPLE_ID, "title": "Run 10 km"}},
-            {
-                "method": "POST",
-                "path": "/tasks/bulk",
-                "body": [{"user_id": EXAMPLE_ID, "title": "Run 3 km"}],
-            },
+            {"method": "POST", "path": "/tasks/bulk", "body": [{"user_id": EXAMPLE_ID, "title": "Run 3 km"}]},
         ]
     }
 
