@@ -15,7 +15,7 @@ pytestmark = pytest.mark.generators
 
 HERE = Path(__file__).parent
 MADE = HERE / "made"
-# 27,000 of them are for 83 operations without any parameter and for rows without any filter.
+# 26,000 of them are for 83 operations without any parameter, and for rows without any filter.
 MAX_LINES = 41_000
 MAX_TOKENS = 40_000
 COUNT_TOKENS = """

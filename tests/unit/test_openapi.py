@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from entities import ALL
 from jsonschema import Draft202012Validator
+from marshmallow import ValidationError
 
 from app import create_app
+from app.api.preconditions import ENTITY_TAGS
 from app.config import PROJECT, Settings
+from app.schemas.fields import Time
 
 ORIGINAL = PROJECT / "openapi.json"
 ANSWER = create_app(Settings()).test_client().get("/openapi.json")
@@ -171,6 +174,33 @@ def test_a_filter_has_each_column_with_what_fits_its_type():
         "class_tags__contains",
     } <= set(members)
     assert members["status"] == {"$ref": "#/components/schemas/TaskStatus"}
+
+
+def test_a_write_by_filter_needs_one():
+    writes = [operation for name, operation in OPERATIONS.items() if name.endswith("_by_filter")]
+    filters = [resolved(each) for write in writes for each in write["parameters"] if resolved(each)["name"] == "filter"]
+    assert [each["required"] for each in filters] == [True] * len(writes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["now", "now-30d", "now+2h", "now-999w", "now-9999w", "now+", "now-5", "nowhere", "2026-03-01T09:00:00Z", "2026"],
+)
+def test_a_time_is_described_as_it_is_read(text: str):
+    described = {**DOCUMENT["components"]["schemas"]["Time"]}
+    is_described = Draft202012Validator(described, format_checker=Draft202012Validator.FORMAT_CHECKER).is_valid(text)
+    try:
+        Time().deserialize(text)
+        assert is_described
+    except ValidationError:
+        assert not is_described
+
+
+@pytest.mark.parametrize("text", ["*", '"7"', 'W/"7"', '"7", "8"', "7", '"7', '"7" "8"', "", '*, "7"'])
+def test_entity_tags_are_described_as_they_are_read(text: str):
+    pattern = DOCUMENT["components"]["parameters"]["If-Match"]["schema"]["pattern"]
+    is_read = text == "*" or ENTITY_TAGS.fullmatch(text) is not None
+    assert bool(re.search(pattern, text)) is is_read
 
 
 def test_documented_defaults_are_the_ones_of_the_contract():
