@@ -55,6 +55,17 @@ def test_a_list_is_read_page_by_page_and_ends_at_its_limit(flux: Flux, user_id: 
     assert list(flux.tasks.find(user_id=user_id, limit=0)) == []
 
 
+def test_a_transcript_is_read_page_by_page_too(flux: Flux, user_id: str):
+    talk = flux.conversations.create(user_id=user_id, langgraph_thread_id=str(uuid4()), context_type="general")["id"]
+    flux.messages.create_many([{"conversation_id": talk, "role": "user", "content": str(n)} for n in range(5)])
+    said = flux.messages.find(conversation_id=talk, page_size=2)
+    assert [message["content"] for message in said] == list("01234")
+    assert len(list(flux.messages.find(conversation_id=talk, page_size=2, limit=3))) == 3
+    with flux.batch() as batch:
+        found = batch.messages.find(conversation_id=talk, limit=2)
+    assert [message["content"] for message in found.result] == list("01")
+
+
 def test_filters_take_lists_nulls_quotes_and_keys_of_objects(flux: Flux, user_id: str):
     for title in ('say "hi", Bob', "b", "c"):
         flux.tasks.create(user_id=user_id, title=title)

@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 from flux_dao_client import entities
 from flux_dao_client.calls import Call
+from flux_dao_client.pages import rows_of
 from flux_dao_client.references import Pending, Reference
 
 
@@ -23,7 +24,7 @@ class Batch(entities.BatchEntities):
 
     def find(self, call: Call, limit: int | None, page_size: int) -> Pending:
         """Add one page of a list to the batch; refer to its rows as `found.items[0]`."""
-        page = Call("GET", call.path, {**call.query, "limit": limit or page_size}, read=lambda answer: answer["items"])
+        page = Call("GET", call.path, {**call.query, "limit": limit or page_size}, read=rows_of)
         return self.do(page)
 
     def call(self) -> Call:

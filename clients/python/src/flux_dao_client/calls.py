@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
+
 MERGE_PATCH = "application/merge-patch+json"
 
 Filters = Mapping[str, Any]
@@ -23,16 +25,22 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     read: Callable[[Any], Any] = lambda answer: answer
 
-    def all_headers(self) -> dict[str, str]:
-        """The headers of the request; a write has a key, the same for all attempts, so that it is done once."""
+    def request(self) -> dict[str, Any]:
+        """What httpx takes to send it; a write has a key, the same for all attempts, so that it is done once."""
         headers = {"Content-Type": "application/json"} if self.body is not None else {}
         if self.method != "GET":
             headers["Idempotency-Key"] = str(uuid4())
-        return headers | dict(self.headers)
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": self.parameters(),
+            "content": None if self.body is None else json.dumps(self.body, default=_as_json).encode(),
+            "headers": headers | dict(self.headers),
+        }
 
-    def content(self) -> bytes | None:
-        """The body as JSON."""
-        return None if self.body is None else json.dumps(self.body, default=_as_json).encode()
+    def answer(self, response: httpx.Response) -> Any:
+        """What the caller wants of the answer."""
+        return self.read(response.json()) if response.content else None
 
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """The query as it stands in a URL."""

@@ -11,6 +11,7 @@ import httpx
 from flux_dao_client import entities
 from flux_dao_client.batch import Batch
 from flux_dao_client.calls import Call
+from flux_dao_client.pages import Pages
 from flux_dao_client.retries import Retries
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -50,29 +51,21 @@ class Flux(entities.Entities):
 
     def do(self, call: Call) -> Any:
         """Send the call, as often as it needs, and give what it reads from the answer."""
-        retries, headers = Retries(self._max_attempts), call.all_headers()
-        while True:
-            try:
-                response = self._http.request(
-                    call.method, call.path, params=call.parameters(), content=call.content(), headers=headers
-                )
-            except httpx.TransportError as error:
-                pause: float | None = retries.pause_after_error(error)
-            else:
-                pause = retries.pause_after_response(response)
-                if pause is None:
-                    return _read(call, response)
-            time.sleep(pause or 0)
+        return call.answer(self._send(call))
 
     def find(self, call: Call, limit: int | None, page_size: int) -> Iterator[Any]:
         """The rows of a list, a page at a time."""
-        cursor = None
-        while limit is None or limit > 0:
-            page = self.do(_page(call, limit, page_size, cursor))
-            yield from page["items"]
-            cursor, limit = page["next_cursor"], limit and limit - len(page["items"])
-            if cursor is None:
-                return
+        pages = Pages(call, limit, page_size)
+        while pages.next:
+            yield from pages.rows(self._send(pages.next))
+
+    def _send(self, call: Call) -> httpx.Response:
+        retries, request = Retries(self._max_attempts), call.request()
+        while not retries.response:
+            time.sleep(retries.pause)
+            with retries:
+                retries.judge(self._http.request(**request))
+        return retries.response
 
 
 class AsyncFlux(entities.AsyncEntities):
@@ -110,30 +103,22 @@ class AsyncFlux(entities.AsyncEntities):
 
     async def do(self, call: Call) -> Any:
         """Send the call, as often as it needs, and give what it reads from the answer."""
-        retries, headers = Retries(self._max_attempts), call.all_headers()
-        while True:
-            try:
-                response = await self._http.request(
-                    call.method, call.path, params=call.parameters(), content=call.content(), headers=headers
-                )
-            except httpx.TransportError as error:
-                pause: float | None = retries.pause_after_error(error)
-            else:
-                pause = retries.pause_after_response(response)
-                if pause is None:
-                    return _read(call, response)
-            await asyncio.sleep(pause or 0)
+        return call.answer(await self._send(call))
 
     async def find(self, call: Call, limit: int | None, page_size: int) -> AsyncIterator[Any]:
         """The rows of a list, a page at a time."""
-        cursor = None
-        while limit is None or limit > 0:
-            page = await self.do(_page(call, limit, page_size, cursor))
-            for row in page["items"]:
+        pages = Pages(call, limit, page_size)
+        while pages.next:
+            for row in pages.rows(await self._send(pages.next)):
                 yield row
-            cursor, limit = page["next_cursor"], limit and limit - len(page["items"])
-            if cursor is None:
-                return
+
+    async def _send(self, call: Call) -> httpx.Response:
+        retries, request = Retries(self._max_attempts), call.request()
+        while not retries.response:
+            await asyncio.sleep(retries.pause)
+            with retries:
+                retries.judge(await self._http.request(**request))
+        return retries.response
 
 
 def _base(url: str) -> str:
@@ -142,13 +127,3 @@ def _base(url: str) -> str:
 
 def _key(key: str | None) -> dict[str, str]:
     return {KEY_HEADER: key} if key else {}
-
-
-def _read(call: Call, response: httpx.Response) -> Any:
-    return call.read(response.json()) if response.content else None
-
-
-def _page(call: Call, limit: int | None, page_size: int, cursor: str | None) -> Call:
-    size = page_size if limit is None else min(limit, page_size)
-    position = {} if cursor is None else {"cursor": cursor}
-    return Call("GET", call.path, {**call.query, "limit": size, "count": "none", **position})

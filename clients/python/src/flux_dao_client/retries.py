@@ -8,32 +8,44 @@ from flux_dao_client.problems import problem_of
 
 
 class Retries:
-    """The attempts of one request. Pauses grow, are random, and are never shorter than Retry-After."""
+    """The attempts of one request, each a block: `response` is what came of them, `pause` the wait before the next.
+
+    Pauses are seconds that grow, are random, and are never fewer than Retry-After says.
+    """
 
     def __init__(self, max_attempts: int) -> None:
+        self.response: httpx.Response | None = None
+        self.pause = 0.0
         self._left = max_attempts - 1
         self._longest_pause = 0.5
 
-    def pause_after_response(self, response: httpx.Response) -> float | None:
-        """None for a success, else seconds to wait before the next attempt. Raises the Problem that stays."""
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Pass over a connection that broke, unless it was the last attempt."""
+        again = isinstance(error, httpx.TransportError) and self._left > 0
+        if again:
+            self._go_on()
+        return again
+
+    def judge(self, response: httpx.Response) -> None:
+        """Keep the response, unless another attempt may do better. Raises the Problem that stays."""
         if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
-            return None
+            self.response = response
+            return
         problem = problem_of(response)
         # A proxy's own page for 502 to 504 says nothing of it; a write's key makes it safe.
-        if self._left and (problem.retryable or (not problem.document and response.status_code in (502, 503, 504))):
-            return max(self._next_pause(), _seconds(response.headers.get("Retry-After")))
-        raise problem
+        if not self._left or not (
+            problem.retryable or (not problem.document and response.status_code in (502, 503, 504))
+        ):
+            raise problem
+        self._go_on(_seconds(response.headers.get("Retry-After")))
 
-    def pause_after_error(self, error: httpx.TransportError) -> float:
-        """Seconds to wait before the next attempt. Raises the error when there is none."""
-        if not self._left:
-            raise error
-        return self._next_pause()
-
-    def _next_pause(self) -> float:
+    def _go_on(self, shortest: float = 0) -> None:
         self._left -= 1
         self._longest_pause *= 2
-        return random.uniform(0, self._longest_pause / 2)
+        self.pause = max(shortest, random.uniform(0, self._longest_pause / 2))
 
 
 def _seconds(retry_after: str | None) -> float:
