@@ -7,9 +7,11 @@ from typing import Any
 import peewee
 from psycopg2.extensions import AsIs, connection
 
+from app import exact_json
 from app.database.connection import database
 
 DEFAULT = AsIs("DEFAULT")
+IN_AN_ELEMENT = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 # A statement's text and its values, as the database's `read`, `write` and `change` take them.
 Bound = tuple[str, tuple[Any, ...]]
@@ -70,3 +72,20 @@ class RowValues:
         values = [value for row in self._rows for value in row]
         with self._connection.cursor() as cursor:
             return bytes(cursor.mogrify(", ".join([row] * len(self._rows)), values))
+
+
+def json_literal(document: Any) -> str:
+    """The text of a JSON document, without a type: each column, or a cast, reads it as its own."""
+    return exact_json.dumps(document).decode()
+
+
+def array_literal(values: Sequence[Any]) -> str:
+    """The text of an array. Read by a cast it serves every type, where the driver's own is of texts."""
+    if not values:
+        return "{}"
+    texts = [str(value) for value in values]
+    together = "".join(texts)
+    if '"' in together or "\\" in together:
+        texts = [text.translate(IN_AN_ELEMENT) for text in texts]
+    joined = '","'.join(texts)
+    return f'{{"{joined}"}}'

@@ -11,7 +11,7 @@ from psycopg2.extensions import AsIs
 
 from app import models
 from app.database import database
-from app.database.literals import array_literal, json_literal
+from app.database.statements import array_literal, json_literal
 from app.query.model import ROW_ORDER, RelativeTime
 
 Model = type[models.Row]

@@ -13,8 +13,7 @@ from typing import Any
 
 from peewee import JOIN, OP, SQL, Case, ColumnBase, Expression, Value, fn
 
-from app.database.literals import array_literal, json_literal
-from app.database.statements import parameter
+from app.database.statements import array_literal, json_literal, parameter
 from app.exact_json import MAX_DECIMALS, decimals
 from app.query.model import ELEMENTS, FLAGGED, LISTED, PATTERNS, Condition, Either, Filter, Place, conditions
 from app.repositories.columns import Model, as_compared, bound, column, compared, reference, sql_type

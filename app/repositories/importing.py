@@ -10,8 +10,7 @@ from peewee import JOIN, SQL, Entity, Expression, Select, Table, fn
 from app import models
 from app.database import atomic, database
 from app.database.failures import driver_error, translated_errors
-from app.database.literals import array_literal
-from app.database.statements import Statement, compiled, parameter
+from app.database.statements import Statement, array_literal, compiled, parameter
 from app.errors import Conflict, Invalid, MissingReference
 from app.repositories.base import ROWS_AT_ONCE
 from app.repositories.columns import column

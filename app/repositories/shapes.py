@@ -7,7 +7,7 @@ from typing import Any
 from peewee import SQL, Entity, Expression, Select, Value, fn
 
 from app import models
-from app.database.literals import array_literal
+from app.database.statements import array_literal
 from app.query.model import Expansion, Place, Shape
 from app.query.relations import LISTS, MESSAGES_OF_A_CONVERSATION, TASK_COUNTS
 from app.repositories import ordering

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from peewee import CTE, EXCLUDED, SQL, Case, Expression, Field, Select, Tuple, fn
 
 from app.database import database
-from app.database.literals import json_literal
-from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, parameter
+from app.database.statements import DEFAULT, Bound, Parameter, RowValues, Statement, compiled, json_literal, parameter
 from app.query.model import FieldRules, Filter, Query, Shape
 from app.repositories import filters, ordering
 from app.repositories.columns import Model, as_compared, bound, column, compared, sql_type

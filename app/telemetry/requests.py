@@ -154,9 +154,9 @@ def request_id(environ: Environ) -> str:
     """The caller's X-Request-Id when it is harmless, else one of ours; the same all through the request."""
     known = environ.get(REQUEST_ID)
     if known is None:
-        given = environ.get("HTTP_X_REQUEST_ID")
-        harmless = given and HARMLESS_REQUEST_ID.fullmatch(given)
-        known = environ[REQUEST_ID] = given if harmless else new_request_id()
+        sent = environ.get("HTTP_X_REQUEST_ID")
+        harmless = sent and HARMLESS_REQUEST_ID.fullmatch(sent)
+        known = environ[REQUEST_ID] = sent if harmless else new_request_id()
     return str(known)
 
 

@@ -79,7 +79,7 @@ def recognize() -> Found:
             )
     return Found(
         "foreign",
-        f"A database of another program: it has {_listed(in_the_way)}, but {differences['A']}. Nothing was touched. "
+        f"A database of another program: it has {', '.join(in_the_way)}, but {differences['A']}. Nothing was touched. "
         "Name another database in DATABASE_URL, or an empty one.",
     )
 
@@ -98,7 +98,3 @@ def _difference(generation: str, present: dict[str, list[str]]) -> str | None:
             if column not in present[name]:
                 return f"{name} has no column {column}"
     return None
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
