@@ -34,7 +34,8 @@ class Part:
     """A check (kind c), a foreign key (f) or an index (i) of a table.
 
     `definition` is all of it but its name, `condition` that of a check or of an index of some rows; `columns` has also
-    those in an index's expressions.
+    those in an index's expressions. `keys` is what an index is of, in parentheses: columns or expressions. `make` and
+    `drop` are the statements that do so.
     """
 
     table: str
@@ -45,30 +46,14 @@ class Part:
     condition: str | None
     unique: bool
     in_constraint: bool
+    keys: str
+    make: str
+    drop: str
 
     @property
     def does(self) -> tuple[str, bool, str]:
         """What it does, whatever it is called."""
         return self.kind, self.unique, self.definition
-
-    @property
-    def keys(self) -> str:
-        """What an index is of, in parentheses: columns or expressions."""
-        return self.definition.removeprefix("USING btree ").partition(" WHERE ")[0]
-
-    @property
-    def make(self) -> str:
-        """The statement that makes it."""
-        if self.kind == "i":
-            return f"CREATE {'UNIQUE ' * self.unique}INDEX {self.name} ON {self.table} {self.definition}"
-        return f"ALTER TABLE {self.table} ADD CONSTRAINT {self.name} {self.definition}"
-
-    @property
-    def drop(self) -> str:
-        """The statement that drops it."""
-        return (
-            f"DROP INDEX {self.name}" if self.kind == "i" else f"ALTER TABLE {self.table} DROP CONSTRAINT {self.name}"
-        )
 
     def rename(self, name: str, new_name: str) -> str:
         """The statement that renames it from one name to the other."""

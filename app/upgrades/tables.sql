@@ -1,5 +1,5 @@
 -- The tables of a schema with all that is on them: name, row level security, options, columns, parts, triggers.
-WITH parts (relid, kind, name, definition, columns, condition, "unique", in_constraint) AS (
+WITH found (relid, kind, name, definition, columns, condition, "unique", in_constraint) AS (
     SELECT k.conrelid, k.contype::text, quote_ident(k.conname), pg_get_constraintdef(k.oid),
         ARRAY(SELECT quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY AS n (number, place)
               JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.number ORDER BY n.place),
@@ -15,6 +15,15 @@ WITH parts (relid, kind, name, definition, columns, condition, "unique", in_cons
         pg_get_expr(x.indpred, x.indrelid), x.indisunique,
         EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('u', 'p', 'x'))
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indisvalid
+), parts AS (
+    SELECT f.*, split_part(regexp_replace(definition, '^USING btree ', ''), ' WHERE ', 1) AS keys,
+        CASE kind
+            WHEN 'i' THEN concat('CREATE ', CASE WHEN f.unique THEN 'UNIQUE ' END, 'INDEX ', name, ' ON ', relname, ' ')
+            ELSE concat('ALTER TABLE ', relname, ' ADD CONSTRAINT ', name, ' ')
+        END || definition AS make,
+        CASE kind WHEN 'i' THEN 'DROP INDEX ' ELSE concat('ALTER TABLE ', relname, ' DROP CONSTRAINT ') END || name
+            AS drop
+    FROM found f JOIN pg_class c ON c.oid = f.relid
 )
 SELECT c.relname, c.relrowsecurity, coalesce(c.reloptions, '{}'),
     (SELECT coalesce(jsonb_agg(jsonb_build_object(
