@@ -1,13 +1,19 @@
 """Natural keys: by what a row is recognised that a caller wants to insert or update."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from peewee import Select, fn
+
 from app import models
+from app.database import database
+from app.database.statements import compiled, parameter
 from app.errors import Invalid
 from app.repositories.columns import Model
 
 OPEN = ("pipeline", "active")
+LOWER = compiled(Select(columns=[fn.lower(parameter("text"))]))
 
 
 class Key(NamedTuple):
@@ -36,7 +42,13 @@ class Key(NamedTuple):
         if not self.without_case:
             return tuple(texts)
         named = zip(self.columns, texts, strict=True)
-        return tuple(text.lower() if column in self.without_case else text for column, text in named)
+        return tuple(_lower(text) if column in self.without_case else text for column, text in named)
+
+
+@lru_cache(maxsize=1000)
+def _lower(text: str) -> str:
+    """The text in lower case as the database has it, which beyond ASCII differs from Python's for some signs."""
+    return text.lower() if text.isascii() else database.read(*LOWER.bind({"text": text}))[0][0]
 
 
 ID = Key(("id",))

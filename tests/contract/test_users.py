@@ -1,8 +1,12 @@
 """What only users have: an address that is theirs alone, a time zone that exists, and all that is theirs."""
 
+from urllib.parse import quote
+
 import pytest
 from entities import conversation, goal, message, task, user
 from flask.testing import FlaskClient
+
+from app.database import database
 
 
 def test_a_user_gets_the_defaults_of_the_contract(client: FlaskClient):
@@ -145,6 +149,27 @@ def test_pages_sorted_by_the_address_lose_nobody(client: FlaskClient):
             seen += [row["email"] for row in page["items"]]
             cursor = page["next_cursor"]
         assert seen == expected
+
+
+# Of some signs the lower case is another for Python than for the database, which decides.
+SIGNS = ("İ", "i", "I", "\u212a", "k", "ß", "ẞ", "aΣ", "aς", "a\u03c3")
+
+
+@pytest.mark.parametrize("one", SIGNS)
+@pytest.mark.parametrize("other", SIGNS)
+def test_the_database_alone_decides_which_addresses_are_the_same(client: FlaskClient, one: str, other: str):
+    one, other = f"{one}@example.com", f"{other}@example.com"
+    [(same,)] = database.read("SELECT lower(%s) = lower(%s)", (one, other))
+    assert client.post("/api/v1/users/bulk?upsert=merge", json=[{"email": one}]).json["created_count"] == 1
+    assert client.get(f"/api/v1/users/count?email={quote(other)}").json["count"] == int(same)
+    merged = client.post("/api/v1/users?upsert=merge", json={"email": other, "onboarded": True})
+    assert (merged.status_code, merged.json["onboarded"]) == (200 if same else 201, True)
+    left = client.post("/api/v1/users/bulk?upsert=ignore", json=[{"email": other}])
+    assert left.json["items"] == [merged.json]
+    taken = client.post("/api/v1/users/bulk", json=[{"email": "new@example.com"}, {"email": other}])
+    assert (taken.status_code, taken.json["errors"][0]["pointer"]) == (409, "#/1/email")
+    twins = client.post("/api/v1/users/bulk?upsert=merge", json=[{"email": f"x{each}"} for each in (one, other)])
+    assert twins.status_code == (422 if same else 201)
 
 
 @pytest.mark.parametrize("how", ["merge", "ignore"])
