@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from typing import Any
+from uuid import uuid4
 
 from entities import user
 from flask.testing import FlaskClient
@@ -236,3 +237,71 @@ def the_user(client: FlaskClient) -> str:
     """The one person that all examples of a test share."""
     people = client.get("/api/v1/users?limit=1").json["items"]
     return people[0]["id"] if people else user(client)["id"]
+
+
+NUMBERS_OF_GOALS = st.integers(0, 3)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("goal"), NUMBERS_OF_GOALS, st.none() | NUMBERS_OF_GOALS),
+        st.tuples(st.just("delete"), st.lists(NUMBERS_OF_GOALS, min_size=1, max_size=2, unique=True), st.booleans()),
+        st.tuples(st.just("task"), st.booleans(), st.tuples(
+            st.none() | NUMBERS_OF_GOALS, st.none() | st.lists(NUMBERS_OF_GOALS, max_size=3)
+        )),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@with_fixtures
+@given(STEPS)
+@example([("task", False, (0, [1, 0])), ("delete", [0], False)])
+@example([("task", False, (None, [0, 1])), ("delete", [0, 1], True)])
+def test_rows_refer_to_rows_that_are_there(client: FlaskClient, steps: list[Any]):
+    owner, ids = user(client)["id"], [str(uuid4()) for _ in range(4)]
+    parents: dict[str, str | None] = dict.fromkeys(ids[:3])
+    client.post("/api/v1/goals/bulk", json=[{"id": each, "user_id": owner, "title": "x"} for each in parents])
+    tasks: dict[str, tuple[str | None, list[str] | None]] = {}
+
+    def named(number: int | None) -> str | None:
+        return None if number is None else ids[number]
+
+    for kind, what, how in steps:
+        if kind == "goal":
+            row, parent = ids[what], named(how)
+            body = {"id": row, "user_id": owner, "title": "x", "parent_goal_id": parent}
+            status = client.post("/api/v1/goals", json=body).status_code
+            is_possible = row not in parents and (parent is None or parent in parents)
+            assert status == (422 if row == parent else 201 if is_possible else 409)
+            if is_possible:
+                parents[row] = parent
+        elif kind == "delete":
+            gone = [ids[number] for number in what]
+            if how:
+                path = f"/api/v1/goals?id__in={','.join(gone)}"
+                assert client.delete(path).json == {"deleted_count": sum(each in parents for each in gone)}
+            else:
+                gone = gone[:1]
+                assert client.delete(f"/api/v1/goals/{gone[0]}").status_code == (204 if gone[0] in parents else 404)
+            parents = {row: None if up in gone else up for row, up in parents.items() if row not in gone}
+            tasks = {
+                row: (None if of in gone else of, shared and [each for each in shared if each not in gone])
+                for row, (of, shared) in tasks.items()
+            }
+        else:
+            of, shared = named(how[0]), None if how[1] is None else [ids[number] for number in how[1]]
+            body = {"user_id": owner, "title": "x", "goal_id": of, "shared_with_goal_ids": shared}
+            if what and tasks:
+                row = min(tasks)
+                answer = client.patch(f"/api/v1/tasks/{row}", json=body)
+            else:
+                row = str(uuid4())
+                answer = client.post("/api/v1/tasks/bulk", json=[{"id": row, **body}])
+            is_possible = {of, *(shared or [])} - {None} <= parents.keys()
+            assert (answer.status_code < 300) is is_possible, answer.text
+            assert is_possible or answer.json["code"] == "urn:flux:problem:missing-reference"
+            if is_possible:
+                tasks[row] = (of, shared)
+        stored = client.get(f"/api/v1/goals?user_id={owner}&fields=id,parent_goal_id").json["items"]
+        assert {row["id"]: row["parent_goal_id"] for row in stored} == parents
+        stored = client.get(f"/api/v1/tasks?user_id={owner}&fields=id,goal_id,shared_with_goal_ids").json["items"]
+        assert {row["id"]: (row["goal_id"], row["shared_with_goal_ids"]) for row in stored} == tasks
