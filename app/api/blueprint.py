@@ -75,14 +75,16 @@ class Blueprint(flask_smorest.Blueprint):
         """Document another answer of a view."""
         return _documenting(super().alt_response(*args, **options))
 
-    def arguments(self, schema: BaseSchema | type[BaseSchema], *, location: str = "json", **options: Any) -> Decorator:
+    def arguments(
+        self, schema: BaseSchema | type[BaseSchema], *, location: str = "json", as_kwargs: bool = False, **options: Any
+    ) -> Decorator:
         """Hand the view what the schema makes of the body, or of another `location` of webargs; else answer 422."""
         # An instance, since webargs would make one for each request.
         loader = schema() if isinstance(schema, type) else schema
-        take = super().arguments(loader, location=location, **options)
-        if location == "json":
-            return lambda view: _marked(take(view), TAKES_BODY, loader)
-        return lambda view: _marked(take(view), TAKES_QUERY, [])
+        document = _documenting(super().arguments(loader, location=location, **options))
+        take = self.ARGUMENTS_PARSER.use_args(loader, location=location, as_kwargs=as_kwargs)
+        mark = (TAKES_BODY, loader) if location == "json" else (TAKES_QUERY, [])
+        return lambda view: _marked(take(document(view)), *mark)
 
     def query(self, parser: QueryParser) -> Decorator:
         """Hand the view, as its first argument, the query that the parser makes of the URL's parameters."""

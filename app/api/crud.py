@@ -150,7 +150,7 @@ def changed_row(repository: Repository, id: str, values: dict[str, Any], query: 
     return repository.update(
         id,
         values,
-        rules=query.writing.rules._replace(merge=merges_objects()),
+        rules=query.writing.rules._replace(merge=True) if merges_objects() else query.writing.rules,
         versions=versions_to_match(),
         filter=query.where,
         shape=query.shape,
