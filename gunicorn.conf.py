@@ -38,7 +38,7 @@ preload_app = not reload
 # By default a client on this machine may say with SCRIPT_NAME how much of its path does not count.
 forwarder_headers = ""
 # The app writes a line a request itself; see docs/telemetry.md.
-accesslog = None
+logger_class = "app.serving.worker.Logger"
 loglevel = settings.log_level
 logconfig_dict = log.configuration(settings.log_level)
 control_socket_disable = True

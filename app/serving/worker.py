@@ -1,7 +1,7 @@
 """gunicorn's threaded worker, with our own answers to requests that it cannot read.
 
 It overrides `handle_error`, by which gunicorn answers what never reaches the app, and `set_accept_enabled`, which it
-calls when a worker begins to stop. Nothing else of it is ours.
+calls when a worker begins to stop; and gunicorn's log leaves requests out. Nothing else of it is ours.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import socket
 from http import HTTPStatus
 from typing import Any
 
+from gunicorn import glogging
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -41,6 +42,13 @@ class Worker(ThreadWorker):
         if not self.alive:
             for listener in self.sockets:
                 listener.close()
+
+
+class Logger(glogging.Logger):
+    """gunicorn's log without requests, of which the app writes a line itself."""
+
+    def access(self, *_: Any) -> None:
+        """Gather nothing, where gunicorn would gather some sixty values of each request before it drops them."""
 
 
 def _problem(error: Exception) -> bytes:
