@@ -135,8 +135,11 @@ def _operator(operators: Sequence[str], word: str) -> str | None:
     plain = word.lower().replace("_", "")
     if not plain:
         return operators[0]
-    meant = [each for each in operators if plain == each or plain in WORDS_FOR_OPERATORS.get(each, "").split()]
-    return meant[0] if meant else closest(word, operators)
+    # A word that two of them have is the first one's.
+    words = {word: each for each in reversed(operators) for word in (each, *WORDS_FOR_OPERATORS.get(each, "").split())}
+    # Of short words many are close.
+    found = plain if plain in words else closest(word, [*operators, *(each for each in words if len(each) > 4)])
+    return words[found] if found else None
 
 
 def _example(field: Any, operator: str, word: str, is_key: bool) -> str:

@@ -40,7 +40,11 @@ class OperationSchema(BaseSchema):
     )
     method = Choice("GET", "POST", "PATCH", "DELETE", required=True)
     path = Text(
-        1, 8000, required=True, metadata={"description": "Below /api/v1, such as /tasks?limit=1.", "pattern": "^/"}
+        1,
+        8000,
+        required=True,
+        error_messages={"invalid": "must be a text. References stand in query and body, not in a path."},
+        metadata={"description": "Below /api/v1, such as /tasks?limit=1.", "pattern": "^/"},
     )
     query = Object(metadata={"description": "Parameters, beside those in the path."})
     headers = Object(metadata={"description": "If-Match, If-None-Match, Content-Type."})

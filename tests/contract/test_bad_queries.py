@@ -82,6 +82,8 @@ def test_any_column_and_operator_with_a_letter_too_many_is_told_by_its_right_nam
 
 WORDS_OF_OTHERS = {
     "title__icontains": "title__ilike=*run*", "title__startswith": "title__like=run*", "title__exact": "title=run",
+    "title__contain": "title__ilike=*run*", "title__start_with": "title__like=",
+    "scheduled_at__befor": "scheduled_at__lt=",
     "createdAt__gte": "created_at__gte=", "user__timezone": "user.timezone=",
     "user__profile__a__lte": "user.profile.a__lte=", "filter[status]": "status=pending",
     "scheduled_at[$gte]": "scheduled_at__gte=", "status__not_in": "status__nin=",

@@ -210,6 +210,8 @@ def test_a_reference_in_a_path_is_told_to_stand_in_the_query(client: FlaskClient
     answer = run(client, made, {"method": "PATCH", "path": f"/users/{id}", "body": {"onboarded": True}})
     assert answer.status_code == 422
     assert '"query": {"id": {"$ref": "goal.id"}}' in answer.json["detail"]
+    whole = run(client, made, {"method": "PATCH", "path": {"$concat": ["/users/", {"$ref": "made.id"}]}, "body": {}})
+    assert "References stand in query and body" in whole.json["detail"]
 
 
 def test_a_reference_to_null_leads_nowhere_for_a_condition(client: FlaskClient):
