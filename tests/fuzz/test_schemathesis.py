@@ -52,6 +52,7 @@ def create_rows_of_a_person(client: httpx.Client) -> None:
     create("/messages", conversation_id=conversation, role="user", content="Hello")
     create("/patterns", user_id=user)
     create("/notification-log", task_id=task, channel="push")
+    create("/dispatch-log", task_id=task, channel="push")
 
 
 def run_schemathesis(server: RunningServer, seed: int | None) -> subprocess.CompletedProcess[str]:
