@@ -64,7 +64,7 @@ class BatchSchema(BaseSchema):
         ]
     }
 
-    operations = fields.List(
+    operations = ListOf(
         fields.Nested(OperationSchema),
         required=True,
         validate=validate.Length(1, MAX_OPERATIONS, error=f"must have 1 to {MAX_OPERATIONS} operations."),

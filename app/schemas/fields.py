@@ -354,6 +354,9 @@ class ListOf(fields.List[Any]):
         # marshmallow would take any iterable.
         if not isinstance(value, list | tuple):
             raise self.make_error("invalid")
+        # Before the elements are looked at, which may be very many.
+        for check in self.validators:
+            check(value)
         try:
             if value and type(self.inner) is Uuid and not self.inner.validators:
                 return self.inner.load_many(value)

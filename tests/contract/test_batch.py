@@ -529,3 +529,9 @@ def test_an_index_that_is_none_leads_nowhere(client: FlaskClient, index: str):
     refers = {"method": "PATCH", "path": "/goals", "query": {"id": {"$ref": reference}}, "body": {"title": "x"}}
     assert run(client, read, refers).status_code == 422
     assert done(client, read, refers | {"skip_if_missing": reference})[1]["skipped"]
+
+
+def test_operations_beyond_the_most_are_counted_and_not_looked_at(client: FlaskClient):
+    answer = client.post(BATCH, json={"operations": [{}] * 100_000})
+    assert (answer.status_code, len(answer.json["errors"])) == (422, 1)
+    assert "1 to 100 operations" in answer.json["errors"][0]["detail"]
