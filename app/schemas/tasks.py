@@ -73,9 +73,7 @@ class GroupsSchema(BaseSchema):
     }
 
     groups = fields.List(
-        Object(),
-        required=True,
-        metadata={"description": "Each with `total`, `by_status`, `completion_rate`."},
+        Object(), required=True, metadata={"description": "Each with `total`, `by_status`, `completion_rate`."}
     )
     truncated = Flag()
 
