@@ -51,10 +51,10 @@ class Invalid(ServiceError, kind="invalid-value"):
 class AnswerTooLarge(Invalid):
     """The answer would have more bytes than one may have."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         sentence = (
-            f"The answer would have more than {most} bytes. Ask for fewer rows with limit, for fewer of their fields "
-            "with fields, or for a stream with Accept: application/x-ndjson, a GET of its own."
+            f"The answer would have more than {max_bytes} bytes. Ask for fewer rows with limit, for fewer of their "
+            "fields with fields, or for a stream with Accept: application/x-ndjson, a GET of its own."
         )
         super().__init__(sentence, faults=[Fault("?limit", sentence)])
 

@@ -51,20 +51,20 @@ def run_batch(values: dict[str, Any]) -> Response:
     operations = values["operations"]
     _refuse_duplicates(operations)
     answers = Answers(current_app.config["MAX_CONTENT_LENGTH"])
-    room, documents = Room(current_app.config["SETTINGS"].max_answer_bytes), []
+    budget, documents = AnswerBudget(current_app.config["SETTINGS"].max_answer_bytes), []
     for index, operation in enumerate(operations):
         if _client_has_gone():
             raise ClientDisconnected("The client closed its connection, so nothing of the batch was done.")
-        documents.append(_do(index, operation, answers, room))
+        documents.append(_do(index, operation, answers, budget))
     del request.environ[OPERATION]
     return json_response({"operations": documents})
 
 
-class Room:
+class AnswerBudget:
     """How many bytes the operations' answers may have together; they are read only as far as that."""
 
-    def __init__(self, most: int) -> None:
-        self._most = self._left = most
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = self._left = max_bytes
 
     def read(self, response: werkzeug.Response) -> bytes:
         """The body of an answer; raises AnswerTooLarge."""
@@ -73,7 +73,7 @@ class Room:
             for piece in response.iter_encoded():
                 self._left -= len(piece)
                 if self._left < 0:
-                    raise AnswerTooLarge(self._most)
+                    raise AnswerTooLarge(self._max_bytes)
                 pieces.append(piece)
         finally:
             response.close()
@@ -93,19 +93,19 @@ def _client_has_gone() -> bool:
         return True
 
 
-def _do(index: int, given: Mapping[str, Any], answers: Answers, room: Room) -> dict[str, Any]:
+def _do(index: int, spec: Mapping[str, Any], answers: Answers, budget: AnswerBudget) -> dict[str, Any]:
     """Do one operation, keep its answer for later ones, and give what the batch answers about it."""
-    name, method, path = given.get("name"), given["method"], given["path"]
+    name, method, path = spec.get("name"), spec["method"], spec["path"]
     operation = Operation(index, name, method, PROTECTED + path.partition("?")[0], g.get("caller"))
     request.environ[OPERATION] = operation
     named = {} if name is None else {"name": name}
-    if _is_skipped(index, given, answers):
+    if _is_skipped(index, spec, answers):
         if name is not None:
             answers.add(name, None)
         return named | {"skipped": True}
-    response = _dispatch(operation, given, _environment(operation, given, answers))
-    body = room.read(response)
-    _check_expectation(given.get("expect", {}), method, body)
+    response = _dispatch(operation, spec, _environment(operation, spec, answers))
+    body = budget.read(response)
+    _check_expectation(spec.get("expect", {}), method, body)
     if name is not None:
         answers.add(name, body)
     headers = {name: response.headers[name] for name in ANSWERED_HEADERS if name in response.headers}
@@ -116,21 +116,21 @@ def _do(index: int, given: Mapping[str, Any], answers: Answers, room: Room) -> d
     }
 
 
-def _is_skipped(index: int, given: Mapping[str, Any], answers: Answers) -> bool:
+def _is_skipped(index: int, spec: Mapping[str, Any], answers: Answers) -> bool:
     return any(
-        answers.has(given[condition], _path(index, condition)) is there
-        for condition, there in SKIPPED_IF.items()
-        if condition in given
+        answers.has(spec[condition], _path(index, condition)) is present
+        for condition, present in SKIPPED_IF.items()
+        if condition in spec
     )
 
 
-def _dispatch(operation: Operation, given: Mapping[str, Any], environment: dict[str, Any]) -> werkzeug.Response:
+def _dispatch(operation: Operation, spec: Mapping[str, Any], environment: dict[str, Any]) -> werkzeug.Response:
     """The answer to an operation, which goes the way of any request, hooks and all; what it raises goes on."""
     # Without the middleware around the app, which measures, logs and dresses what leaves the service.
     response = werkzeug.Response.from_app(partial(Flask.wsgi_app, current_app), environment)
     if operation.error:
         if isinstance(operation.error, ServiceError):
-            operation.error.faults = tuple(_in_batch(fault, operation.index, given) for fault in operation.error.faults)
+            operation.error.faults = tuple(_in_batch(fault, operation.index, spec) for fault in operation.error.faults)
         raise operation.error
     if response.status_code >= 400:
         # Some handler has made an answer of an error. It undoes the batch all the same.
@@ -138,14 +138,14 @@ def _dispatch(operation: Operation, given: Mapping[str, Any], environment: dict[
     return response
 
 
-def _in_batch(fault: Fault, index: int, given: Mapping[str, Any]) -> Fault:
+def _in_batch(fault: Fault, index: int, spec: Mapping[str, Any]) -> Fault:
     """The fault of an operation with a pointer into the batch: to what of it has become the wrong value."""
     if fault.pointer.startswith(QUERY):
         name = fault.pointer.removeprefix(QUERY)
-        path = ["query", name] if name in given.get("query", {}) else ["path"]
+        path = ["query", name] if name in spec.get("query", {}) else ["path"]
     else:
         steps = path_of(fault.pointer.removeprefix(BODY)) if fault.pointer.startswith(BODY) else []
-        path = ["body", *source(given.get("body"), steps)]
+        path = ["body", *source(spec.get("body"), steps)]
     return Fault(BODY + pointer(_path(index, *path)), fault.detail)
 
 
@@ -153,13 +153,13 @@ def _path(index: int, *path: str) -> Path:
     return ("operations", index, *path)
 
 
-def _environment(operation: Operation, given: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
+def _environment(operation: Operation, spec: Mapping[str, Any], answers: Answers) -> dict[str, Any]:
     """The WSGI environment of an operation: the batch's own with another method, path, query and body."""
-    path, _, query = given["path"].partition("?")
+    path, _, query = spec["path"].partition("?")
     if not path.startswith("/") or path.startswith(PROTECTED):
         _refuse("path", f"must start with / and lead on below {PROTECTED}, as /tasks does.")
-    more = urlencode(_parameters(answers.resolve(given.get("query", {}), _path(operation.index, "query"))))
-    body = exact_json.dumps(answers.resolve(given["body"], _path(operation.index, "body"))) if "body" in given else b""
+    more = urlencode(_parameters(answers.resolve(spec.get("query", {}), _path(operation.index, "query"))))
+    body = exact_json.dumps(answers.resolve(spec["body"], _path(operation.index, "body"))) if "body" in spec else b""
     kept = {name: value for name, value in request.environ.items() if name not in NOT_INHERITED}
     return kept | {
         WITHIN_BATCH: operation,
@@ -170,13 +170,13 @@ def _environment(operation: Operation, given: Mapping[str, Any], answers: Answer
         "CONTENT_TYPE": JSON if body else "",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": BytesIO(body),
-        **_headers(given.get("headers", {})),
+        **_headers(spec.get("headers", {})),
     }
 
 
-def _headers(given: Mapping[str, Any]) -> dict[str, str]:
+def _headers(spec: Mapping[str, Any]) -> dict[str, str]:
     headers = {}
-    for name, value in given.items():
+    for name, value in spec.items():
         if name.lower() not in HEADERS:
             _refuse("headers", f"may hold If-Match, If-None-Match and Content-Type, not {name[:100]}.")
         if not isinstance(value, str):
@@ -218,10 +218,10 @@ def _check_expectation(expected: Mapping[str, int], method: str, body: bytes) ->
     if not expected:
         return
     affected = _affected(orjson.loads(body) if body else None)
-    least, most = expected.get("min_affected", 0), expected.get("max_affected", affected)
-    if not least <= affected <= most:
-        wanted = f"at least {least}" if affected < least else f"at most {most}"
-        raise ExpectationUnmet(f"The {method} affected {affected} rows, and {wanted} were expected.")
+    minimum, maximum = expected.get("min_affected", 0), expected.get("max_affected", affected)
+    if not minimum <= affected <= maximum:
+        allowed = f"at least {minimum}" if affected < minimum else f"at most {maximum}"
+        raise ExpectationUnmet(f"The {method} affected {affected} rows, and {allowed} were expected.")
 
 
 def _affected(answer: Any) -> int:

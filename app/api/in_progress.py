@@ -27,8 +27,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     Where requests need no key there is one caller, and nothing is counted.
     """
-    most = settings.caller_max_in_progress
-    if not most or settings.open:
+    max_requests = settings.caller_max_in_progress
+    if not max_requests or settings.open:
         return
     counts: Counter[str] = Counter()
     lock = Lock()
@@ -41,9 +41,9 @@ def init_app(app: Flask, settings: Settings) -> None:
             return
         name = g.caller.name
         with lock:
-            if counts[name] >= most:
+            if counts[name] >= max_requests:
                 raise TooManyRequests(
-                    f"The caller {name} has {most} requests in progress here, as many as it may have. "
+                    f"The caller {name} has {max_requests} requests in progress here, as many as it may have. "
                     "Wait until one is answered.",
                     Retry_After="1",
                 )

@@ -32,11 +32,11 @@ def check_health() -> Response:
 @blueprint.alt_response(503, schema=NotReadySchema, example=NotReadySchema.example, description="Not ready")
 def check_readiness() -> Response:
     """Tell whether the database answers and its schema is current."""
-    asked = _asker().submit(migrations.not_ready_reason)
+    check = _asker().submit(migrations.not_ready_reason)
     try:
-        reason = asked.result(timeout=READY_TIMEOUT)
+        reason = check.result(timeout=READY_TIMEOUT)
     except TimeoutError:
-        asked.cancel()
+        check.cancel()
         reason = BUSY if database.is_exhausted() else f"The database did not answer within {READY_TIMEOUT} s."
     if reason:
         return _not_ready(reason)

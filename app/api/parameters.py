@@ -166,10 +166,10 @@ def expansions() -> dict[str, dict[str, Schema]]:
 
 
 def _expansion(table: str, name: str) -> Schema:
-    there = EXPANSIONS[table][name]
-    if there is None:
+    target = EXPANSIONS[table][name]
+    if target is None:
         return {"type": "object", "description": "`total`, and `by_status`."}
-    row = _ref(row_name(there))
+    row = _ref(row_name(target))
     return {"type": "array", "items": row} if name in LISTS.get(table, ()) else {"anyOf": [row, {"type": "null"}]}
 
 

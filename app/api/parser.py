@@ -88,10 +88,10 @@ def _refuse_other_charsets(request: Request) -> None:
 
 
 def _refuse_other_types(request: Request) -> None:
-    given = request.mimetype
-    if given == MERGE_PATCH and request.method == "PATCH":
+    media_type = request.mimetype
+    if media_type == MERGE_PATCH and request.method == "PATCH":
         return
-    names = f"not {given}" if given else "and the request names no type"
+    names = f"not {media_type}" if media_type else "and the request names no type"
     if request.method == "PATCH":
         sentence = f"The body must be sent as Content-Type: {JSON} or {MERGE_PATCH}, {names}."
         raise UnsupportedMediaType(sentence, Accept_Patch=ACCEPT_PATCH)

@@ -43,10 +43,10 @@ def reader_has(row: Row, query: Query) -> bool:
 
 def _tags(in_environment: str) -> list[tuple[str, str]] | None:
     """The entity tags of a header, each with whether it is weak; None for `*` or no header."""
-    given = request.environ.get(in_environment)
-    if given is None or given.strip() == "*":
+    header_value = request.environ.get(in_environment)
+    if header_value is None or header_value.strip() == "*":
         return None
-    if not ENTITY_TAGS.fullmatch(given):
+    if not ENTITY_TAGS.fullmatch(header_value):
         header = HEADERS[in_environment]
         raise Invalid(f'{header} must be * or versions in double quotes, as ETag has them: {header}: "7".')
-    return ENTITY_TAG.findall(given)
+    return ENTITY_TAG.findall(header_value)

@@ -192,14 +192,14 @@ def _of_unforeseen(error: Exception) -> Response:
 
 
 def _of_http_error(error: HTTPException) -> Response:
-    asked = request.environ.get(OPERATION, request)
+    operation = request.environ.get(OPERATION, request)
     if isinstance(error, MethodNotAllowed):
         methods = ", ".join(sorted(error.valid_methods or ()))
-        detail = f"{asked.method} is not possible here. Possible are: {methods}."
+        detail = f"{operation.method} is not possible here. Possible are: {methods}."
         return _response("method-not-allowed", detail, {"Allow": methods})
     if error.code == HTTPStatus.NOT_FOUND:
-        detail = f"There is no path {asked.path}. All paths are listed in /openapi.json."
-        return _response("no-such-path", detail, hint=_path_hint(asked.path))
+        detail = f"There is no path {operation.path}. All paths are listed in /openapi.json."
+        return _response("no-such-path", detail, hint=_path_hint(operation.path))
     if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         limit = current_app.config["MAX_CONTENT_LENGTH"]
         return _response("too-large", f"The body is larger than the {limit} bytes that one request may have.")

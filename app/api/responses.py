@@ -163,8 +163,8 @@ def _closing(pieces: Iterator[bytes], source: Any) -> ClosingIterator:
 
 def _link(cursor: str) -> str:
     """The link to the next page (RFC 8288, section 3): the same request with this cursor."""
-    asked = pairs_of(query_text(request.environ))
-    kept = [(name, value) for name, value in asked if name not in ("cursor", "skip")]
+    parameters = pairs_of(query_text(request.environ))
+    kept = [(name, value) for name, value in parameters if name not in ("cursor", "skip")]
     return f'<{quote(request.path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 

@@ -121,10 +121,10 @@ def _indexes(_: Settings) -> Iterator[tuple[str, str]]:
     if migrations.pending():
         yield WARNING, NOT_CHECKED
         return
-    there, wanted = inspection.indexes(), _wanted_indexes()
-    for name in sorted(wanted.keys() - there.keys()):
+    existing, wanted = inspection.indexes(), _wanted_indexes()
+    for name in sorted(wanted.keys() - existing.keys()):
         yield FAILURE, f"{name} is missing. Run: {wanted[name]}"
-    for name in (name for name, valid in there.items() if not valid):
+    for name in (name for name, valid in existing.items() if not valid):
         yield FAILURE, f"{name} is not valid, so nothing uses it. Run: REINDEX INDEX CONCURRENTLY {name}"
 
 

@@ -104,8 +104,8 @@ class Connector:
         rows = session.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(self._parameters),))
         found = dict(rows.fetchall())
         session.patience = _patience(found["statement_timeout"])
-        asked = {name: value for name, value in self._parameters.items() if name not in self._others_options}
-        return asked.items() <= found.items()
+        expected = {name: value for name, value in self._parameters.items() if name not in self._others_options}
+        return expected.items() <= found.items()
 
 
 def _patience(statement_timeout: str) -> float:

@@ -134,17 +134,17 @@ def _expansion(
     is_list = name in LISTS.get(table, ())
     if is_list and in_list:
         raise BadValue(f"puts a list, {name}, into each row of a list. Ask for one of them by itself.")
-    there = EXPANSIONS[table][name]
+    target = EXPANSIONS[table][name]
     options, names = _options(inner or [])
     if options and not is_list:
         raise BadValue(f"gives {name} a {next(iter(options))}, which only a list takes.")
-    if names and not there:
+    if names and not target:
         _refuse_unknown(names[0][0], f"column of {name}", [], example)
     inside = example.format(f"{name}({{}})")
-    shape = _shape(there, names, inside, level + 1, in_list or is_list) if there and names else WHOLE_ROW
-    if not (there and is_list):
+    shape = _shape(target, names, inside, level + 1, in_list or is_list) if target and names else WHOLE_ROW
+    if not (target and is_list):
         return Expansion(name, shape)
-    columns = list(VOCABULARIES[there].fields)
+    columns = list(VOCABULARIES[target].fields)
     sort = parse_sort(columns, options.get("sort", "created_at"), inside.format("sort:{}"))
     return Expansion(name, shape, _limit(name, options), total_order(sort))
 

@@ -24,10 +24,10 @@ def tables_beside(table: str, query: Query) -> set[str]:
     """The tables into which a query for rows of this table looks beside it."""
     found = _tables_shown(table, query.shape)
     for condition in conditions(query.where):
-        there = table
+        target = table
         for name in condition.place.references:
-            there = REFERENCES[there][name]
-            found.add(there)
+            target = REFERENCES[target][name]
+            found.add(target)
         if condition.operator == "exists":
             found.add(REVERSE[table][condition.place.column])
     groups = query.grouping.by if query.grouping else ()
@@ -38,6 +38,6 @@ def _tables_shown(table: str, shape: Shape) -> set[str]:
     found: set[str] = set()
     for each in shape.expansions:
         # Counts, which show no rows, are of tasks.
-        there = EXPANSIONS[table][each.name] or "tasks"
-        found |= {there} | _tables_shown(there, each.shape)
+        target = EXPANSIONS[table][each.name] or "tasks"
+        found |= {target} | _tables_shown(target, each.shape)
     return found

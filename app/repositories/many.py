@@ -86,7 +86,7 @@ def _upsert_group(model: Model, key: Key, rows: Sequence[Values], query: Query) 
             with atomic():
                 written = _by_key(key, database.write(*writes.insert(model, made, key, query.shape, merge, naming)))
                 left = [row for row in made if key.values(row) not in written]
-                there = (
+                existing = (
                     _by_key(key, database.read(*writes.select_by_keys(model, left, key, query.shape))) if left else {}
                 )
         except Conflict:
@@ -96,9 +96,9 @@ def _upsert_group(model: Model, key: Key, rows: Sequence[Values], query: Query) 
             continue
         ids = {key.values(row): row["id"] for row in made}
         done |= {values: _written(row, ids[values]) for values, row in written.items()}
-        done |= {values: (row, Outcome.LEFT) for values, row in there.items()}
+        done |= {values: (row, Outcome.LEFT) for values, row in existing.items()}
         # What stood in the way of a row and is gone by now was deleted in this moment.
-        made = [row for row in left if key.values(row) not in there]
+        made = [row for row in left if key.values(row) not in existing]
         if not made:
             return [done[key.values(row)] for row in rows]
     raise Contended("Rows with the same keys were deleted again and again in this moment. Try again.")
@@ -156,10 +156,10 @@ def _position_missing(model: Model, rows: Sequence[Values], columns: Sequence[st
     [column] = columns
     other = model._meta.columns[column].rel_model
     named = [_listed(row.get(column)) for row in rows]
-    there = set(_find(other, ID, [{"id": each} for ids in named for each in ids]))
+    existing = set(_find(other, ID, [{"id": each} for ids in named for each in ids]))
     if other is model:
-        there |= {ID.values(row) for row in rows if "id" in row}
-    return next((at for at, ids in enumerate(named) if any((str(each),) not in there for each in ids)), None)
+        existing |= {ID.values(row) for row in rows if "id" in row}
+    return next((at for at, ids in enumerate(named) if any((str(each),) not in existing for each in ids)), None)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -170,14 +170,14 @@ def _listed(value: Any) -> list[Any]:
 def _position_taken(model: Model, rows: Sequence[Values], columns: Sequence[str]) -> int | None:
     """The position of the first row whose values another row has, in the table or before it."""
     key = key_with(model, columns)
-    there = _find(model, key, [row for row in rows if key.is_of(row)])
+    existing = _find(model, key, [row for row in rows if key.is_of(row)])
     seen: set[tuple[str, ...]] = set()
     for at, row in enumerate(rows):
         if not key.is_of(row):
             continue
         values = key.values(row)
         # What is written again to the row that has it stands in nobody's way.
-        other = values in there and (key.columns == ID.columns or there[values]["id"] != row.get("id"))
+        other = values in existing and (key.columns == ID.columns or existing[values]["id"] != row.get("id"))
         if other or values in seen:
             return at
         seen.add(values)

@@ -35,10 +35,10 @@ class BaseSchema(Schema):
         Most of marshmallow's time goes to fields that are absent, so a schema with `only` those that matter is tried
         first, hooks and all; when it raises, the whole schema is loaded for its messages.
         """
-        given = _names_in(data, self.many)
-        if self.only is None and not options and given is not None and given < self.names:
+        names = _names_in(data, self.many)
+        if self.only is None and not options and names is not None and names < self.names:
             try:
-                return _narrowed(type(self), self.many, given).load(data, unknown=RAISE)
+                return _narrowed(type(self), self.many, names).load(data, unknown=RAISE)
             except ValidationError:
                 pass
         return super().load(data, **options)
@@ -123,13 +123,13 @@ def _names_in(data: Any, many: bool) -> frozenset[str] | None:
 
 
 @lru_cache(maxsize=MAX_SHAPES)
-def _narrowed(schema: type[BaseSchema], many: bool, given: frozenset[str]) -> BaseSchema:
+def _narrowed(schema: type[BaseSchema], many: bool, names: frozenset[str]) -> BaseSchema:
     """The schema with those fields only that are given, must be, or are filled in."""
     full = schema()
     wanted = [
         name
         for name, field in full.load_fields.items()
-        if field.required or field.load_default is not missing or (field.data_key or name) in given
+        if field.required or field.load_default is not missing or (field.data_key or name) in names
     ]
     return schema(many=many, only=wanted)
 

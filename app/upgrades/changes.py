@@ -140,17 +140,17 @@ def defaults_and_nulls(theirs: Table, ours: Table) -> Iterator[Change]:
     Defaults of theirs stay: the older programs count on them, and we name every column.
     """
     for column in ours.columns.values():
-        there = theirs.columns.get(column.name)
-        if there is None:
+        existing = theirs.columns.get(column.name)
+        if existing is None:
             continue
         alter = f"ALTER TABLE {theirs.name} ALTER COLUMN {column.name}"
         refuse, allow = f"{alter} SET NOT NULL", f"{alter} DROP NOT NULL"
-        if column.default and there.default is None:
+        if column.default and existing.default is None:
             default = f"{alter} SET{_default(column)}"
             yield Change(theirs.name, f"sets the default of {column.name}", default, f"{alter} DROP DEFAULT")
-        if column.not_null and not there.not_null:
+        if column.not_null and not existing.not_null:
             yield Change(theirs.name, f"refuses null in {column.name}", refuse, allow)
-        if there.not_null and not column.not_null:
+        if existing.not_null and not column.not_null:
             nulls = f"SELECT EXISTS (SELECT FROM {theirs.name} WHERE {column.name} IS NULL)"
             yield Change(theirs.name, f"allows null in {column.name}", allow, refuse, nulls)
 
@@ -202,8 +202,8 @@ def triggers(theirs: Table, ours: Table, kept: list[Broken]) -> Iterator[Change]
             yield from _trigger(
                 theirs, broken.rule.check, f"checks {broken.rule.column} where it changes", _check_of_changes(broken)
             )
-    there = {trigger.name for trigger in theirs.triggers}
-    for trigger in (each for each in ours.triggers if each.name not in there):
+    existing = {trigger.name for trigger in theirs.triggers}
+    for trigger in (each for each in ours.triggers if each.name not in existing):
         drop = f"DROP TRIGGER {trigger.name} ON {theirs.name}"
         yield Change(theirs.name, f"makes trigger {trigger.name}", trigger.definition, drop)
 
@@ -221,21 +221,21 @@ def _default(column: Column) -> str:
     return f" DEFAULT {column.default}" if column.default else ""
 
 
-def _replaces(wanted: Part, there: Part) -> bool:
+def _replaces(wanted: Part, existing: Part) -> bool:
     """Whether ours takes the place of one that does something else."""
-    if wanted.kind != there.kind:
+    if wanted.kind != existing.kind:
         return False
     if wanted.kind == "c":
-        return wanted.name == there.name
+        return wanted.name == existing.name
     # An index without a condition is a rule of its own, or serves an ON CONFLICT that ours does not.
-    is_key = wanted.unique and there.unique and there.condition is not None
-    return wanted.columns == there.columns and (wanted.kind == "f" or is_key)
+    is_key = wanted.unique and existing.unique and existing.condition is not None
+    return wanted.columns == existing.columns and (wanted.kind == "f" or is_key)
 
 
-def _stands_beside(wanted: Part, there: Part) -> bool:
+def _stands_beside(wanted: Part, existing: Part) -> bool:
     """Whether it is another key of the same column, as one that heeds case: an ON CONFLICT may need it, so it stays."""
-    is_key = wanted.unique and there.unique and wanted.condition is None and there.condition is None
-    return is_key and wanted.columns == there.columns and wanted.does != there.does
+    is_key = wanted.unique and existing.unique and wanted.condition is None and existing.condition is None
+    return is_key and wanted.columns == existing.columns and wanted.does != existing.does
 
 
 def _renaming(part: Part, name: str) -> Change:
