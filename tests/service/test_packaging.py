@@ -125,7 +125,7 @@ def mebibytes(text: str) -> int:
 
 @pytest.mark.parametrize("name", [path.name for path in PROJECT.glob("requirements*.txt")])
 def test_every_requirement_has_an_exact_version(name: str) -> None:
-    exact = r"[\w.-]+==\d[\w.]*(; python_full_version < .*)?|-r [\w.-]+\.txt"
+    exact = r"[\w.-]+(\[\w+\])?==\d[\w.]*(; python_full_version < .*)?|-r [\w.-]+\.txt"
     assert [line for line in requirements(name) if not re.fullmatch(exact, line)] == []
 
 
