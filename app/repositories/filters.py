@@ -28,7 +28,7 @@ JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,5
 
 def shape_of(filter: Filter) -> Filter:
     """The filter without its values: what its SQL depends on."""
-    return tuple(_shape(each) for each in filter)
+    return tuple([_shape(each) for each in filter])
 
 
 def where(row: Any, filter: Filter) -> list[ColumnBase]:
