@@ -5,7 +5,6 @@ import os
 from flask import Flask
 
 from app import api, cli, database, docs, telemetry
-from app.api.routing import Service
 from app.config import Settings, load_settings
 
 
@@ -14,7 +13,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     if not _is_maintenance():
         settings.refuse_to_be_open_by_accident()
-    app = Service(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None)
     app.config["SETTINGS"] = settings
     telemetry.init_traces(app, settings)
     database.init_app(app, settings)

@@ -28,12 +28,11 @@ from psycopg2.extensions import parse_dsn
 from servers import RunningServer, command_environment, running_server, surroundings
 
 from app import create_app, upgrades
-from app.api.routing import Service
 from app.config import PROJECT, Settings
 from app.database import configure, database, open_database
 from app.development.embedded import EmbeddedServer, programs
 
-Service.test_client_class = DescribedClient
+Flask.test_client_class = DescribedClient
 databases_made = count(1)
 
 # What the tests of properties try, the same each time: a little in each run, and much in make test-fuzz.

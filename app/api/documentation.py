@@ -14,7 +14,7 @@ from app.api import parameters, problems
 from app.api.blueprint import DELETED, PROBLEM, UNCHANGED, UNMET, Blueprint
 from app.api.document import REPLAYED, as_3_0, finish
 from app.api.parser import JSON
-from app.api.routing import RowId
+from app.api.row_id import RowId
 from app.schemas.base import EXAMPLE_ID
 from app.schemas.fields import TimeOrDate
 from app.schemas.operations import ProblemSchema

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from app import errors
 from app.api.transaction import KEY_HEADER, OPERATION, WITHIN_BATCH
 from app.database import migrations
-from app.database.failures import schema_differs, translate_error
+from app.database.failures import schema_differs
 from app.telemetry import requests
 
 CONTENT_TYPE = "application/problem+json"
@@ -137,7 +137,7 @@ def answer(error: Exception) -> Response:
         return _response(
             "bad-request", "The body is not made of chunks, as Transfer-Encoding says. Correct the client."
         )
-    known = error if isinstance(error, errors.ServiceError) else translate_error(error)
+    known = error if isinstance(error, errors.ServiceError) else None
     if known is None and schema_differs(error) and (reason := migrations.not_ready_reason()):
         known = errors.Unavailable(reason)
     if known is None:
@@ -197,6 +197,10 @@ def _of_http_error(error: HTTPException) -> Response:
         methods = ", ".join(sorted(error.valid_methods or ()))
         detail = f"{operation.method} is not possible here. Possible are: {methods}."
         return _response("method-not-allowed", detail, {"Allow": methods})
+    if error.code == HTTPStatus.NOT_FOUND and "\ufffd" in operation.path:
+        return _response(
+            "invalid-value", "The path is not UTF-8 text, or has U+FFFD in it, which stands for what is not."
+        )
     if error.code == HTTPStatus.NOT_FOUND:
         detail = f"There is no path {operation.path}. All paths are listed in /openapi.json."
         return _response("no-such-path", detail, hint=_path_hint(operation.path))

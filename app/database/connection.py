@@ -17,7 +17,7 @@ from psycopg2 import extensions
 
 from app.config import Settings
 from app.database.connecting import GRACE_SECONDS, Connector, session_parameters
-from app.database.failures import READ_ONLY, connection_is_lost, translated_errors, was_undone
+from app.database.failures import READ_ONLY, connection_is_lost, translate_error, was_undone
 from app.database.pool import Pool
 from app.database.watched import Session
 from app.errors import InDoubt, Invalid, TimedOut, Unavailable
@@ -38,6 +38,20 @@ IN_DOUBT = (
 FIRST_PORTION_ROWS = 16
 MAX_PORTION_ROWS = 1000
 PORTION_BYTES = 4 * 1024 * 1024
+
+
+class TranslatedErrors:
+    """A block in which what the driver raises becomes a ServiceError; what is not known goes on as it is."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare, so that one object serves all blocks."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, psycopg2.Error) and (meaning := translate_error(error)):
+            raise meaning from error
+
+
+translated_errors = TranslatedErrors()
 
 
 class ThreadState(threading.local):

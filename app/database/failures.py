@@ -1,7 +1,6 @@
 """What PostgreSQL's errors mean: SQLSTATE to the service's own errors, here and nowhere else."""
 
 import re
-from typing import Any
 
 import psycopg2
 
@@ -62,20 +61,6 @@ MEANINGS: dict[str, tuple[type[ServiceError], str]] = {
 # psycopg2 gives no SQLSTATE of a connection that is refused.
 PASSWORD_REFUSED = "password authentication failed"  # nosec B105
 REMEDY = "Correct the one in DATABASE_URL or PGPASSWORD; a database keeps what it was made with."
-
-
-class TranslatedErrors:
-    """A block in which what the driver raises becomes a ServiceError; what is not known goes on as it is."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare, so that one object serves all blocks."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
-        if isinstance(error, psycopg2.Error) and (meaning := translate_error(error)):
-            raise meaning from error
-
-
-translated_errors = TranslatedErrors()
 
 
 def translate_error(error: BaseException) -> ServiceError | None:

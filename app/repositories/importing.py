@@ -9,7 +9,8 @@ from peewee import JOIN, SQL, Entity, Expression, Select, Table, fn
 
 from app import models
 from app.database import atomic, database
-from app.database.failures import driver_error, translated_errors
+from app.database.connection import translated_errors
+from app.database.failures import driver_error
 from app.database.statements import Statement, array_literal, compiled, parameter
 from app.errors import Conflict, Invalid, MissingReference
 from app.repositories.base import ROWS_AT_ONCE
