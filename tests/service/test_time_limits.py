@@ -11,11 +11,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 from conftest import flask, run_alone, temporary_database, url_with
-from flask import Flask
+from flask import Flask, request_finished
 from flask.testing import FlaskClient
 from neighbours import running_pgbouncer
 
-from app.api import batch
 from app.config import Settings
 from app.database import atomic, configure, database
 from app.database.migrations import LOCK
@@ -93,12 +92,11 @@ def test_a_request_ends_at_its_limit_whatever_its_statements_may_take(configured
     assert client.get(USERS).json["total"] == 0
 
 
-def test_no_operation_of_a_batch_begins_behind_its_limit(configured, monkeypatch: pytest.MonkeyPatch):
+def test_no_operation_of_a_batch_begins_behind_its_limit(configured):
     client = configured(request_timeout=1)
-    answered = batch.Room.read
-    monkeypatch.setattr(batch.Room, "read", lambda *args: time.sleep(0.6) or answered(*args))
     made = [{"method": "POST", "path": "/users", "body": {"email": f"{n}@example.com"}} for n in range(3)]
-    answer = client.post("/api/v1/batch", json={"operations": made})
+    with request_finished.connected_to(lambda *_, **__: time.sleep(0.6)):
+        answer = client.post("/api/v1/batch", json={"operations": made})
     assert (answer.status_code, answer.json["operation"]["index"]) == (504, 2)
     assert "longer than the 1 s" in answer.json["detail"]
     assert users.count() == 0
