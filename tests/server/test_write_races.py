@@ -36,8 +36,10 @@ def server(server_database: str, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture
 def http(server: RunningServer) -> Iterator[httpx.Client]:
     """A client that any number of threads may use at once."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    with httpx.Client(base_url=f"{server.url}/api/v1", timeout=60, limits=limits) as client:
+    limits = httpx.Limits(max_connections=None)
+    # Of an idle connection httpx lets one thread make use while another closes it.
+    alone = {"Connection": "close"}
+    with httpx.Client(base_url=f"{server.url}/api/v1", timeout=60, limits=limits, headers=alone) as client:
         yield client
 
 
