@@ -20,7 +20,7 @@ PEOPLE = 20
 MAX_SECONDS = 3000
 # The coverage phase sends each value of each filter, ten minutes for all entities: in CI it is for one of them, for
 # batches, and for what is not an entity's; `make test-fuzz` has it for all.
-COVERED_IN_CI = "^/api/v1/(tasks|batch)|^/(health|ready)"
+COVERED_IN_CI = "^/api/v1/(dispatch-log|batch)|^/(health|ready)"
 OPTIONS = (
     "--checks=all",
     "--max-examples=30",
