@@ -46,6 +46,7 @@ WORDS_FOR_CONTROLS = {
     "tz": "timezone",
     "or": "any anyof either filter where",
 }
+GROUPS_ELSEWHERE = ("group_by", *WORDS_FOR_CONTROLS["group_by"].split())
 EXAMPLES_OF_CONTROLS = {
     "sort": "-created_at", "limit": "20", "skip": "20", "cursor": "…", "count": "none", "fields": "id,created_at",
     "expand": "user", "upsert": "merge", "skip_locked": "true", "max_affected": "10", "return": "rows",
@@ -73,6 +74,8 @@ def suggestion(name: str, others: Sequence[str], table: str | None) -> str:
     """
     if len(name) > MAX_LENGTH:
         return ""
+    if name in GROUPS_ELSEWHERE and "group_by" not in others:
+        return " Groups are counted by GET /tasks/statistics. For example /tasks/statistics?group_by=day."
     parts = [part for part in SEPARATORS.split(name) if part]
     known = VOCABULARIES[table] if table else None
     control = _control(name, parts, others, known)

@@ -561,3 +561,9 @@ def test_a_million_groups_are_a_bounded_answer(committing_client: FlaskClient, s
     )
     answer = ask(committing_client, f"/{TASKS.name}/statistics", f"user_id={owner}&group_by=class_tag")
     assert (len(answer["groups"]), answer["truncated"]) == (1000, True)
+
+
+def test_groups_that_are_asked_of_a_list_are_said_to_be_elsewhere(client: FlaskClient):
+    problem = client.get("/api/v1/tasks?group_by=day").json
+    assert "/tasks/statistics?group_by=day" in problem["detail"]
+    assert "hint" not in problem
